@@ -1,0 +1,55 @@
+# Every target sets up .venv by itself when it is missing or requirements.lock has changed.
+.DEFAULT_GOAL := help
+.PHONY: benchmark smoke report timings test test-slow lint format typecheck lock clean help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+SUITE ?= default
+ARGS ?=
+
+$(READY): requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	touch $(READY)
+
+benchmark: $(READY)  ## train the models, score every method, write and print the leaderboard
+	$(BIN)/python -m benchmarks run $(SUITE) $(ARGS)
+
+smoke: $(READY)  ## the same on the smallest suite, in about a minute
+	$(BIN)/python -m benchmarks run smoke $(ARGS)
+
+report: $(READY)  ## write the leaderboard and figures again from the records of SUITE
+	$(BIN)/python -m benchmarks report $(SUITE) $(ARGS)
+
+timings: $(READY)  ## time the hot paths beside their peers; save, and compare with the last saved run
+	$(BIN)/python -m benchmarks.perf $(ARGS)
+
+test: $(READY)  ## run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+test-slow: $(READY)  ## run the slow tests too
+	$(BIN)/python -m pytest -m "slow or not slow" $(ARGS)
+
+lint: $(READY) typecheck  ## check style, import directions and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+format: $(READY)  ## rewrite the code in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+typecheck: $(READY)  ## check types in all packages
+	$(BIN)/mypy
+
+lock: $(READY)  ## pin every dependency again from pyproject.toml
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --no-annotate --extra explainers --extra benchmark \
+		--extra dev --output-file requirements.lock pyproject.toml
+
+clean:  ## remove the environment, caches and runs (published results stay)
+	rm -rf $(VENV) .cache results/runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
