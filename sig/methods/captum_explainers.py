@@ -1,0 +1,96 @@
+"""captum's explainers on the same board, under captum's names, with captum's own defaults but for the budget.
+
+captum draws from the global random state; each call runs with that state seeded from the generator and put back.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import captum.attr
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from sig import baselines
+from sig.explicand import Explicand
+from sig.registry import method
+
+FAMILY = "captum"
+
+
+@method("captum/IntegratedGradients", family=FAMILY, source="captum, IntegratedGradients", spend=("steps",))
+def integrated_gradients(e: Explicand, *, steps: int = 50, generator: Generator) -> Tensor:
+    """IG from zero by the midpoint rule; compare ig-zero. (captum's default nodes take O(steps^3) to compute.)"""
+    e.tally.paths = (baselines.zero(e), e.inputs.unsqueeze(1))
+    return captum.attr.IntegratedGradients(e.outputs).attribute(
+        e.inputs,
+        target=e.target,
+        n_steps=steps,
+        method="riemann_middle",
+        internal_batch_size=max(e.rows_per_batch, len(e.inputs)),
+    )
+
+
+@method("captum/GradientShap", family=FAMILY, source="captum, GradientShap", spend=("samples",))
+def gradient_shap(e: Explicand, *, samples: int = 50, generator: Generator) -> Tensor:
+    """Gradients at random positions between background samples and the explicand; compare expected-gradients."""
+    with _global_seed(generator):
+        return captum.attr.GradientShap(e.outputs).attribute(
+            e.inputs, baselines=e.background, target=e.target, n_samples=samples
+        )
+
+
+@method("captum/KernelShap", family=FAMILY, source="captum, KernelShap", spend=("evaluations",))
+def kernel_shap(e: Explicand, *, evaluations: int = 1000, generator: Generator) -> Tensor:
+    """Weighted linear regression over sampled coalitions; compare kernel-shap.
+
+    captum evaluates the two ends besides, so that it samples two coalitions fewer.
+    """
+    e.tally.paths = (baselines.zero(e), e.inputs.unsqueeze(1))
+    explainer = captum.attr.KernelShap(e.outputs)
+    with _global_seed(generator):
+        values = [
+            explainer.attribute(
+                e.inputs[i : i + 1],
+                target=e.target[i : i + 1],
+                feature_mask=e.players.unsqueeze(0),
+                n_samples=max(1, evaluations - 2),
+                perturbations_per_eval=e.rows_per_batch,
+            )
+            for i in range(len(e.inputs))
+        ]
+    return _shared_among_features(e, torch.cat(values))
+
+
+@method("captum/Saliency", family=FAMILY, source="captum, Saliency")
+def saliency(e: Explicand, *, generator: Generator) -> Tensor:
+    """|dF/dx_i|; compare gradient."""
+    return captum.attr.Saliency(e.outputs).attribute(e.inputs.clone().requires_grad_(), target=e.target)
+
+
+@method("captum/FeatureAblation", family=FAMILY, source="captum, FeatureAblation")
+def feature_ablation(e: Explicand, *, generator: Generator) -> Tensor:
+    """F(x) - F(x with one player at zero), player by player."""
+    values = captum.attr.FeatureAblation(e.outputs).attribute(
+        e.inputs, target=e.target, feature_mask=e.players.unsqueeze(0)
+    )
+    return _shared_among_features(e, values)
+
+
+def _shared_among_features(e: Explicand, values: Tensor) -> Tensor:
+    """captum repeats a player's value on each of its features; here the features share it."""
+    sizes = torch.bincount(e.players.flatten(), minlength=e.n_players)
+    return values / sizes[e.players]
+
+
+@contextmanager
+def _global_seed(generator: Generator) -> Iterator[None]:
+    seed = int(torch.randint(2**31, (1,), generator=generator))
+    numpy_state = np.random.get_state()  # noqa: NPY002 - captum draws from the legacy global state
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+        try:
+            yield
+        finally:
+            np.random.set_state(numpy_state)  # noqa: NPY002

@@ -1,0 +1,106 @@
+"""What every registered method promises, whatever it computes."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from sig import games
+from sig.registry import Cost, NotApplicable, Trial, methods, metrics
+
+EXPLICANDS = ["vector_explicand", "picture_explicand"]
+NAMES = [entry.name for entry in methods]
+BUDGET = 60
+
+
+def seeded(seed: int = 5) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def attribute(name, e, seed=5, budget=BUDGET):
+    try:
+        return methods[name](e, generator=seeded(seed), **methods[name].options_for(budget))
+    except NotApplicable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.mark.parametrize("explicand", EXPLICANDS)
+@pytest.mark.parametrize("name", NAMES)
+class TestEveryMethod:
+    def test_gives_one_finite_number_for_each_feature(self, request, name, explicand):
+        e = request.getfixturevalue(explicand)
+        attribution = attribute(name, e)
+        assert attribution.shape == e.inputs.shape
+        assert attribution.dtype == e.inputs.dtype
+        assert torch.isfinite(attribution).all()
+        assert not attribution.requires_grad
+
+    def test_is_determined_by_its_generator(self, request, name, explicand):
+        e = request.getfixturevalue(explicand)
+        torch.manual_seed(1)
+        first = attribute(name, e)
+        torch.manual_seed(2)
+        assert torch.equal(first, attribute(name, e))
+
+    def test_leaves_model_inputs_and_global_random_state_alone(self, request, name, explicand):
+        e = request.getfixturevalue(explicand)
+        weights, inputs = copy.deepcopy(e.model.state_dict()), e.inputs.clone()
+        torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()
+        attribute(name, e)
+        assert all(torch.equal(weights[key], value) for key, value in e.model.state_dict().items())
+        assert all(p.grad is None and not p.requires_grad for p in e.model.parameters())
+        assert not e.model.training
+        assert torch.equal(inputs, e.inputs)
+        assert not e.inputs.requires_grad
+        assert torch.equal(torch_state, torch.get_rng_state())
+        assert (numpy_state == np.random.get_state()[1]).all()
+
+    def test_stays_within_its_budget(self, request, name, explicand):
+        e = request.getfixturevalue(explicand)
+        if not methods[name].spend:
+            pytest.skip("has one fixed cost")
+        attribute(name, e)
+        assert 0 < e.tally.forward_rows <= BUDGET * len(e.inputs)
+        assert e.tally.backward_rows <= BUDGET * len(e.inputs)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_facts_are_stated(name):
+    entry = methods[name]
+    assert entry.family
+    assert entry.source
+    assert entry.run.__doc__, "say what it computes"
+
+
+def trials(e, budget, truth=None):
+    """Scores-to-be of every method that can run, by name."""
+    for entry in methods:
+        try:
+            attribution = entry(e, generator=seeded(), **entry.options_for(budget))
+        except NotApplicable:
+            continue
+        yield entry, Trial(e, attribution, Cost(0.0, 0, 0, 0), truth)
+
+
+@pytest.mark.parametrize("name", ["spearman", "kendall"])
+def test_the_control_ranks_last_against_the_truth(name, vector_explicand):
+    e = vector_explicand
+    default = torch.zeros_like(e.inputs)
+    e.inputs.fill_(1.0)
+    with torch.no_grad():  # every feature counts, the later the more, so that there is an order to find
+        e.model[0].weight.abs_().mul_(torch.linspace(0.1, 3, 8))
+        e.model[2].weight.abs_()
+    every = games.coalition_matrix(8).expand(3, -1, -1)
+    truth = games.shapley_values(e.coalition_scores(every, default))
+    scores = {m.name: metrics[name](trial).mean() for m, trial in trials(e, 400, truth)}
+    assert min(scores, key=scores.__getitem__) == "random-attribution"
+
+
+@pytest.mark.parametrize("removal", ["zero", "mean", "blur"])
+def test_the_control_ranks_last_on_iaccuracy(removal, picture_explicand):
+    scores = {
+        m.name: metrics["iaccuracy"](trial, removal=removal, share=0.5, points=33).mean()
+        for m, trial in trials(picture_explicand, 400)
+    }
+    assert max(scores, key=scores.__getitem__) == "random-attribution"
