@@ -1,0 +1,27 @@
+"""Attribution mathematics: tensors in, tensors out.
+
+What a method from outside the project needs is named here::
+
+    from sig import Explicand, baselines, method, path
+"""
+
+from sig import baselines, coalitions, games, path
+from sig.explicand import Explicand, Tally
+from sig.registry import Cost, NotApplicable, Trial, load_plugin, method, methods, metric, metrics
+
+__all__ = [
+    "Cost",
+    "Explicand",
+    "NotApplicable",
+    "Tally",
+    "Trial",
+    "baselines",
+    "coalitions",
+    "games",
+    "load_plugin",
+    "method",
+    "methods",
+    "metric",
+    "metrics",
+    "path",
+]

@@ -292,7 +292,8 @@ def load_plugin(path: Path) -> ModuleType:
 def _import_file(path: Path) -> ModuleType:
     name = f"sig_plugin_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None  # a .py file always has a loader
+    assert spec is not None
+    assert spec.loader is not None  # a .py file always has one
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

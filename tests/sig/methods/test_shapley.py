@@ -1,0 +1,131 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sig import games
+from sig.explicand import Explicand
+from sig.registry import NotApplicable, methods
+
+
+def run(name, e, seed=0, **options):
+    return e.player_sums(methods[name](e, generator=torch.Generator().manual_seed(seed), **options))
+
+
+def brute_force(e, index):
+    """Mean marginal contribution over all n! orders, from zero."""
+    order_count, totals = 0, np.zeros(e.n_players)
+    for order in itertools.permutations(range(e.n_players)):
+        x = torch.zeros(e.features)
+        before = e.model(x.unsqueeze(0))[0, e.target[index]].item()
+        for player in order:
+            x = torch.where(e.players == player, e.inputs[index], x)
+            after = e.model(x.unsqueeze(0))[0, e.target[index]].item()
+            totals[player] += after - before
+            before = after
+        order_count += 1
+    return totals / order_count
+
+
+@pytest.fixture
+def six_players() -> Explicand:
+    """Two inputs of seven features, two of which share a player, and a network with strong interactions."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        model = nn.Sequential(nn.Linear(7, 12), nn.Tanh(), nn.Linear(12, 2)).eval().requires_grad_(False)
+        model[0].weight.mul_(3)
+        players = torch.tensor([0, 1, 2, 2, 3, 4, 5])
+        return Explicand(model, torch.rand(2, 7), torch.tensor([0, 1]), torch.rand(9, 7), players)
+
+
+def test_bshap_is_the_mean_over_all_orders(six_players):
+    expected = torch.tensor(np.stack([brute_force(six_players, i) for i in range(2)]), dtype=torch.float32)
+    torch.testing.assert_close(run("bshap", six_players), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_kernel_shap_with_every_coalition_is_exact(six_players):
+    torch.testing.assert_close(
+        run("kernel-shap", six_players, evaluations=64), run("bshap", six_players), atol=1e-4, rtol=1e-3
+    )
+
+
+@pytest.mark.parametrize("name", ["permutation-shapley", "captum/KernelShap"])
+def test_sampled_estimates_approach_the_exact_values(six_players, name):
+    exact = run("bshap", six_players)
+    near = (run(name, six_players, evaluations=5000) - exact).abs().max()
+    far = (run(name, six_players, evaluations=12) - exact).abs().max()
+    assert near < 0.05 * exact.abs().max()
+    assert far > near
+
+
+def test_permutation_shapley_is_unbiased(six_players):
+    exact = run("bshap", six_players)
+    draws = torch.stack([run("permutation-shapley", six_players, seed=s, evaluations=7) for s in range(400)])
+    standard_error = draws.std(0) / len(draws) ** 0.5
+    assert ((draws.mean(0) - exact).abs() < 4.5 * standard_error).all()
+
+
+def test_permutation_shapley_is_efficient_with_one_permutation(six_players):
+    ends = six_players.coalition_scores(torch.tensor([[[False] * 6, [True] * 6]] * 2), torch.zeros(2, 7))
+    one = run("permutation-shapley", six_players, evaluations=7)
+    torch.testing.assert_close(one.sum(1), ends[:, 1] - ends[:, 0])
+
+
+def test_bshap_samples_permutations_when_it_cannot_afford_all_coalitions(six_players):
+    sampled = run("bshap", six_players, evaluations=63)
+    torch.testing.assert_close(sampled, run("permutation-shapley", six_players, evaluations=63))
+
+
+@pytest.mark.parametrize("name", ["permutation-shapley", "kernel-shap"])
+def test_too_small_a_budget_is_a_reason(six_players, name):
+    with pytest.raises(NotApplicable, match="6 players take [78] model rows, more than the 5 given|one permutation"):
+        run(name, six_players, evaluations=5)
+
+
+def test_feature_ablation_by_hand():
+    """F = 2 x0 + x0 x1 at (1, 3): without x0 it loses 5, without x1 it loses 3."""
+    e = Explicand(
+        lambda x: (2 * x[:, 0] + x[:, 0] * x[:, 1]).unsqueeze(1),
+        torch.tensor([[1.0, 3.0]]),
+        torch.tensor([0]),
+        torch.zeros(1, 2),
+        torch.arange(2),
+        input_range=(0, 3),
+    )
+    torch.testing.assert_close(run("captum/FeatureAblation", e), torch.tensor([[5.0, 3.0]]))
+    torch.testing.assert_close(run("bshap", e), torch.tensor([[3.5, 1.5]]))
+    torch.testing.assert_close(run("gradient", e), torch.tensor([[5.0, 1.0]]))
+    torch.testing.assert_close(run("input-x-gradient", e), torch.tensor([[5.0, 3.0]]))
+
+
+def test_effective_shapley_is_a_multiple_of_the_shapley_values(six_players):
+    exact = run("bshap", six_players)
+    estimate = run("effective-shapley", six_players, draws=40_000, fraction=1.0)
+    ratio = (estimate * exact).sum(1, keepdim=True) / (exact * exact).sum(1, keepdim=True)
+    torch.testing.assert_close(estimate / ratio, exact, atol=0.02 * exact.abs().max().item(), rtol=0)
+
+
+def test_effective_methods_need_a_listable_game(picture_explicand):
+    e = Explicand(
+        lambda x: x.mean(1, keepdim=True), torch.rand(1, 21), torch.tensor([0]), torch.rand(2, 21), torch.arange(21)
+    )
+    with pytest.raises(NotApplicable, match="21 players is out of reach; up to 20"):
+        run("effective-shapley", e)
+
+
+def test_effective_sig_has_no_path_where_nobody_contributes():
+    e = Explicand(
+        lambda x: x.new_ones(len(x), 1), torch.rand(1, 4), torch.tensor([0]), torch.rand(2, 4), torch.arange(4)
+    )
+    with pytest.raises(NotApplicable, match="none is effective"):
+        run("effective-sig", e)
+
+
+def test_exact_shapley_reaches_sixteen_players(picture_explicand):
+    e = picture_explicand.only(0)
+    every = games.coalition_matrix(16).unsqueeze(0)
+    values = e.coalition_scores(every, torch.zeros(1, 1, 8, 8))
+    expected = games.shapley_values(values).float()
+    torch.testing.assert_close(run("bshap", e), expected)

@@ -1,0 +1,1 @@
+"""Models for the tasks: Lightning modules, data modules, and ``fit`` with its checkpoint cache."""
