@@ -65,16 +65,18 @@ class Explicand:
             raise ValueError("background is empty, expected at least one sample; pass a sample of the training data")
         if tuple(self.background.shape[1:]) != features:
             raise ValueError(
-                f"background samples have shape {tuple(self.background.shape[1:])}, expected {features} like the inputs; "
-                "reshape the background"
+                f"background samples have shape {tuple(self.background.shape[1:])}, expected {features} like the "
+                "inputs; reshape the background"
             )
         if tuple(self.players.shape) != features:
             raise ValueError(
-                f"players have shape {tuple(self.players.shape)}, expected {features}: one player number for each feature"
+                f"players have shape {tuple(self.players.shape)}, expected {features}: one player number for each "
+                "feature"
             )
         if self.target.shape != (len(self.inputs),):
             raise ValueError(
-                f"target has shape {tuple(self.target.shape)}, expected ({len(self.inputs)},): one output for each input"
+                f"target has shape {tuple(self.target.shape)}, expected ({len(self.inputs)},): one output for each "
+                "input"
             )
         numbers = self.players.unique()
         if not torch.equal(numbers, torch.arange(len(numbers), device=numbers.device, dtype=numbers.dtype)):

@@ -11,7 +11,7 @@ import importlib.util
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -31,6 +31,8 @@ class NotApplicable(Exception):
 
 @runtime_checkable
 class Named(Protocol):
+    """Anything with a name."""
+
     @property
     def name(self) -> str: ...
 
@@ -193,7 +195,7 @@ class Metric:
         source: paper and equation.
         against_truth: scored once against each truth that the task states.
         curve: what the points of a curve are, the label of their axis; empty for a plain score.
-        budgeted: whether random attributions must score worse than informed ones (false for costs).
+        judges: whether random attributions must score worse than informed ones (false for costs).
     """
 
     name: str
@@ -256,7 +258,7 @@ def metric(
     name: str,
     *,
     better: Literal["lower", "higher"],
-    range: tuple[float | int, float | int],
+    range: tuple[float | int, float | int],  # noqa: A002 - the facts are named as on the board
     unit: str = "",
     source: str = "",
     against_truth: bool = False,

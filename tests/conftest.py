@@ -42,10 +42,10 @@ def picture_explicand() -> Explicand:
     left, right = torch.zeros(1, 8, 8), torch.zeros(1, 8, 8)
     left[0, 1:5, 1:3] = 1
     right[0, 2:6, 5:7] = 1
-    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 3), nn.Softmax(1)).eval().requires_grad_(False)
-    with torch.no_grad():
-        model[1].weight.copy_(torch.stack([left.flatten(), right.flatten(), torch.full((64,), 0.01)]))
-        model[1].bias.copy_(torch.tensor([0.0, 0.0, 2.0]))
+    filters = nn.Linear(64, 3)
+    model = nn.Sequential(nn.Flatten(), filters, nn.Softmax(1)).eval().requires_grad_(False)
+    filters.weight.copy_(torch.stack([left.flatten(), right.flatten(), torch.full((64,), 0.01)]))
+    filters.bias.copy_(torch.tensor([0.0, 0.0, 2.0]))
     draws = torch.Generator().manual_seed(2)
     shapes = torch.stack([left, right, left, right])
     inputs = (0.8 * shapes + 0.2 * torch.rand(4, 1, 8, 8, generator=draws)).clamp(0, 1)

@@ -22,22 +22,24 @@ FAMILY = "captum"
 def integrated_gradients(e: Explicand, *, steps: int = 50, generator: Generator) -> Tensor:
     """IG from zero by the midpoint rule; compare ig-zero. (captum's default nodes take O(steps^3) to compute.)"""
     e.tally.paths = (baselines.zero(e), e.inputs.unsqueeze(1))
-    return captum.attr.IntegratedGradients(e.outputs).attribute(
+    attribution: Tensor = captum.attr.IntegratedGradients(e.outputs).attribute(
         e.inputs,
         target=e.target,
         n_steps=steps,
         method="riemann_middle",
         internal_batch_size=max(e.rows_per_batch, len(e.inputs)),
     )
+    return attribution
 
 
 @method("captum/GradientShap", family=FAMILY, source="captum, GradientShap", spend=("samples",))
 def gradient_shap(e: Explicand, *, samples: int = 50, generator: Generator) -> Tensor:
     """Gradients at random positions between background samples and the explicand; compare expected-gradients."""
     with _global_seed(generator):
-        return captum.attr.GradientShap(e.outputs).attribute(
+        attribution: Tensor = captum.attr.GradientShap(e.outputs).attribute(
             e.inputs, baselines=e.background, target=e.target, n_samples=samples
         )
+    return attribution
 
 
 @method("captum/KernelShap", family=FAMILY, source="captum, KernelShap", spend=("evaluations",))
@@ -65,7 +67,8 @@ def kernel_shap(e: Explicand, *, evaluations: int = 1000, generator: Generator) 
 @method("captum/Saliency", family=FAMILY, source="captum, Saliency")
 def saliency(e: Explicand, *, generator: Generator) -> Tensor:
     """|dF/dx_i|; compare gradient."""
-    return captum.attr.Saliency(e.outputs).attribute(e.inputs.clone().requires_grad_(), target=e.target)
+    attribution: Tensor = captum.attr.Saliency(e.outputs).attribute(e.inputs.clone().requires_grad_(), target=e.target)
+    return attribution
 
 
 @method("captum/FeatureAblation", family=FAMILY, source="captum, FeatureAblation")

@@ -3,6 +3,7 @@
 Each player's value is shared equally among its features.
 """
 
+import numpy as np
 import shapiq
 import torch
 from jaxtyping import Bool, Float
@@ -74,7 +75,7 @@ def _kernel_shap_of_one(
 ) -> Float[Tensor, " players"]:
     one = e.only(index)
 
-    def game(coalitions: object) -> object:
+    def game(coalitions: np.ndarray) -> np.ndarray:
         asked = torch.as_tensor(coalitions, dtype=torch.bool, device=e.device).unsqueeze(0)
         return one.coalition_scores(asked, default[index : index + 1]).squeeze(0).double().cpu().numpy()
 

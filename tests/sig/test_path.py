@@ -132,7 +132,7 @@ def test_bad_arguments_are_named(vector_explicand, arguments, message):
 @pytest.mark.usefixtures("as_users_run_it")
 def test_unknown_rule_is_named():
     with pytest.raises(ValueError, match="unknown quadrature rule 'simpson'"):
-        path.quadrature("simpson", 3)
+        path.quadrature("simpson", 3)  # type: ignore[arg-type]
 
 
 def test_gap_needs_a_path(vector_explicand):

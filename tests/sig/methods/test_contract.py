@@ -46,7 +46,7 @@ class TestEveryMethod:
     def test_leaves_model_inputs_and_global_random_state_alone(self, request, name, explicand):
         e = request.getfixturevalue(explicand)
         weights, inputs = copy.deepcopy(e.model.state_dict()), e.inputs.clone()
-        torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+        torch_state, numpy_state = torch.get_rng_state(), np.random.get_state(legacy=False)["state"]["key"].copy()  # noqa: NPY002
         attribute(name, e)
         assert all(torch.equal(weights[key], value) for key, value in e.model.state_dict().items())
         assert all(p.grad is None and not p.requires_grad for p in e.model.parameters())
@@ -54,7 +54,7 @@ class TestEveryMethod:
         assert torch.equal(inputs, e.inputs)
         assert not e.inputs.requires_grad
         assert torch.equal(torch_state, torch.get_rng_state())
-        assert (numpy_state == np.random.get_state()[1]).all()  # noqa: NPY002
+        assert (numpy_state == np.random.get_state(legacy=False)["state"]["key"]).all()  # noqa: NPY002
 
     def test_stays_within_its_budget(self, request, name, explicand):
         e = request.getfixturevalue(explicand)

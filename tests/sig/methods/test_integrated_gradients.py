@@ -106,7 +106,7 @@ def test_sig_is_complete_for_its_paths(picture_explicand, direction):
 
 
 def test_sig_of_an_additive_model_is_half_of_every_term():
-    """F = sum of w_i x_i: a player is absent from half of size-uniform coalitions, so SIG gives w_i x_i (n+1) / (2n)."""
+    """F = sum of w_i x_i: a player is absent from half of the coalitions: w_i x_i (n+1) / (2n)."""
     n = 5
     model = nn.Linear(n, 1, bias=False).requires_grad_(False)
     e = Explicand(model, torch.ones(1, n), torch.tensor([0]), torch.zeros(1, n), torch.arange(n))

@@ -34,8 +34,9 @@ def six_players() -> Explicand:
     """Two inputs of seven features, two of which share a player, and a network with strong interactions."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
-        model = nn.Sequential(nn.Linear(7, 12), nn.Tanh(), nn.Linear(12, 2)).eval().requires_grad_(False)
-        model[0].weight.mul_(3)
+        first = nn.Linear(7, 12)
+        model = nn.Sequential(first, nn.Tanh(), nn.Linear(12, 2)).eval().requires_grad_(False)
+        first.weight.mul_(3)
         players = torch.tensor([0, 1, 2, 2, 3, 4, 5])
         return Explicand(model, torch.rand(2, 7), torch.tensor([0, 1]), torch.rand(9, 7), players)
 

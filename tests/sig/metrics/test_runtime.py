@@ -1,0 +1,85 @@
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from sig.explicand import Explicand
+from sig.metrics.runtime import measure
+from sig.registry import Cost, Trial, metrics
+
+MEGABYTE = 2**20
+
+
+def explicand(device: str = "cpu") -> Explicand:
+    inputs = torch.ones(4, 3, device=device)
+    return Explicand(lambda x: x * 2, inputs, torch.zeros(4, dtype=torch.long), inputs, torch.arange(3))
+
+
+def gradient_twice(e: Explicand) -> Tensor:
+    """Eight rows forward, of which four go backward."""
+    x = e.inputs.clone().requires_grad_()
+    e.outputs(x)
+    return torch.autograd.grad(e.outputs(x).sum(), x)[0]
+
+
+def hold(megabytes: int, device: str = "cpu") -> None:
+    torch.ones(megabytes * MEGABYTE // 4, device=device)
+
+
+def test_measures_the_call() -> None:
+    e = explicand()
+    gradient_twice(e)  # earlier rows are not the call's
+
+    def call(given: Explicand) -> Tensor:
+        time.sleep(0.05)
+        return gradient_twice(given)
+
+    attribution, cost = measure(e, call)
+    assert (attribution == 2).all()
+    assert (cost.forward_rows, cost.backward_rows) == (8, 4)
+    assert 0.05 <= cost.seconds < 5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems keep no peak that can be restarted")
+def test_peak_memory_is_that_of_the_call_alone() -> None:
+    e = explicand()
+    hold(256)  # an earlier, higher peak does not count
+
+    def call(given: Explicand) -> Tensor:
+        hold(96)
+        return given.inputs
+
+    peak = measure(e, call)[1].peak_bytes
+    assert peak is not None
+    assert 90 * MEGABYTE <= peak <= 120 * MEGABYTE
+
+
+def test_no_peak_where_the_system_keeps_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    assert measure(explicand(), gradient_twice)[1].peak_bytes is None
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_peak_memory_on_cuda() -> None:
+    e = explicand("cuda")
+
+    def call(given: Explicand) -> Tensor:
+        hold(64, "cuda")
+        return given.inputs
+
+    assert measure(e, call)[1].peak_bytes == 64 * MEGABYTE
+
+
+def test_costs_are_shared_by_the_explicands() -> None:
+    e = explicand()
+    trial = Trial(e, e.inputs, Cost(seconds=2.0, forward_rows=8, backward_rows=4, peak_bytes=None))
+    assert metrics["runtime"](trial).tolist() == [0.5] * 4
+    assert metrics["rows"](trial).tolist() == [2.0] * 4
+    assert not metrics["runtime"].judges
+    assert not metrics["rows"].judges
