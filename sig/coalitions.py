@@ -108,7 +108,7 @@ def effective(
 
     **Reading.** T_i is proportional to the player's effective weight, the sum of w(|S|) over its effective
     coalitions, so that summed contributions converge to a multiple of the Shapley values. With ``count`` it is
-    proportional to their number instead, as in Theorem 2.
+    proportional to their number instead, as in Theorem 2, and that multiple differs from player to player.
 
     A network's values carry rounding noise. With a unit of ``tolerance`` times the spread of the values (largest minus
     smallest), contributions up to one unit count as zero, and contributions that round to the same number of units as
@@ -116,7 +116,7 @@ def effective(
 
     Raises:
         ValueError: when the table is not ``2**n`` long with n from 1 to 26 or holds NaN or infinity, ``draws`` is below
-            one, the fraction is not in (0, 1], or the tolerance not in (0, 1).
+            one, the fraction is not in (0, 1], or the tolerance not in [1e-7, 1).
     """
     n = table_players(values)
     _require_positive(draws=draws)

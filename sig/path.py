@@ -97,7 +97,8 @@ def _integrate(
 ) -> Float[Tensor, "batch *features"]:
     if starts.shape[0] != len(e.inputs) or starts.shape[2:] != e.inputs.shape[1:]:
         raise ValueError(
-            f"starts have shape {tuple(starts.shape)}, expected ({len(e.inputs)}, paths, {', '.join(map(str, e.features))})"
+            f"starts have shape {tuple(starts.shape)}, expected ({len(e.inputs)}, paths, "
+            f"{', '.join(map(str, e.features))}); give each explicand its own starts"
         )
     ends = e.inputs.unsqueeze(1).expand_as(starts) if ends is None else ends
     e.tally.paths = (starts, ends)

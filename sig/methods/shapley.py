@@ -39,9 +39,7 @@ def permutation_shapley(e: Explicand, *, evaluations: int = 1000, generator: Gen
     batch, n = len(e.inputs), e.n_players
     permutations = (evaluations - 2) // max(1, n - 1)
     if permutations < 1:
-        raise NotApplicable(
-            f"one permutation of {n} players takes {n + 1} model rows, more than the {evaluations} given"
-        )
+        raise NotApplicable(f"{n} players take {n + 1} model rows, more than the {evaluations} given")
     default = _default(e)
     arrival = torch.rand(batch, permutations, n, generator=generator).argsort(-1).to(e.device)  # when each player joins
     joined = arrival.unsqueeze(2) < torch.arange(1, n, device=e.device).view(-1, 1)

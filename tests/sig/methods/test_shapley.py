@@ -81,7 +81,7 @@ def test_bshap_samples_permutations_when_it_cannot_afford_all_coalitions(six_pla
 
 @pytest.mark.parametrize("name", ["permutation-shapley", "kernel-shap"])
 def test_too_small_a_budget_is_a_reason(six_players, name):
-    with pytest.raises(NotApplicable, match="6 players take [78] model rows, more than the 5 given|one permutation"):
+    with pytest.raises(NotApplicable, match="6 players take [78] model rows, more than the 5 given"):
         run(name, six_players, evaluations=5)
 
 
