@@ -52,7 +52,7 @@ def permutation_shapley(e: Explicand, *, evaluations: int = 1000, generator: Gen
 
 @method("kernel-shap", family=FAMILY, source="Lundberg and Lee 2017, theorem 2 (by shapiq)", spend=("evaluations",))
 def kernel_shap(e: Explicand, *, evaluations: int = 1000, generator: Generator) -> Tensor:
-    """Weighted least squares over sampled coalitions, by shapiq's ``KernelSHAP``; exact once all of them are affordable.
+    """Weighted least squares over sampled coalitions, by shapiq; exact when all of them are affordable.
 
     Raises:
         NotApplicable: when there are fewer evaluations than players and two ends.

@@ -1,0 +1,74 @@
+"""What an attribution costs: wall time, model rows, peak memory."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sig.explicand import Explicand
+from sig.registry import Cost, Trial, metric
+
+
+def measure(e: Explicand, call: Callable[[Explicand], Tensor]) -> tuple[Tensor, Cost]:
+    """``call(e)`` and what it took; the caller warms up.
+
+    The device is synchronised before and after. On CUDA, peak memory is the allocator's; on a Linux CPU it is the
+    growth of the process's resident memory, which misses freed memory that the process still held; elsewhere None.
+    """
+    forward, backward = e.tally.forward_rows, e.tally.backward_rows
+    memory_before = _restart_peak_memory(e.device)
+    _synchronise(e.device)
+    start = perf_counter()
+    attribution = call(e)
+    _synchronise(e.device)
+    seconds = perf_counter() - start
+    peak = None if memory_before is None else max(0, _peak_memory(e.device) - memory_before)
+    return attribution, Cost(seconds, e.tally.forward_rows - forward, e.tally.backward_rows - backward, peak)
+
+
+@metric("runtime", better="lower", range=(0.0, math.inf), unit="s", judges=False)
+def runtime(trial: Trial) -> Float[Tensor, " batch"]:
+    """Wall seconds per explicand: those of the whole batch, shared equally."""
+    return _shared(trial, trial.cost.seconds)
+
+
+@metric("rows", better="lower", range=(0.0, math.inf), unit="rows", judges=False)
+def rows(trial: Trial) -> Float[Tensor, " batch"]:
+    """Forward model rows per explicand: those of the whole batch, shared equally."""
+    return _shared(trial, trial.cost.forward_rows)
+
+
+def _shared(trial: Trial, total: float | int) -> Float[Tensor, " batch"]:
+    batch = len(trial.attribution)
+    return torch.full((batch,), float(total), dtype=torch.float64, device=trial.attribution.device) / batch
+
+
+def _synchronise(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _restart_peak_memory(device: torch.device) -> int | None:
+    """Forget the peak so far; the bytes in use now, or None where the system keeps no peak that can be restarted."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return torch.cuda.memory_allocated(device)
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # see proc(5): sets VmHWM back to VmRSS
+    except OSError:
+        return None
+    return _resident("VmRSS")
+
+
+def _peak_memory(device: torch.device) -> int:
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else _resident("VmHWM")
+
+
+def _resident(field: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    kibibytes = next(line.split()[1] for line in lines if line.startswith(f"{field}:"))
+    return 1024 * int(kibibytes)
