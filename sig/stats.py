@@ -5,6 +5,7 @@ A *unit* is what methods are compared on: an explicand, or a repetition. NaN mea
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -93,7 +94,7 @@ def holm(p_values: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " tests"]:
 def ranks(
     scores: Float[np.ndarray, "methods units"],
     *,
-    better: str,
+    better: Literal["lower", "higher"],
     confidence: float = 0.95,
     resamples: int = 2000,
     seed: int,

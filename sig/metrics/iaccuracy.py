@@ -44,7 +44,7 @@ def iaccuracy(
         NotApplicable: when the model has one output, or on patches or blur where the inputs are not pictures.
     """
     _check_options(removal, patch, share, points)
-    after = removed_after(e, attribution, patch=patch)
+    after = _removed_after(e, attribution, patch=patch)
     counts = _grid(math.prod(after.shape[1:]), share, points).to(e.device)
     replacement = REPLACEMENTS[removal](e).squeeze(1)
     chunks = torch.arange(len(e.inputs), device=e.device).split(max(1, e.rows_per_batch // len(counts)))
@@ -62,7 +62,7 @@ def iaccuracy_of_trial(
     return iaccuracy(trial.explicand, trial.attribution, removal=removal, patch=patch, share=share, points=points)
 
 
-def removed_after(
+def _removed_after(
     e: Explicand, attribution: Float[Tensor, "batch *features"], *, patch: int
 ) -> Int[Tensor, "batch *places"]:
     """The place of each feature in the order of removal: it is replaced in x^k for every k above its place.

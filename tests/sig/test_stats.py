@@ -82,6 +82,7 @@ def test_paired_p_by_hand(difference: list[float], p: float) -> None:
 
 
 @given(arrays(np.int64, st.integers(2, 8), elements=st.integers(-5, 5)))
+@settings(deadline=None)
 def test_paired_p_agrees_with_enumeration(difference: np.ndarray) -> None:
     a = difference.astype(float)
     assert_allclose(paired_p(a / 7, np.zeros(len(a)), seed=0), enumerated_p(difference))
@@ -137,7 +138,7 @@ def test_ranks_by_hand() -> None:
 
 
 @given(scores)
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_ranks_are_those_of_the_means(table: np.ndarray) -> None:
     higher = ranks(table, better="higher", resamples=20, seed=0)
     assert_array_equal(higher.rank, scipy_stats.rankdata(-table.sum(1)))  # exact: sums of integers
@@ -146,7 +147,7 @@ def test_ranks_are_those_of_the_means(table: np.ndarray) -> None:
 
 
 @given(scores, st.data())
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_ranks_do_not_see_how_hard_a_unit_is(table: np.ndarray, data: st.DataObject) -> None:
     shift = data.draw(arrays(np.int64, table.shape[1], elements=st.integers(-9, 9)))
     before = ranks(table, better="higher", resamples=50, seed=0)
@@ -156,12 +157,19 @@ def test_ranks_do_not_see_how_hard_a_unit_is(table: np.ndarray, data: st.DataObj
 
 
 @given(scores, st.data())
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_ranks_do_not_depend_on_the_order_of_methods(table: np.ndarray, data: st.DataObject) -> None:
     order = np.array(data.draw(st.permutations(range(len(table)))))
     whole, shuffled = (ranks(t, better="higher", resamples=50, seed=0) for t in (table, table[order]))
     for name in ("rank", "low", "high"):
         assert_array_equal(getattr(shuffled, name), getattr(whole, name)[order])
+
+
+def test_rounding_breaks_no_ties() -> None:
+    rng = np.random.default_rng(0)
+    same_mean = np.stack([rng.permutation(50) / 10 for _ in range(20)])
+    assert len(set(same_mean.sum(1))) > 1  # in floating point, the order of summation shows
+    assert_array_equal(ranks(same_mean, better="higher", seed=0).rank, np.full(20, 10.5))
 
 
 def test_rank_intervals_resample_units_for_all_methods_together() -> None:
@@ -212,6 +220,7 @@ def test_ranks_of_little() -> None:
     assert not nothing.tied_with_best.any()
 
 
+@pytest.mark.usefixtures("as_users_run_it")
 def test_ranks_reject_an_unknown_direction() -> None:
     with pytest.raises(ValueError, match="better is 'up', expected 'lower' or 'higher'"):
-        ranks(np.ones((2, 2)), better="up", seed=0)
+        ranks(np.ones((2, 2)), better="up", seed=0)  # type: ignore[arg-type]

@@ -11,7 +11,9 @@ from sig.registry import Cost, NotApplicable, Trial, metrics
 WEIGHTS = torch.tensor([4.0, 2.0, 1.0])
 
 
-def explain(model: Callable[[Tensor], Tensor], inputs: Tensor, background: Tensor | None = None, rows: int = 64):
+def explain(
+    model: Callable[[Tensor], Tensor], inputs: Tensor, background: Tensor | None = None, rows: int = 64
+) -> Explicand:
     return Explicand(
         model=model,
         inputs=inputs,
@@ -28,8 +30,9 @@ def linear(x: Tensor) -> Tensor:
 
 
 def convolution(channels: int = 2, size: int = 6) -> nn.Module:
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(channels, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * (size - 2) ** 2, 3))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Conv2d(channels, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * (size - 2) ** 2, 3))
 
 
 def pictures(n: int = 5) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,9 +1,10 @@
+from collections.abc import Callable
 from itertools import combinations
 from math import sqrt
 
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -40,6 +41,7 @@ def tau_b(a: list[int], b: list[int]) -> float:
 
 
 @given(pairs)
+@settings(deadline=None)
 def test_agree_with_their_definitions(values: tuple[list[int], list[int]]) -> None:
     a, b = values
     assume(len(set(a)) > 1 and len(set(b)) > 1)
@@ -48,6 +50,7 @@ def test_agree_with_their_definitions(values: tuple[list[int], list[int]]) -> No
 
 
 @given(pairs)
+@settings(deadline=None)
 def test_only_the_order_counts(values: tuple[list[int], list[int]]) -> None:
     a, b = values
     assume(len(set(a)) > 1 and len(set(b)) > 1)
@@ -66,7 +69,7 @@ def test_rows_are_scored_apart() -> None:
 
 @pytest.mark.parametrize("coefficient", [spearman, kendall])
 @pytest.mark.parametrize("players", [1, 3])
-def test_undefined_where_nothing_is_ranked(coefficient, players: int) -> None:
+def test_undefined_where_nothing_is_ranked(coefficient: Callable[[Tensor, Tensor], Tensor], players: int) -> None:
     constant, varied = torch.full((1, players), 0.1), torch.arange(1.0, players + 1)[None]
     for a, b in [(constant, varied), (varied, constant), (constant * 0, constant)]:
         if players == 1 or a is not b:
@@ -74,7 +77,7 @@ def test_undefined_where_nothing_is_ranked(coefficient, players: int) -> None:
 
 
 @pytest.mark.parametrize("coefficient", [spearman, kendall])
-def test_rounding_noise_is_a_tie(coefficient) -> None:
+def test_rounding_noise_is_a_tie(coefficient: Callable[[Tensor, Tensor], Tensor]) -> None:
     attribution = torch.tensor([[0.3, 0.1, 0.2, 0.4]])
     exact = torch.tensor([[0.3, 0.3, 0.1, 0.9]], dtype=torch.float64)
     noisy = torch.tensor([[0.3, 0.1 + 0.2, 0.1, 0.9]], dtype=torch.float64)
