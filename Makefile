@@ -1,6 +1,7 @@
 # Every target sets up .venv by itself when it is missing or requirements.lock has changed.
 .DEFAULT_GOAL := help
-.PHONY: benchmark smoke report timings test test-slow lint format typecheck lock clean help
+SHELL := bash
+.PHONY: benchmark smoke report timings test test-slow lint format typecheck lock wandb-server clean help
 
 PYTHON ?= python3
 VENV := .venv
@@ -46,7 +47,11 @@ typecheck: $(READY)  ## check types in all packages
 
 lock: $(READY)  ## pin every dependency again from pyproject.toml
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --no-annotate --extra explainers --extra benchmark \
-		--extra dev --output-file requirements.lock pyproject.toml
+		--extra dev $(ARGS) --output-file requirements.lock pyproject.toml
+
+wandb-server: $(READY)  ## add a local Weights & Biases server, for the tests that talk to one
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint <(grep -oE '^[a-z0-9._-]+==[^ ]+' requirements.lock) \
+		$$($(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml','rb'))['project']['optional-dependencies']['wandb-server'])")
 
 clean:  ## remove the environment, caches and runs (published results stay)
 	rm -rf $(VENV) .cache results/runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks
