@@ -1,0 +1,48 @@
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[1]
+LOCK = (ROOT / "requirements.lock").read_text()
+PINS = dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", LOCK, re.MULTILINE))
+
+
+def test_the_lock_pins_everything_exactly_and_with_hashes():
+    entries = [entry for entry in re.split(r"\n(?=\S)", LOCK) if not entry.startswith("#")]
+    assert len(entries) > 100
+    for entry in entries:
+        assert re.match(r"[A-Za-z0-9._-]+==\S+ \\\n +--hash=sha256:[0-9a-f]{64}", entry), entry
+
+
+def test_the_lock_names_no_index_and_no_place():
+    assert not re.search(r"--index-url|--extra-index-url|--find-links|://| @ ", LOCK)
+
+
+def test_the_lock_satisfies_the_ranges():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    optional = project["optional-dependencies"]
+    stated = project["dependencies"] + [
+        line for extra in ("explainers", "benchmark", "dev") for line in optional[extra]
+    ]
+    for line in stated:
+        requirement = Requirement(line)
+        assert PINS[requirement.name.lower()] in requirement.specifier, line
+
+
+def test_no_package_hides_behind_ours():
+    """A root package named ``datasets`` hides Hugging Face's, so nothing that is installed may need that one."""
+    assert not {"datasets", "training", "benchmarks", "sig"} & set(PINS)
+
+
+def test_the_wheel_ships_sig_alone(tmp_path):
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    files = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0] for name in files if ".dist-info" not in name} == {"sig"}
+    assert {"sig/path.py", "sig/methods/integrated_gradients.py", "sig/metrics/iaccuracy.py"} <= set(files)
