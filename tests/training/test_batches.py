@@ -1,0 +1,52 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.batches import OrderedBatches, RandomBatches
+
+
+@given(rows=st.integers(1, 30), data=st.data())
+def test_random_batches_use_every_row_at_most_once_a_pass_and_keep_rows_together(rows, data) -> None:
+    size = data.draw(st.integers(1, rows))
+    per_pass = rows // size
+    x = torch.arange(rows)
+    batches = list(RandomBatches(x, x * 10, size=size, steps=2 * per_pass, seed=rows))
+    assert len(batches) == 2 * per_pass
+    for one_pass in (batches[:per_pass], batches[per_pass:]):
+        used = torch.cat([batch[0] for batch in one_pass])
+        assert len(used) == per_pass * size == len(used.unique())
+    assert all(torch.equal(b, a * 10) for a, b in batches)
+
+
+def drawn(seed: int) -> list[list[int]]:
+    return [batch[0].tolist() for batch in RandomBatches(torch.arange(100), size=10, steps=20, seed=seed)]
+
+
+def test_the_seed_decides_the_order_and_passes_differ() -> None:
+    assert drawn(0) == drawn(0)
+    assert drawn(0) != drawn(1)
+    assert drawn(0)[:10] != drawn(0)[10:]
+
+
+def test_augmentation_gets_each_batch_and_draws_anew() -> None:
+    def noise(batch, generator):
+        return (torch.rand(len(batch[0]), generator=generator),)
+
+    first, second = RandomBatches(torch.zeros(4), size=4, steps=2, seed=0, augment=noise)
+    assert not torch.equal(first[0], second[0])
+
+
+@pytest.mark.parametrize("size", [0, 11])
+def test_a_batch_of_more_rows_than_there_are(size) -> None:
+    with pytest.raises(ValueError, match=rf"takes {size} rows, expected 1 .. 10; choose"):
+        RandomBatches(torch.arange(10), size=size, steps=1, seed=0)
+
+
+def test_ordered_batches_hold_all_rows_in_order() -> None:
+    x = torch.arange(10)
+    batches = OrderedBatches(x, -x, size=4)
+    assert [len(a) for a, _ in batches] == [4, 4, 2]
+    assert len(batches) == 3
+    assert torch.equal(torch.cat([a for a, _ in batches]), x)
+    assert torch.equal(torch.cat([b for _, b in batches]), -x)

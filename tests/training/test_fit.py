@@ -1,0 +1,262 @@
+import json
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+import pytorch_lightning as pl
+import torch
+import wandb
+from torch import nn
+
+from training.batches import OrderedBatches, RandomBatches
+from training.fit import Diverged, fit, training_session
+from training.tracking import Tracking
+
+PROJECT = Path(__file__).parents[2]
+
+
+class Line(pl.LightningModule):
+    """Fits one weight and one bias; counts its training steps, and can be told to diverge."""
+
+    steps = 0
+
+    def __init__(self, lr=0.3, nan_at=None, nan_metric=False):
+        super().__init__()
+        self.linear = nn.Linear(1, 1)
+        self.lr, self.nan_at, self.nan_metric = lr, nan_at, nan_metric
+
+    def forward(self, x):
+        return self.linear(x)
+
+    def training_step(self, batch, batch_idx):
+        Line.steps += 1
+        loss = nn.functional.mse_loss(self(batch[0]), batch[1])
+        return loss * torch.nan if batch_idx == self.nan_at else loss
+
+    def validation_step(self, batch, batch_idx):
+        error = nn.functional.mse_loss(self(batch[0]), batch[1])
+        self.log("error", error * torch.nan if self.nan_metric else error)
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), self.lr)
+
+
+class Points(pl.LightningDataModule):
+    """y = 2x + 1."""
+
+    def __init__(self):
+        super().__init__()
+        x = torch.linspace(-1, 1, 40).unsqueeze(1)
+        self.rows = x, 2 * x + 1
+
+    def train_dataloader(self):
+        return RandomBatches(*self.rows, size=8, steps=100, seed=0)
+
+    def val_dataloader(self):
+        return OrderedBatches(*self.rows, size=8)
+
+
+@pytest.fixture(autouse=True)
+def no_steps_yet():
+    Line.steps = 0
+
+
+def fit_line(name="line", config=None, seed=0, **module):
+    config = {"lr": 0.1} if config is None else config
+    return fit(lambda: Line(**module), Points(), name=name, config=config, seed=seed)
+
+
+def files(cache, kind):
+    return sorted((cache / "checkpoints").glob(f"*.{kind}"))
+
+
+def test_the_first_call_trains_and_the_second_reuses_its_weights() -> None:
+    first, second = fit_line(), fit_line()
+    assert Line.steps == 100
+    assert (first.reused, second.reused) == (False, True)
+    assert first.checkpoint == second.checkpoint
+    assert first.metrics == second.metrics
+    assert first.metrics["error"] < 1e-6
+    assert first.module.linear.weight.item() == pytest.approx(2, abs=1e-3)
+    assert torch.equal(first.module.linear.weight, second.module.linear.weight)
+
+
+@pytest.mark.parametrize("which", ["trained", "reused"])
+def test_the_module_is_ready_to_be_explained(which) -> None:
+    fitted = [fit_line() for _ in range(2)][which == "reused"]
+    assert not fitted.module.training
+    assert not any(parameter.requires_grad for parameter in fitted.module.parameters())
+    assert fitted.module._trainer is None
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"config": {"lr": 0.2}}, {"name": "another"}])
+def test_other_seeds_configs_and_names_have_checkpoints_of_their_own(change) -> None:
+    fit_line()
+    assert not fit_line(**change).reused
+    assert fit_line().reused
+
+
+def test_edited_code_trains_again(tmp_path) -> None:
+    source, file = types.ModuleType("source"), tmp_path / "source.py"
+    source.__file__ = str(file)
+
+    def reused(code):
+        file.write_text(code)
+        return fit(Line, Points(), name="line", config={}, seed=0, sources=[source]).reused
+
+    assert [reused("a = 1"), reused("a = 1"), reused("a = 2"), reused("a = 1")] == [False, True, False, True]
+
+
+def test_the_seed_decides_the_weights_to_the_last_bit(tmp_path, monkeypatch) -> None:
+    def trained(place, seed):
+        monkeypatch.setenv("ATTRIBUTION_CACHE", str(tmp_path / place))
+        return fit_line(seed=seed, lr=0.001)
+
+    first, again, another = trained("a", 0), trained("b", 0), trained("a", 1)
+    assert not again.reused
+    assert first.checkpoint == again.checkpoint != another.checkpoint
+
+
+def global_state():
+    return (
+        torch.get_rng_state().tolist(),
+        torch.get_num_threads(),
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+
+
+def test_global_state_is_left_alone() -> None:
+    before = global_state()
+    fit_line()
+    assert global_state() == before
+    assert fit_line().reused
+    assert global_state() == before
+    with pytest.raises(Diverged):
+        fit_line(seed=1, nan_at=0)
+    assert global_state() == before
+
+
+def test_nothing_is_printed_and_nothing_written_outside_the_cache(tmp_path, monkeypatch, capfd) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    fit_line()
+    assert list(elsewhere.iterdir()) == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_beside_the_weights_are_what_they_come_from_their_metrics_and_the_curve(cache) -> None:
+    fitted = fit_line()
+    (record,) = [json.loads(path.read_text()) for path in files(cache, "json")]
+    assert record["sha256"] == fitted.checkpoint
+    assert record["metrics"] == fitted.metrics
+    assert (record["name"], record["config"], record["seed"]) == ("line", {"lr": 0.1}, 0)
+    (curve,) = files(cache, "csv")
+    assert "loss" in curve.read_text().splitlines()[0]
+    assert not list((cache / "checkpoints").glob(".writing-*"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "damage"),
+    [
+        ("pt", lambda content: content[:-1]),
+        ("pt", lambda content: content[:200] + bytes([content[200] ^ 1]) + content[201:]),
+        ("pt", lambda content: b""),
+        ("json", lambda content: content[: len(content) // 2]),
+        ("json", lambda content: b"{}"),
+        ("json", lambda content: b"[]"),
+    ],
+)
+def test_a_damaged_checkpoint_is_named_and_trained_again(cache, kind, damage) -> None:
+    first = fit_line()
+    (file,) = files(cache, kind)
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.warns(UserWarning, match=r"checkpoint .*line-\w+\.pt is damaged \(.*\); training it again"):
+        second = fit_line()
+    assert not second.reused
+    assert second.checkpoint == first.checkpoint
+    assert fit_line().reused
+
+
+def test_a_training_that_was_cut_off_before_its_record_is_repeated(cache) -> None:
+    fit_line()
+    files(cache, "json")[0].unlink()
+    assert not fit_line().reused
+
+
+def test_a_cache_that_cannot_be_written_to_is_told_before_training(tmp_path, monkeypatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ATTRIBUTION_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(OSError, match=r"cannot be written to .*file/cache/checkpoints .*; set ATTRIBUTION_CACHE"):
+        fit_line()
+    assert Line.steps == 0
+
+
+def test_a_config_that_is_not_json() -> None:
+    with pytest.raises(TypeError, match="config of 'line' must be plain JSON values: .*Tensor.*; convert"):
+        fit_line(config={"lr": torch.tensor(0.1)})
+    assert Line.steps == 0
+
+
+def test_a_nan_loss_ends_training_at_once_and_leaves_no_checkpoint(cache) -> None:
+    with pytest.raises(Diverged, match="'line' diverged: the loss is nan at batch 3; lower the learning rate"):
+        fit_line(nan_at=3)
+    assert Line.steps == 4
+    assert files(cache, "pt") == files(cache, "json") == []
+
+
+def test_a_learning_rate_that_is_too_high() -> None:
+    with pytest.raises(Diverged, match="the loss is (nan|inf) at batch"):
+        fit_line(lr=100.0)
+
+
+def test_a_metric_that_is_not_finite_leaves_no_checkpoint(cache) -> None:
+    with pytest.raises(Diverged, match="error is not finite after the last step; lower"):
+        fit_line(nan_metric=True)
+    assert files(cache, "pt") == []
+
+
+TRAIN_WITH_A_PARTNER = """
+import sys, time
+from pathlib import Path
+import torch
+from training.gridworld import Recipe, fit_surrogate
+me, partner = map(Path, sys.argv[1:])
+me.touch()
+while not partner.exists():
+    time.sleep(0.01)
+values = torch.arange(16, dtype=torch.float64)
+fitted = fit_surrogate(values, name="shared", seed=0, recipe=Recipe(share=0.5, rows_per_step=1, steps=1600))
+print(fitted.checkpoint, fitted.reused)
+"""
+
+
+@pytest.mark.slow  # both import Lightning; in the default run test_checkpoints.py does the same with threads
+def test_of_two_processes_with_the_same_key_one_trains_and_both_get_its_weights(tmp_path) -> None:
+    flags = [tmp_path / "a", tmp_path / "b"]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", TRAIN_WITH_A_PARTNER, *map(str, order)],
+            cwd=PROJECT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for order in (flags, flags[::-1])
+    ]
+    answers = [process.communicate(timeout=120)[0].split() for process in processes]
+    assert answers[0][0] == answers[1][0]
+    assert sorted(answer[1] for answer in answers) == ["False", "True"]
+
+
+def test_a_session_tracks_what_is_trained_and_not_what_is_reused(tmp_path) -> None:
+    wandb.teardown()
+    with training_session(tracking=Tracking(directory=tmp_path / "runs")):
+        fit_line()
+        fit_line()
+    fit_line(seed=1)
+    wandb.teardown()
+    runs = [path for path in (tmp_path / "runs" / "wandb").glob("offline-run-*") if not path.is_symlink()]
+    assert len(runs) == 1

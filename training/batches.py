@@ -1,0 +1,67 @@
+"""Batches of data that fits in memory, gathered whole: for small networks many times faster than collating samples."""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+Batch = tuple[Tensor, ...]
+
+
+def _as_they_are(batch: Batch, generator: torch.Generator) -> Batch:
+    return batch
+
+
+class RandomBatches:
+    """A whole training run: ``steps`` batches of ``size`` rows, in a new random order on every pass over the rows.
+
+    Iterating again gives the same batches. The rows left over at the end of a pass are left out of it.
+
+    Attributes:
+        rows: tensors with one entry for each row, batched alike.
+        augment: changes each batch, with the generator that it is given.
+
+    Raises:
+        ValueError: when one batch takes more rows than there are.
+    """
+
+    def __init__(
+        self,
+        *rows: Tensor,
+        size: int,
+        steps: int,
+        seed: int,
+        augment: Callable[[Batch, torch.Generator], Batch] = _as_they_are,
+    ):
+        if not 1 <= size <= len(rows[0]):
+            raise ValueError(f"a batch takes {size} rows, expected 1 .. {len(rows[0])}; choose a smaller size")
+        self.rows = rows
+        self.size = size
+        self.steps = steps
+        self.seed = seed
+        self.augment = augment
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[Batch]:
+        generator = torch.Generator().manual_seed(self.seed)
+        per_pass = len(self.rows[0]) // self.size
+        for step in range(self.steps):
+            if step % per_pass == 0:
+                order = torch.randperm(len(self.rows[0]), generator=generator).split(self.size)
+            chosen = order[step % per_pass]
+            yield self.augment(tuple(rows[chosen] for rows in self.rows), generator)
+
+
+class OrderedBatches:
+    """All rows once, in their order, up to ``size`` at a time."""
+
+    def __init__(self, *rows: Tensor, size: int):
+        self._batches = list(zip(*(tensor.split(size) for tensor in rows), strict=True))
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return iter(self._batches)

@@ -1,0 +1,243 @@
+"""Training a Lightning module once: what has been trained before with the same code, data and seed is loaded."""
+
+import hashlib
+import inspect
+import logging
+import math
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Generic, Literal, TypeVar
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import RichProgressBar
+from pytorch_lightning.loggers import CSVLogger
+
+from training import batches
+from training.checkpoints import Slot
+from training.tracking import Tracking, lightning_logger
+
+M = TypeVar("M", bound=pl.LightningModule)
+
+
+class Diverged(ArithmeticError):
+    """Training ended in NaN or infinity."""
+
+
+@dataclass(frozen=True)
+class Fitted(Generic[M]):
+    """A trained module.
+
+    Attributes:
+        module: in eval mode, its parameters without gradient, on the CPU.
+        metrics: what the module logged last, by name.
+        checkpoint: SHA-256 of the weights' file.
+        reused: whether the weights were loaded instead of trained.
+    """
+
+    module: M
+    metrics: Mapping[str, float]
+    checkpoint: str
+    reused: bool
+
+
+@dataclass(frozen=True)
+class Session:
+    """How training is shown while it runs; it never changes the weights."""
+
+    tracking: Tracking
+    progress: bool
+
+
+_BY_DEFAULT = Session(Tracking(mode="disabled"), progress=True)
+_session: ContextVar[Session] = ContextVar("session", default=_BY_DEFAULT)
+
+
+@contextmanager
+def training_session(*, tracking: Tracking | None = None, progress: bool = True) -> Iterator[None]:
+    """Whatever ``fit`` trains within the block is tracked by W&B, and shows a progress bar or not."""
+    token = _session.set(Session(tracking or _BY_DEFAULT.tracking, progress))
+    try:
+        yield
+    finally:
+        _session.reset(token)
+
+
+def fit(
+    build: Callable[[], M],
+    data: pl.LightningDataModule,
+    *,
+    name: str,
+    config: Mapping[str, Any],
+    seed: int,
+    sources: Sequence[ModuleType] = (),
+    accelerator: Literal["auto", "cpu"] = "auto",
+) -> Fitted[M]:
+    """Train for one pass over ``data``'s training batches, then validate; or load what this has given before.
+
+    The weights are a function of ``name``, ``config``, ``seed``, the code, the versions of torch and Lightning, and the
+    kind of device; a SHA-256 of all of these is the key under which they are kept (``training.checkpoints``). All of
+    torch's global randomness in ``build`` and in training follows from ``seed``, and is as before afterwards. Training
+    runs on one thread of the CPU, since the order of a sum, and hence its last bit, depends on the number of threads.
+
+    Args:
+        build: makes the untrained module; called with torch seeded.
+        data: its training batches decide how long training takes (``training.batches.RandomBatches``).
+        name: of the model, for file names and messages.
+        config: everything that ``build`` and ``data`` were made from, in JSON values: sizes, rates, a SHA-256 of data.
+        sources: modules whose code shapes the data, besides those of the module's and the data module's class.
+        accelerator: ``"cpu"`` where a GPU would only slow down a small network.
+
+    Raises:
+        Diverged: when the loss, a metric or a weight becomes NaN or infinite.
+        OSError: before training, when the cache cannot be written to.
+        TypeError: when ``config`` is not made of JSON values.
+    """
+    device = "gpu" if accelerator == "auto" and torch.cuda.is_available() else "cpu"
+    with _reproducible(seed):
+        module = build()
+        slot = Slot(name, _facts(module, data, name, config, seed, sources, device))
+        checkpoint = slot.load()
+        trained = False
+        if checkpoint is None:
+            with slot.locked() as scratch:
+                checkpoint = slot.load(warn=True)  # another process may have written it while this one waited
+                if checkpoint is None:
+                    metrics = _train(module, data, name, {**config, "seed": seed}, device, scratch)
+                    checkpoint = slot.save(module.state_dict(), metrics, scratch)
+                    trained = True
+    module.load_state_dict(checkpoint.weights)
+    return Fitted(module.eval().requires_grad_(False), checkpoint.metrics, checkpoint.sha256, reused=not trained)
+
+
+def _train(
+    module: pl.LightningModule,
+    data: pl.LightningDataModule,
+    name: str,
+    config: Mapping[str, Any],
+    device: str,
+    scratch: Path,
+) -> dict[str, float]:
+    session = _session.get()
+    progress = session.progress and sys.stderr.isatty()
+    start = time.perf_counter()
+    with lightning_logger(session.tracking, name=f"train {name}", config=config) as logger:
+        trainer = pl.Trainer(
+            max_epochs=1,
+            accelerator=device,
+            devices=1,
+            deterministic=True,
+            logger=[CSVLogger(scratch, name="", version=""), *([] if isinstance(logger, bool) else [logger])],
+            callbacks=[_WatchLoss(name), *([_ProgressBar(name)] if progress else [])],
+            enable_progress_bar=progress,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            default_root_dir=scratch,
+        )
+        trainer.fit(module, data)
+    metrics = {metric: float(value) for metric, value in trainer.callback_metrics.items()}
+    module.trainer = data.trainer = None
+    _require_finite(name, module, metrics)
+    return {**metrics, "seconds": time.perf_counter() - start}
+
+
+class _WatchLoss(pl.Callback):
+    """Records the training loss now and then, and stops training once it is no number.
+
+    Modules need not log it themselves, which for a small network would take longer than a step.
+    """
+
+    def __init__(self, name: str, every: int = 20):
+        self.name = name
+        self.every = every
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        loss = float(outputs["loss"])
+        if not math.isfinite(loss):
+            raise Diverged(
+                f"training {self.name!r} diverged: the loss is {loss} at batch {batch_idx}; lower the learning rate"
+            )
+        if batch_idx % self.every == 0:
+            for logger in trainer.loggers:
+                logger.log_metrics({"loss": loss}, step=batch_idx)
+
+
+def _require_finite(name: str, module: pl.LightningModule, metrics: Mapping[str, float]) -> None:
+    wrong = [metric for metric, value in metrics.items() if not math.isfinite(value)]
+    wrong += [weight for weight, values in module.state_dict().items() if not values.isfinite().all()]
+    if wrong:
+        raise Diverged(
+            f"training {name!r} diverged: {wrong[0]} is not finite after the last step; lower the learning rate"
+        )
+
+
+class _ProgressBar(RichProgressBar):
+    def __init__(self, name: str):
+        super().__init__(refresh_rate=20, leave=False, console_kwargs={"stderr": True})
+        self.name = name
+
+    def get_metrics(self, *arguments: Any) -> dict[str, int | str | float | dict[str, float]]:
+        return {"training": self.name}
+
+
+def _facts(
+    module: pl.LightningModule,
+    data: pl.LightningDataModule,
+    name: str,
+    config: Mapping[str, Any],
+    seed: int,
+    sources: Sequence[ModuleType],
+    device: str,
+) -> dict[str, Any]:
+    coded: list[Any] = [type(module), type(data), *sources, sys.modules[__name__], batches]
+    files = sorted({Path(inspect.getsourcefile(source) or "") for source in coded})
+    return {
+        "name": name,
+        "config": dict(config),
+        "seed": seed,
+        "device": device,
+        "versions": {"torch": torch.__version__, "pytorch-lightning": version("pytorch-lightning")},
+        "sources": [f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}" for file in files],
+    }
+
+
+@contextmanager
+def _reproducible(seed: int) -> Iterator[None]:
+    """Seeded, on one thread, with deterministic kernels, and quiet; then everything as it was."""
+    threads = torch.get_num_threads()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    with torch.random.fork_rng(), _quiet():
+        torch.manual_seed(seed)
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Lightning's announcements, its warning about how it uses torch, and its advice on curves of short runs."""
+    announcements = logging.getLogger("pytorch_lightning")
+    level = announcements.level
+    announcements.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
+            warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than the logging")
+            yield
+    finally:
+        announcements.setLevel(level)
