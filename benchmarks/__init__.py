@@ -1,0 +1,1 @@
+"""The harness: suites, cells, records, executor, leaderboard, and the command line."""

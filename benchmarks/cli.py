@@ -1,0 +1,149 @@
+"""The command line: ``python -m benchmarks run | report | list``.
+
+What takes long to import is imported inside the commands, so that help and mistakes are answered at once. Whatever a
+user can get wrong is answered with one line on stderr and exit code 2.
+"""
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+RUNS = Path("results", "runs")
+
+app = typer.Typer(help="Benchmark feature-attribution methods.", add_completion=False, rich_markup_mode=None)
+
+
+class UserError(ValueError):
+    """Something that the user can put right; the message is one line."""
+
+
+class Listed(StrEnum):
+    """What can be listed."""
+
+    METHODS = "methods"
+    METRICS = "metrics"
+    TASKS = "tasks"
+    SUITES = "suites"
+
+
+class WandbMode(StrEnum):
+    """How a run is tracked with Weights & Biases."""
+
+    OFFLINE = "offline"
+    ONLINE = "online"
+    DISABLED = "disabled"
+
+
+Plugins = Annotated[list[Path] | None, typer.Option("--plugin", help="A file with methods of your own; repeatable.")]
+
+
+@app.command()
+def run(
+    suite: Annotated[str, typer.Argument(help="A suite's name, or the path of a TOML file.")] = "default",
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; as many as cores if not given.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Compute again what has been computed already.")] = False,
+    plugin: Plugins = None,
+    methods: Annotated[str, typer.Option(help="Only these, as in a,b.")] = "",
+    tasks: Annotated[str, typer.Option(help="Only these, as in a,b.")] = "",
+    repetitions: Annotated[int | None, typer.Option(min=1, help="Instead of the suite's number.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run, results/runs/SUITE if not given.")] = None,
+    wandb: Annotated[WandbMode, typer.Option(help="Weights & Biases.")] = WandbMode.OFFLINE,
+) -> None:
+    """Run a suite, then write and print its leaderboard."""
+    from benchmarks.report import write_report
+    from benchmarks.runner import run_suite
+    from benchmarks.suite import load_suite
+    from benchmarks.tracking import log_suite
+    from benchmarks.worker import Setting
+    from training.tracking import Tracking, usable
+
+    plugins = _load_plugins(plugin)
+    chosen = load_suite(suite).restricted(methods=_names(methods), tasks=_names(tasks), repetitions=repetitions)
+    directory = out or RUNS / chosen.name
+    tracking = usable(Tracking(wandb.value, directory=directory, group=chosen.name))
+    run_suite(
+        chosen,
+        directory,
+        workers=workers or os.cpu_count() or 1,
+        console=Console(stderr=True),
+        fresh=fresh,
+        setting=Setting(plugins, tracking),
+    )
+    write_report(directory)
+    log_suite(directory, tracking)
+
+
+@app.command()
+def report(
+    run: Annotated[str, typer.Argument(help="A run's folder, or the name of its suite.")] = "default",
+) -> None:
+    """Write leaderboard and figures again, from a run's records alone."""
+    from benchmarks.report import write_report
+
+    write_report(Path(run) if Path(run).is_dir() else RUNS / run)
+
+
+@app.command("list")
+def list_(what: Annotated[Listed, typer.Argument(help="What to list.")], plugin: Plugins = None) -> None:
+    """List what there is, with the facts about each."""
+    from benchmarks import listing
+
+    _load_plugins(plugin)
+    # A table that is piped on should not be folded into 80 columns.
+    console = Console() if sys.stdout.isatty() else Console(width=listing.WIDTH)
+    console.print(getattr(listing, what)())
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app(standalone_mode=False)
+    except KeyboardInterrupt:
+        _exit(130, f"interrupted; what is finished is kept, the same command goes on from there: {_command()}")
+    except typer.TyperException as error:
+        _exit(2, f"{error.format_message()} (python -m benchmarks --help)")
+    except (OSError, ValueError) as error:
+        if not _is_users(error):
+            raise
+        _exit(2, str(error))
+
+
+def _is_users(error: Exception) -> bool:
+    from benchmarks.records import RecordError
+    from benchmarks.runner import FolderError
+    from benchmarks.suite import SuiteError
+
+    return isinstance(error, OSError | RecordError | FolderError | SuiteError | UserError)
+
+
+def _load_plugins(files: Sequence[Path] | None) -> tuple[Path, ...]:
+    from sig.registry import load_plugin
+
+    for file in files or ():
+        try:
+            load_plugin(file)
+        except ValueError as error:
+            raise UserError(str(error)) from None
+        except Exception as error:  # a plug-in can raise anything
+            raise UserError(f"plug-in {str(file)!r}: {type(error).__name__}: {error}; correct the file") from None
+    return tuple(file.resolve() for file in files or ())
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _command() -> str:
+    return shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
+
+
+def _exit(code: int, message: str) -> NoReturn:
+    Console(stderr=True).print(message, style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(code)

@@ -1,0 +1,55 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from distributed import Client
+
+from benchmarks.executor import local_cluster
+from benchmarks.suite import Suite, load_suite
+from datasets.problem import tasks
+from sig import registry
+
+TOY = Path(__file__).with_name("toy.py")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def discovered() -> None:
+    """What is there already is registered before anything here adds to it, and so survives its removal."""
+    for known in (registry.methods, registry.metrics, tasks):
+        list(known)
+
+
+@pytest.fixture
+def registries(discovered: None) -> Iterator[None]:
+    """Whatever a test registers is gone after it."""
+    before = [(known, dict(known._entries)) for known in (registry.methods, registry.metrics, tasks)]
+    yield
+    for known, entries in before:
+        known._entries = entries
+    registry._import_file.cache_clear()
+
+
+@pytest.fixture
+def toy(registries: None) -> Path:
+    """The toy plug-in, loaded."""
+    registry.load_plugin(TOY)
+    return TOY
+
+
+@pytest.fixture
+def suite_of(toy: Path, tmp_path: Path) -> Callable[..., Suite]:
+    """Writes a suite file and loads it."""
+
+    def load(text: str, name: str = "mine") -> Suite:
+        file = tmp_path / f"{name}.toml"
+        file.write_text(text)
+        return load_suite(str(file))
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Client]:
+    """Two worker processes, shared."""
+    with local_cluster(2) as client:
+        yield client
