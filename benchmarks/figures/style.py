@@ -1,0 +1,81 @@
+"""What all figures share: their style, colours that the colour-blind can tell apart, a grid of panels."""
+
+import math
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import cycle
+from typing import Any, Final
+
+import matplotlib as mpl
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+Colour = tuple[float, float, float]
+
+CONTROL: Final[Colour] = (0.35, 0.35, 0.35)
+FAINT: Final[Colour] = (0.78, 0.78, 0.78)
+NARROWEST: Final = 6.0  # inches
+INK: Final[Colour] = (0.15, 0.15, 0.15)
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in the project's style; matplotlib's settings are put back afterwards."""
+    settings: dict[Any, Any] = {"axes.titlesize": 10, "axes.labelsize": 9, "figure.titlesize": 12, "legend.fontsize": 8}
+    settings |= {"xtick.labelsize": 8, "ytick.labelsize": 8, "legend.frameon": False, "grid.color": "0.9"}
+    with sns.axes_style("whitegrid"), sns.plotting_context("paper"), mpl.rc_context(settings):
+        yield
+
+
+def family_colours(methods: pd.DataFrame) -> dict[str, Colour]:
+    """A colour for each family, grey for controls."""
+    families = methods.loc[~methods["control"], "family"].unique()
+    colours = dict(zip(families, cycle(palette()), strict=False))
+    return {family: colours.get(family, CONTROL) for family in methods["family"].unique()}
+
+
+def palette() -> list[Colour]:
+    """Seaborn's colours that the colour-blind can tell apart, without its grey, the most distinct first."""
+    colours = sns.color_palette("colorblind")
+    return [colours[i] for i in (0, 1, 2, 4, 9, 3, 8, 5, 6)]
+
+
+def panels(count: int, *, columns: int, width: float, height: float, **share: Any) -> tuple[Figure, list[Axes]]:
+    """A figure of ``count`` panels in rows of at most ``columns``, each of the size in inches or, when few, wider."""
+    columns = min(columns, count)
+    rows = math.ceil(count / columns)
+    size = max(NARROWEST, columns * width), rows * height + 0.3
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06))
+    grid = figure.subplots(rows, columns, squeeze=False, **share).flatten().tolist()
+    for unused in grid[count:]:
+        unused.remove()
+    return figure, grid[:count]
+
+
+def family_legend(figure: Figure, colours: dict[str, Colour], *, marker: str = "") -> None:
+    """What the colours of families mean, below the panels."""
+    handles: list[Any] = [
+        Line2D([], [], color=colour, marker=marker, linestyle="", label=family)
+        if marker
+        else Patch(color=colour, label=family)
+        for family, colour in colours.items()
+    ]
+    legend_below(figure, handles)
+
+
+def legend_below(figure: Figure, handles: Sequence[Any]) -> None:
+    """A legend below all panels, in as many columns as there is space for."""
+    widest = max(len(handle.get_label()) for handle in handles)
+    columns = int(figure.get_figwidth() / (0.5 + 0.07 * widest))
+    figure.legend(handles=handles, loc="outside lower center", ncols=max(1, min(columns, len(handles))))
+
+
+def headline(figure: Figure, title: str) -> None:
+    """A title above all panels, in as many lines as it needs."""
+    figure.suptitle(textwrap.fill(title, int(figure.get_figwidth() / 0.1)))
