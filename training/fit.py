@@ -144,9 +144,9 @@ def _train(
             default_root_dir=scratch,
         )
         trainer.fit(module, data)
-    metrics = {metric: float(value) for metric, value in trainer.callback_metrics.items()}
+        metrics = {metric: float(value) for metric, value in trainer.callback_metrics.items()}
+        _require_finite(name, module, metrics)
     module.trainer = data.trainer = None
-    _require_finite(name, module, metrics)
     return {**metrics, "seconds": time.perf_counter() - start}
 
 
@@ -230,7 +230,7 @@ def _reproducible(seed: int) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without Lightning's announcements, its warning about how it uses torch, and its advice on curves of short runs."""
+    """Without Lightning's announcements, its warning about its use of torch, and its advice on curves of short runs."""
     announcements = logging.getLogger("pytorch_lightning")
     level = announcements.level
     announcements.setLevel(logging.WARNING)

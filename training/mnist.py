@@ -18,7 +18,7 @@ from sig.explicand import Explicand
 from training.batches import OrderedBatches, RandomBatches
 from training.fit import Fitted, fit
 
-ROWS_PER_BATCH = 256
+ROWS_PER_BATCH = 1024
 BATCH_SIZE = 128
 
 
