@@ -16,6 +16,8 @@ import typer
 from rich.console import Console
 
 RUNS = Path("results", "runs")
+WIDTH = 200  # of tables that go to no terminal
+INTERRUPTED = 130  # what typer returns after Ctrl-C
 
 app = typer.Typer(help="Benchmark feature-attribution methods.", add_completion=False, rich_markup_mode=None)
 
@@ -62,7 +64,7 @@ def run(
     from benchmarks.suite import load_suite
     from benchmarks.tracking import log_suite
     from benchmarks.worker import Setting
-    from training.tracking import Tracking, usable
+    from training.tracking import Tracking, sync_command, usable
 
     plugins = _load_plugins(plugin)
     chosen = load_suite(suite).restricted(methods=_names(methods), tasks=_names(tasks), repetitions=repetitions)
@@ -76,8 +78,10 @@ def run(
         fresh=fresh,
         setting=Setting(plugins, tracking),
     )
-    write_report(directory)
+    _console().print(write_report(directory))
     log_suite(directory, tracking)
+    if tracking.mode == "offline":
+        typer.echo(f"to send it to Weights & Biases: {sync_command(tracking)}", err=True)
 
 
 @app.command()
@@ -87,7 +91,7 @@ def report(
     """Write leaderboard and figures again, from a run's records alone."""
     from benchmarks.report import write_report
 
-    write_report(Path(run) if Path(run).is_dir() else RUNS / run)
+    _console().print(write_report(Path(run) if Path(run).is_dir() else RUNS / run))
 
 
 @app.command("list")
@@ -96,17 +100,16 @@ def list_(what: Annotated[Listed, typer.Argument(help="What to list.")], plugin:
     from benchmarks import listing
 
     _load_plugins(plugin)
-    # A table that is piped on should not be folded into 80 columns.
-    console = Console() if sys.stdout.isatty() else Console(width=listing.WIDTH)
-    console.print(getattr(listing, what)())
+    _console().print(getattr(listing, what)())
 
 
 def main() -> None:
     """Run the command line."""
     try:
-        app(standalone_mode=False)
-    except KeyboardInterrupt:
-        _exit(130, f"interrupted; what is finished is kept, the same command goes on from there: {_command()}")
+        if app(standalone_mode=False) == INTERRUPTED:
+            _exit(
+                INTERRUPTED, f"interrupted; what is finished is kept, the same command goes on from there: {_command()}"
+            )
     except typer.TyperException as error:
         _exit(2, f"{error.format_message()} (python -m benchmarks --help)")
     except (OSError, ValueError) as error:
@@ -134,6 +137,11 @@ def _load_plugins(files: Sequence[Path] | None) -> tuple[Path, ...]:
         except Exception as error:  # a plug-in can raise anything
             raise UserError(f"plug-in {str(file)!r}: {type(error).__name__}: {error}; correct the file") from None
     return tuple(file.resolve() for file in files or ())
+
+
+def _console() -> Console:
+    """For tables, which should not be folded into 80 columns where they are piped on."""
+    return Console() if sys.stdout.isatty() else Console(width=WIDTH)
 
 
 def _names(text: str) -> list[str]:

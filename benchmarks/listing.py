@@ -13,8 +13,6 @@ from benchmarks.suite import load_suite, options_of, suite_names
 from datasets import problem
 from sig import registry
 
-WIDTH = 200  # of a table that goes to no terminal
-
 
 def methods() -> Table:
     """Every registered method. The options it *spends* decide how many model rows it takes."""
@@ -28,7 +26,7 @@ def methods() -> Table:
 def metrics() -> Table:
     """Every registered metric."""
     rows = (
-        (m.name, m.better, _range(*m.range), m.unit, "yes" if m.judges else "", m.curve, m.source, _options(m))
+        (m.name, m.better, "{:g} to {:g}".format(*m.range), m.unit, _yes(m.judges), m.curve, m.source, _options(m))
         for m in registry.metrics
     )
     return _table(("metric", "better", "range", "unit", "judges", "curve over", "source", "options"), rows)
@@ -63,6 +61,10 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     return table
 
 
+def _yes(fact: bool) -> str:
+    return "yes" if fact else ""
+
+
 def _options(entry: Any) -> str:
     return ", ".join(_option(parameter) for parameter in options_of(entry).values())
 
@@ -70,7 +72,3 @@ def _options(entry: Any) -> str:
 def _option(parameter: inspect.Parameter) -> str:
     required = parameter.default is parameter.empty
     return parameter.name if required else f"{parameter.name}={parameter.default!r}"
-
-
-def _range(low: float, high: float) -> str:
-    return f"{low:g} to {high:g}"

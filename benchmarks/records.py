@@ -12,7 +12,6 @@ Records are JSON, written atomically. A record whose key no longer belongs to th
 import base64
 import os
 import re
-import tempfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -307,16 +306,15 @@ def write(record: Model, file: Path) -> None:
     A temporary file in the same folder is written, flushed to the disk, and takes the file's place in one step.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.", suffix=".tmp")
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
-        with os.fdopen(descriptor, "w") as stream:
+        with temporary.open("w") as stream:
             stream.write(record.model_dump_json(indent=1))
             stream.flush()
             os.fsync(stream.fileno())
-        Path(temporary).replace(file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _slug(text: str) -> str:

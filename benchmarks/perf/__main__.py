@@ -1,8 +1,8 @@
 """``python -m benchmarks.perf``: time the hot paths, save the run, and compare its ratios with those of earlier runs.
 
-Exit code 0 when all is well; 1 when a ratio has dropped by more than 30 % since an earlier run, is below what is
-required, or a peer's result is not ours; 2 on a mistake of the user. Runs are pytest-benchmark's files below
-``results/runs/timings``; ``pytest-benchmark compare --storage results/runs/timings`` shows their absolute times.
+Exit code 0 when all is well; 1 when a ratio has dropped by more than 30 % since the latest earlier run that has it, is
+below what is required, or a peer's result is not ours; 2 on a mistake of the user. Runs are pytest-benchmark's files
+below ``results/runs/timings``; ``pytest-benchmark --storage results/runs/timings compare`` shows their absolute times.
 """
 
 import sys
@@ -19,7 +19,7 @@ from benchmarks.perf.comparison import rows, table, verdicts
 from benchmarks.perf.race import TIMER
 from benchmarks.perf.saved import NAME, PerfError, SavedRun, saved_runs
 
-WIDTH = 160  # of a table that goes to no terminal
+WIDTH = 200  # of a table that goes to no terminal
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -32,7 +32,11 @@ def timings(
         str, typer.Option(metavar="NUMBER", help="The saved run to compare with, as in 0003; the latest if not given.")
     ] = "",
 ) -> int:
-    """Time the hot paths beside their peers; save, and compare ratios with earlier runs."""
+    """Time the hot paths beside their peers; save, and compare ratios with earlier runs.
+
+    The ratio is how many times faster ours is, in processor time on one thread. Exit code 1 when one has dropped by
+    more than 30 % since an earlier run or is below what is required, or when a peer's result is not ours.
+    """
     directory = RUNS / NAME
     earlier = saved_runs(directory)
     _require_known(against, earlier)

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from benchmarks.perf.saved import HotPath, PeerTimes, SavedRun
 
-# Ratios of one and the same commit differ by up to some 20 % between runs on a busy machine.
+# Between runs of the same code, ratios moved by up to a quarter while other work kept the machine busy, rarely by more.
 REGRESSION = 0.30
 
 Key = tuple[str, str]
@@ -64,7 +64,7 @@ def rows(run: SavedRun, earlier: Iterable[SavedRun]) -> list[Row]:
 def table(compared: Iterable[Row]) -> Table:
     """The rows for reading: what is slower than it has to be or than it was is red."""
     result = Table("hot path", "peer", box=box.SIMPLE)
-    for column in ("ratio", "required", "change", "ours", "peer's", "difference"):
+    for column in ("ratio", "required", "change", "our median", "peer's median", "difference"):
         result.add_column(column, justify="right")
     for row in compared:
         result.add_row(*map(Text, _cells(row)), style="red" if row.missed or row.regressed else None)

@@ -22,10 +22,11 @@ def discovered() -> None:
 @pytest.fixture
 def registries(discovered: None) -> Iterator[None]:
     """Whatever a test registers is gone after it."""
-    before = [(known, dict(known._entries)) for known in (registry.methods, registry.metrics, tasks)]
+    before = [(known._entries, set(known._entries)) for known in (registry.methods, registry.metrics, tasks)]
     yield
-    for known, entries in before:
-        known._entries = entries
+    for entries, names in before:
+        for name in entries.keys() - names:
+            del entries[name]
     registry._import_file.cache_clear()
 
 

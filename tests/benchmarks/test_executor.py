@@ -1,8 +1,6 @@
 import os
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -43,7 +41,7 @@ def run(client: Client, suite: Suite, toy: Path) -> Records:
 
 
 @pytest.fixture(scope="module")
-def one_worker() -> Any:
+def one_worker() -> Iterator[Client]:
     with local_cluster(1) as client:
         yield client
 
@@ -84,15 +82,15 @@ def test_scores_do_not_depend_on_the_number_of_workers(
     assert sum(bool(cell.scores) for cell in one.values()) == 3 * 7
 
 
-def threads(name: str) -> tuple[int, str | None, str]:
-    return torch.get_num_threads(), os.environ.get(name), threading.current_thread().name
+def threads(name: str) -> tuple[int, str | None]:
+    return torch.get_num_threads(), os.environ.get(name)
 
 
 def test_workers_are_processes_with_one_thread(cluster: Client, suite_of: Load, toy: Path) -> None:
     run(cluster, suite_of(SUITE), toy)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        found = [cluster.submit(threads, name, workers=[address], pure=False).result() for address in addresses(cluster)]
-        assert [(count, variable) for count, variable, _ in found] == [(1, "1"), (1, "1")]
+        found = [cluster.submit(threads, name, workers=[address], pure=False) for address in addresses(cluster)]
+        assert [future.result() for future in found] == [(1, "1"), (1, "1")]
     pids = set(cluster.run(os.getpid).values())
     assert len(pids) == 2
     assert os.getpid() not in pids

@@ -11,7 +11,7 @@ from benchmarks.figures.frontier import frontier
 from benchmarks.figures.saliency import saliency_grid
 from benchmarks.figures.style import family_colours
 from benchmarks.leaderboard import aggregate
-from benchmarks.records import read_run
+from benchmarks.records import EncodedArray, read_run
 from tests.benchmarks.run_maker import RunMaker, small_run
 
 
@@ -98,6 +98,19 @@ def test_curves_end_at_the_share_removed(figures):
     assert {line.get_xdata()[-1] for line in second.get_lines()} == {0.5}
     ends = sorted(line.get_ydata()[-1] for line in first.get_lines())
     assert ends == pytest.approx([-0.6, -0.6, 0.0, 0.8])
+
+
+def test_the_best_references_and_controls_are_named_in_curves(tmp_path):
+    families = {f"method-{i}": "made-up" for i in range(8)} | {"ig-zero": "made-up", "noise": "control"}
+    maker = RunMaker(tmp_path / "run", families, {"t": {"repetitions": 1, "budgets": [5]}})
+    for i, label in enumerate(families):
+        curve = EncodedArray.of([[1.0, 0.1 * i]] * 3)
+        maker.cell("t", 0, label, {"iaccuracy": [0.5 + 0.05 * i] * 3}, budget=5, curves={"iaccuracy": curve})
+    drawings = {drawing.name: drawing.figure for drawing in draw(aggregate(read_run(maker.write())))}
+    (legend,) = drawings["curves-t"].legends
+    best = [f"method-{i}" for i in range(4)]
+    assert [text.get_text() for text in legend.get_texts()] == [*best, "ig-zero", "noise", "all others"]
+    assert len(drawings["curves-t"].axes[0].get_lines()) == 10
 
 
 def test_runtime_shows_seconds_and_rows(figures):

@@ -97,7 +97,15 @@ def test_an_undefined_score_is_null_in_json(tmp_path: Path) -> None:
 
 def test_an_infinite_range_survives() -> None:
     facts = ColumnFacts(
-        metric="m", options={}, truth="", better="lower", range=(0, math.inf), unit="s", source="", curve="", judges=True
+        metric="m",
+        options={},
+        truth="",
+        better="lower",
+        range=(0, math.inf),
+        unit="s",
+        source="",
+        curve="",
+        judges=True,
     )
     assert ColumnFacts.model_validate_json(facts.model_dump_json()) == facts
 
@@ -123,15 +131,16 @@ def test_files_have_names_one_can_guess() -> None:
     assert problem().file == "problems/t/0-abcdefgh.json"
 
 
-@pytest.mark.parametrize("crash", ["fsync", "replace"])
-def test_a_crash_while_writing_leaves_the_old_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crash: str) -> None:
-    file = tmp_path / "c.json"
-    write(cell(reason="old"), file)
-
-    def fail(*arguments: Any) -> None:
+@pytest.mark.parametrize(("where", "step"), [(os, "fsync"), (Path, "replace")])
+def test_a_crash_while_writing_leaves_the_old_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: Any, step: str
+) -> None:
+    def crash(*arguments: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(*((os, "fsync") if crash == "fsync" else (Path, "replace")), fail)
+    file = tmp_path / "c.json"
+    write(cell(reason="old"), file)
+    monkeypatch.setattr(where, step, crash)
     with pytest.raises(KeyboardInterrupt):
         write(cell(reason="new"), file)
     assert read(CellRecord, file).reason == "old"
@@ -140,13 +149,27 @@ def test_a_crash_while_writing_leaves_the_old_record(tmp_path: Path, monkeypatch
 
 def test_the_text_is_on_disk_before_it_takes_the_files_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[str] = []
-    synced, replaced = os.fsync, Path.replace
-    monkeypatch.setattr(os, "fsync", lambda number: (events.append(f"sync {os.fstat(number).st_size}"), synced(number))[1])
-    monkeypatch.setattr(
-        Path, "replace", lambda here, there: (events.append(f"replace {here.parent == there.parent}"), replaced(here, there))[1]
-    )
+    sync, replace = os.fsync, Path.replace
+
+    def watched_sync(descriptor: int) -> None:
+        events.append(f"sync {os.fstat(descriptor).st_size} bytes")
+        sync(descriptor)
+
+    def watched_replace(here: Path, there: Path) -> Path:
+        events.append(f"replace in {here.parent} to {there}")
+        return replace(here, there)
+
+    monkeypatch.setattr(os, "fsync", watched_sync)
+    monkeypatch.setattr(Path, "replace", watched_replace)
+    file = tmp_path / "c.json"
+    write(cell(), file)
+    assert events == [f"sync {file.stat().st_size} bytes", f"replace in {tmp_path} to {file}"]
+
+
+def test_records_can_be_read_by_whom_the_user_lets_read(tmp_path: Path) -> None:
     write(cell(), tmp_path / "c.json")
-    assert events == [f"sync {(tmp_path / 'c.json').stat().st_size}", "replace True"]
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "c.json").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"\xff\xfe", b'{"schema_version": 1}'])

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from benchmarks import runner
 from benchmarks.provenance import PROJECT
-from benchmarks.records import CellRecord, Run, read_run
+from benchmarks.records import CellRecord, Model, Run, read_run, write
 from benchmarks.runner import FolderError, run_suite
 from benchmarks.suite import Suite
 from benchmarks.worker import Setting
@@ -57,10 +57,12 @@ def scores(run: Run) -> dict[str, dict[str, list[float | None]]]:
 
 
 def text(directory: Path) -> dict[str, str]:
-    return {str(file): file.read_text() for folder in ("records", "problems") for file in (directory / folder).rglob("*.json")}
+    return {str(file): file.read_text() for file in directory.glob("*/**/*.json")}
 
 
-def test_a_second_run_runs_nothing(start: Start, suite_of: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_run_runs_nothing(
+    start: Start, suite_of: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     suite = suite_of(SUITE)
     assert f"{CELLS} cells: 21 ok, 3 skipped, 0 failed" in start(suite, tmp_path / "run")
     before = text(tmp_path / "run")
@@ -127,10 +129,8 @@ def test_a_folder_that_cannot_be_written_is_an_early_error(
 def test_what_is_finished_survives_an_interruption(
     start: Start, suite_of: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
-    written = runner.write
-
-    def write_then_interrupt(record: object, file: Path) -> None:
-        written(record, file)  # type: ignore[arg-type]
+    def write_then_interrupt(record: Model, file: Path) -> None:
+        write(record, file)
         if isinstance(record, CellRecord):
             os.kill(os.getpid(), number)
 
@@ -148,10 +148,9 @@ def test_what_is_finished_survives_an_interruption(
 
 def test_a_killed_run_is_resumed_to_the_same_scores(start: Start, suite_of: Load, toy: Path, tmp_path: Path) -> None:
     suite = suite_of(SUITE)
-    arguments = ["run", str(tmp_path / "mine.toml"), "--plugin", str(toy), "--out", str(tmp_path / "run"), "--workers", "2"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks", *arguments, "--wandb", "disabled"], cwd=PROJECT, stderr=subprocess.PIPE
-    )
+    command = [sys.executable, "-m", "benchmarks", "run", str(tmp_path / "mine.toml"), "--out", str(tmp_path / "run")]
+    options = ["--plugin", str(toy), "--workers", "2", "--wandb", "disabled"]
+    process = subprocess.Popen([*command, *options], cwd=PROJECT, stderr=subprocess.PIPE)
     try:
         wait_until(lambda: len(list((tmp_path / "run").glob("records/*/*/*.json"))) >= 3, process)
     finally:

@@ -46,65 +46,70 @@ def test_suite_survives_json(suite_of: Load) -> None:
     assert Suite.model_validate_json(suite.model_dump_json()) == suite
 
 
+METHODS = 'methods = ["toy-exact"]'
+SWEEP = '[[tasks.sweeps]]\nname = "s"\nmethod = "toy-noise"\noption = "samples"\nvalues = [1, 2]'
+BIG = '{name = "toy-exact", options = {scale = "big"}}'
+TWICE = '"toy-mean", {name = "toy-mean", options = {add = 1}}'
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ('methods = ["toy-exakt"]' + TASK, "methods[0].name: unknown method 'toy-exakt'; did you mean 'toy-exact'?"),
-        ('methods = ["toy-exact", "toy-exact"]' + TASK, "methods: label 'toy-exact' is used 2 times, expected once"),
+        ("methods = [", "expected a TOML file"),
+        # fields
+        (METHODS, "tasks: missing, expected a value; add it"),
         ('methods = "*"' + TASK, "methods: '*', expected list; correct the value"),
         ("methods = []" + TASK, "methods: is empty, expected at least one entry; add one"),
         ("methods = [3]" + TASK, "methods[0]: 3, expected a table such as {name = ...}; correct the entry"),
-        ('methods = [{name = "toy-exact", option = {}}]' + TASK, "methods[0].option: unknown field; did you mean 'options'?"),
-        (
-            'methods = [{name = "toy-exact", options = {scal = 1}}]' + TASK,
-            "methods[0].options.scal: 'toy-exact' has no option 'scal'; did you mean 'scale'?",
-        ),
-        (
-            'methods = [{name = "toy-exact", options = {scale = "big"}}]' + TASK,
-            "methods[0].options.scale: 'big', expected a valid number; correct the value",
-        ),
-        ('methods = ["toy-exact"]\nexclude = ["toy-kill"]' + TASK, "exclude[0]: unknown method 'toy-kill'; did you mean 'toy-kills'?"),
-        ('methods = ["toy-exact"]\nrepetition = 1' + TASK, "repetition: unknown field; did you mean 'repetitions'?"),
-        ('methods = ["toy-exact"]\nname = "x y"' + TASK, "name: 'x y' cannot name a folder, expected letters"),
-        ('methods = ["toy-exact"]\nrepetitions = 0' + TASK, "repetitions: 0, expected greater than 0; correct the value"),
-        ('methods = ["toy-exact"]', "tasks: missing, expected a value; add it"),
-        (GOOD.replace('"toy"', '"toi"'), "tasks[0].kind: unknown task 'toi'; did you mean 'toy'?"),
+        (METHODS + "\nrepetition = 1" + TASK, "repetition: unknown field; did you mean 'repetitions'?"),
+        (METHODS + "\nrepetitions = 0" + TASK, "repetitions: 0, expected greater than 0; correct the value"),
+        (METHODS + '\nname = "x y"' + TASK, "name: 'x y' cannot name a folder, expected letters"),
+        (GOOD + "option = {}", "tasks[0].option: unknown field; did you mean 'options'?"),
         (GOOD.replace("[10, 20]", "[20, 10]"), "tasks[0].budgets: [20, 10] is not increasing, expected e.g. [50, 500]"),
         (GOOD.replace("[10, 20]", "[0, 10]"), "tasks[0].budgets[0]: 0, expected greater than 0; correct the value"),
         (GOOD.replace("[10, 20]", "10"), "tasks[0].budgets: 10, expected list; correct the value"),
         (GOOD.replace("[10, 20]", "[]"), "tasks[0].budgets: is empty, expected at least one entry; add one"),
-        (GOOD.replace("toy-mean", "toy-meen"), "tasks[0].metrics[0].name: unknown metric 'toy-meen'; did you mean 'toy-mean'?"),
-        (GOOD + "option = {}", "tasks[0].option: unknown field; did you mean 'options'?"),
-        (GOOD + "options = {featurs = 3}", "tasks[0].options.featurs: 'toy' has no option 'featurs'; did you mean 'features'?"),
-        (GOOD + 'options = {style = "x"}', "tasks[0].options.style: 'x', expected 'plain' or 'truthful'; correct the value"),
         (GOOD.replace('"t"', '"a/b"'), "tasks[0].name: 'a/b' cannot name a folder, expected letters"),
         (GOOD.replace('"t"', '".."'), "tasks[0].name: '..' cannot name a folder, expected letters"),
+        (GOOD + SWEEP.replace("values", "value"), "tasks[0].sweeps[0].value: unknown field; did you mean 'values'?"),
+        # names
+        (GOOD.replace("exact", "exakt"), "methods[0].name: unknown method 'toy-exakt'; did you mean 'toy-exact'?"),
+        (
+            METHODS + '\nexclude = ["toy-kill"]' + TASK,
+            "exclude[0]: unknown method 'toy-kill'; did you mean 'toy-kills'?",
+        ),
+        (GOOD.replace('"toy"', '"toi"'), "tasks[0].kind: unknown task 'toi'; did you mean 'toy'?"),
+        (GOOD.replace("mean", "meen"), "tasks[0].metrics[0].name: unknown metric 'toy-meen'; did you mean 'toy-mean'?"),
+        (GOOD + SWEEP.replace("noise", "nois"), "tasks[0].sweeps[0].method: unknown method 'toy-nois'; did you mean"),
+        # labels
+        (GOOD.replace("[", '["toy-exact", ', 1), "methods: label 'toy-exact' is used 2 times, expected once"),
         (GOOD + TASK, "tasks: name 't' is used 2 times, expected once; give each its own name"),
+        (GOOD.replace('"toy-mean"', TWICE), "tasks[0].metrics: label 'toy-mean' is used 2 times, expected once"),
+        (GOOD + SWEEP + "\n" + SWEEP, "tasks[0].sweeps: name 's' is used 2 times, expected once"),
+        # options
         (
-            GOOD.replace('["toy-mean"]', '["toy-mean", {name = "toy-mean", options = {add = 1}}]'),
-            "tasks[0].metrics: label 'toy-mean' is used 2 times, expected once; give each its own label",
+            GOOD.replace('"toy-exact"', BIG),
+            "methods[0].options.scale: 'big', expected a valid number; correct the value",
+        ),
+        (GOOD.replace('"toy-exact"', BIG.replace("scale", "scal")), "'toy-exact' has no option 'scal'; did you mean"),
+        (
+            GOOD.replace('"toy-exact"', BIG.replace("options", "option")),
+            "methods[0].option: unknown field; did you mean",
+        ),
+        (GOOD + "options = {featurs = 3}", "tasks[0].options.featurs: 'toy' has no option 'featurs'; did you mean"),
+        (GOOD + 'options = {style = "x"}', "tasks[0].options.style: 'x', expected 'plain' or 'truthful'; correct the"),
+        (
+            GOOD.replace('"toy-mean"', TWICE.replace("add", "ad")),
+            "metrics[1].options.ad: 'toy-mean' has no option 'ad'",
         ),
         (
-            GOOD.replace('["toy-mean"]', '[{name = "toy-mean", options = {ad = 1}}]'),
-            "tasks[0].metrics[0].options.ad: 'toy-mean' has no option 'ad'; did you mean 'add'?",
+            GOOD + SWEEP.replace("samples", "sample"),
+            "tasks[0].sweeps[0].option: 'toy-noise' has no option 'sample'; did",
         ),
         (
-            GOOD + '[[tasks.sweeps]]\nname = "s"\nmethod = "toy-noise"\noption = "sample"\nvalues = [1, 2]',
-            "tasks[0].sweeps[0].option: 'toy-noise' has no option 'sample'; did you mean 'samples'?",
+            GOOD + SWEEP.replace("2]", '"b"]'),
+            "tasks[0].sweeps[0].values[1]: 'b', expected a valid integer; correct the",
         ),
-        (
-            GOOD + '[[tasks.sweeps]]\nname = "s"\nmethod = "toy-noise"\noption = "samples"\nvalues = [1, "b"]',
-            "tasks[0].sweeps[0].values[1]: 'b', expected a valid integer; correct the value",
-        ),
-        (
-            GOOD + '[[tasks.sweeps]]\nname = "s"\nmethod = "toy-nois"\noption = "samples"\nvalues = [1]',
-            "tasks[0].sweeps[0].method: unknown method 'toy-nois'; did you mean 'toy-noise'?",
-        ),
-        (
-            GOOD + '[[tasks.sweeps]]\nname = "s"\nmethod = "toy-noise"\noption = "samples"\nvalue = [1]',
-            "tasks[0].sweeps[0].value: unknown field; did you mean 'values'?",
-        ),
-        ("methods = [", "expected a TOML file"),
     ],
 )
 def test_a_mistake_is_one_line_that_names_the_field(suite_of: Load, text: str, line: str) -> None:
@@ -135,9 +140,6 @@ def test_an_unknown_suite_is_answered_with_the_nearest() -> None:
         load_suite("smok")
     with pytest.raises(SuiteError, match=r"nowhere/x\.toml: no such file"):
         load_suite("nowhere/x.toml")
-
-
-SWEEP = '[[tasks.sweeps]]\nname = "s"\nmethod = "toy-noise"\noption = "samples"\nvalues = [1, 2]'
 
 
 def test_restricting(suite_of: Load) -> None:

@@ -1,0 +1,181 @@
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks import cli
+from benchmarks.provenance import PROJECT
+from benchmarks.records import read_run
+from benchmarks.suite import Suite
+
+SUITE = """
+methods = ["toy-exact", "toy-noise", "toy-fails", "toy-refuses"]
+repetitions = 2
+[[tasks]]
+name = "t"
+kind = "toy"
+budgets = [3, 20]
+metrics = ["toy-mean"]
+"""
+Call = Callable[..., tuple[object, str, list[str]]]
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Runs a command; returns its exit code, what it printed, and the lines on stderr."""
+
+    def call(*arguments: str | Path) -> tuple[object, str, list[str]]:
+        monkeypatch.setattr(sys, "argv", ["benchmarks", *map(str, arguments)])
+        capsys.readouterr()
+        code: object = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = end.code
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err.splitlines()
+
+    return call
+
+
+@pytest.fixture
+def suite_file(suite_of: Callable[..., Suite], tmp_path: Path) -> Path:
+    suite_of(SUITE)
+    return tmp_path / "mine.toml"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "smok"], "unknown suite 'smok'; did you mean 'smoke'? (python -m benchmarks list suites)"),
+        (["run", "no/such.toml"], "no/such.toml: no such file, expected a suite in TOML"),
+        (
+            ["run", "smoke", "--methods", "ig-zreo"],
+            "unknown method in suite 'smoke' 'ig-zreo'; did you mean 'ig-zero'?",
+        ),
+        (["run", "smoke", "--tasks", "mnis"], "unknown task in suite 'smoke' 'mnis'; did you mean 'mnist'?"),
+        (["run", "smoke", "--workers", "0"], "'--workers'"),
+        (["run", "smoke", "--worker", "1"], "No such option: --worker"),
+        (["run", "smoke", "--wandb", "on"], "'--wandb'"),
+        (["run", "smoke", "--plugin", "nowhere.py"], "nowhere.py' is not a file; give the path of a Python file"),
+        (["report", "nowhere"], "results/runs/nowhere/manifest.json: no such file, expected a run's manifest"),
+        (["list", "methodes"], "'methodes' is not one of 'methods', 'metrics', 'tasks', 'suites'"),
+        (["lis"], "No such command 'lis'"),
+        ([], "Missing command. (python -m benchmarks --help)"),
+    ],
+)
+def test_a_mistake_is_answered_with_one_line(call: Call, toy: Path, arguments: list[str], message: str) -> None:
+    code, printed, lines = call(*arguments)
+    assert (code, printed, len(lines)) == (2, "", 1)
+    assert message in lines[0]
+
+
+def test_every_mistake_in_a_suite_has_its_line(call: Call, toy: Path, tmp_path: Path) -> None:
+    (tmp_path / "wrong.toml").write_text(SUITE.replace("toy-exact", "toy-exakt").replace("toy-mean", "toy-men"))
+    code, _, lines = call("run", tmp_path / "wrong.toml")
+    assert code == 2
+    assert ["did you mean 'toy-exact'" in lines[0], "did you mean 'toy-mean'" in lines[1], len(lines)] == [
+        True,
+        True,
+        2,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "import nothing_of_that_name",
+            "plug-in '{file}': ModuleNotFoundError: No module named 'nothing_of_that_name'",
+        ),
+        ("def f(:", "plug-in '{file}': SyntaxError: "),
+        ("x = 1", "plug-in '{file}' registers nothing; decorate a function with @method(...)"),
+        (
+            "from sig.registry import method\n@method('ig-zero', family='', source='')\ndef run(e, *, generator): ...",
+            "there is already a method named 'ig-zero'; choose another name",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("registries")
+def test_a_plug_in_that_cannot_be_used_is_named(call: Call, tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "plugin.py"
+    file.write_text(text)
+    code, _, lines = call("list", "methods", "--plugin", file)
+    assert (code, len(lines)) == (2, 1)
+    assert message.format(file=file) in lines[0]
+
+
+def test_a_folder_that_cannot_be_written_is_an_early_error(call: Call, suite_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, _, lines = call("run", suite_file, "--out", tmp_path / "file" / "run", "--wandb", "disabled")
+    assert (code, len(lines)) == (2, 1)
+    assert "cannot write to" in lines[0]
+
+
+def test_interrupting_says_how_to_go_on(call: Call, suite_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("benchmarks.runner.run_suite", interrupted)
+    code, _, lines = call("run", suite_file, "--wandb", "disabled")
+    assert code == 130
+    assert lines == [
+        "interrupted; what is finished is kept, the same command goes on from there: "
+        f"python -m benchmarks run {suite_file} --wandb disabled"
+    ]
+
+
+def test_an_error_of_our_own_is_not_hidden(call: Call, suite_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(*arguments: object, **options: object) -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr("benchmarks.runner.run_suite", wrong)
+    with pytest.raises(ValueError, match="a bug"):
+        call("run", suite_file, "--wandb", "disabled")
+
+
+@pytest.mark.filterwarnings("default")  # drawing the figures is tested elsewhere
+def test_run_prints_the_leaderboard_and_report_prints_it_again(
+    call: Call, suite_file: Path, toy: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    options = ["--plugin", toy, "--out", out, "--workers", "1", "--wandb", "disabled"]
+    code, board, lines = call("run", suite_file, *options, "--repetitions", "1", "--methods", "toy-exact,toy-refuses")
+    assert code == 0, lines
+    assert "toy-exact" in board
+    assert "2 cells: 1 ok, 1 skipped, 0 failed" in lines
+    assert not any("\x1b" in line for line in lines)
+    code, again, _ = call("report", out)
+    assert (code, again) == (0, board)
+    assert {cell.label for cell in read_run(out).cells} == {"toy-exact", "toy-refuses"}
+
+
+def test_what_there_is_can_be_listed(call: Call, toy: Path) -> None:
+    code, methods, _ = call("list", "methods", "--plugin", toy)
+    (noise,) = [line for line in methods.splitlines() if "toy-noise" in line]
+    assert code == 0
+    assert ["toy (control)" in noise, "samples x steps" in noise, "samples=3, steps=5" in noise] == [True] * 3
+    assert any("toy-exact" in line and "fixed" in line for line in methods.splitlines())
+    code, metrics, _ = call("list", "metrics")
+    (distance,) = [line for line in metrics.splitlines() if "toy-distance" in line]
+    assert ["lower" in distance, "0 to inf" in distance] == [True, True]
+    code, tasks, _ = call("list", "tasks")
+    (task,) = [line for line in tasks.splitlines() if "A linear model" in line]
+    assert "features=4, breaks=False, style='plain'" in task
+    code, suites, _ = call("list", "suites")
+    assert "smoke" in suites
+
+
+def test_help_does_not_wait_for_torch() -> None:
+    code = "import sys; from benchmarks import cli; cli.app(['list', '--help'], standalone_mode=False); "
+    done = subprocess.run(
+        [sys.executable, "-c", code + "print(sorted({'torch', 'dask', 'pandas'} & set(sys.modules)))"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert "methods|metrics|tasks|suites" in done.stdout
