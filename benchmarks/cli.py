@@ -107,9 +107,7 @@ def main() -> None:
     """Run the command line."""
     try:
         if app(standalone_mode=False) == INTERRUPTED:
-            _exit(
-                INTERRUPTED, f"interrupted; what is finished is kept, the same command goes on from there: {_command()}"
-            )
+            _exit(INTERRUPTED, f"interrupted; what is finished is kept, to go on: {_command()}")
     except typer.TyperException as error:
         _exit(2, f"{error.format_message()} (python -m benchmarks --help)")
     except (OSError, ValueError) as error:
@@ -149,7 +147,8 @@ def _names(text: str) -> list[str]:
 
 
 def _command() -> str:
-    return shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
+    arguments = [argument for argument in sys.argv[1:] if argument != "--fresh"]
+    return shlex.join(["python", "-m", "benchmarks", *arguments])
 
 
 def _exit(code: int, message: str) -> NoReturn:

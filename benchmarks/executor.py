@@ -27,7 +27,7 @@ from benchmarks.records import CellRecord, CellSpec, ProblemRecord, ProblemSpec
 from benchmarks.scoring import one_line
 from benchmarks.worker import Setting
 
-CELLS_PER_JOB = 4
+CELLS_PER_JOB = 8  # one by one, the way to a worker and back would take longer than a small cell
 DEATHS_ALLOWED = 1  # workers that may die under a job before Dask gives it up
 CONFIG = {
     "distributed.scheduler.allowed-failures": DEATHS_ALLOWED,
@@ -42,38 +42,34 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_
 def local_cluster(workers: int) -> Iterator[Client]:
     """A client of a cluster of worker processes on this machine, one thread each."""
     with dask.config.set(CONFIG), tempfile.TemporaryDirectory(prefix="benchmarks-") as scratch:
-        with _ctrl_c_blocked():
-            _start_fork_server()
-            cluster = LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                processes=True,
-                host="127.0.0.1",
-                dashboard_address="127.0.0.1:0",  # no page; where its server would listen none the less
-                scheduler_kwargs={"dashboard": False},
-                local_directory=scratch,
-                silence_logs=logging.CRITICAL,
-            )
+        _start_fork_server()
+        cluster = LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",  # no page; where its server would listen none the less
+            scheduler_kwargs={"dashboard": False},
+            local_directory=scratch,
+            silence_logs=logging.CRITICAL,
+        )
         with cluster, Client(cluster) as client:
             yield client
 
 
 def _start_fork_server() -> None:
-    """Workers are forks of a process that has imported what this one has of the project, so that they start at once."""
-    project = [name for name in sys.modules if name.partition(".")[0] in (*PACKAGES, __package__)]
-    forkserver.set_forkserver_preload([name for name in project if not name.endswith("__main__")])
+    """Workers are forks of a process that has imported what they need, so that they start at once.
+
+    They ignore Ctrl-C, which a terminal sends to all processes: it is for this one to stop them.
+    """
+    found = [name for name in sys.modules if name.partition(".")[0] in PACKAGES]  # methods, metrics, tasks
+    forkserver.set_forkserver_preload([worker.__name__, *found])
     os.environ.update(ONE_THREAD)
-    forkserver.ensure_running()
-
-
-@contextmanager
-def _ctrl_c_blocked() -> Iterator[None]:
-    """Threads and processes started meanwhile never see Ctrl-C, which a terminal sends to all of them: it is for us."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        yield
+        forkserver.ensure_running()
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, before)
 
 
 def execute(client: Client, groups: Sequence[Group], setting: Setting) -> Iterator[ProblemRecord | CellRecord]:

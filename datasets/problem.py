@@ -21,6 +21,7 @@ class Problem:
     Attributes:
         explicand: the model and the inputs that every method explains.
         truths: true attributions of the players by name, each ``(batch, players)`` in float64.
+        regions: masks of features by name, each ``(batch, *features)``: what is where in the inputs.
         checks: what was measured of the trained model (held-out accuracy, R^2), by name.
         provenance: SHA-256 of the data and of the checkpoint, by name.
         shown: indices of the inputs that are drawn in saliency grids; empty where inputs are not pictures.
@@ -31,6 +32,7 @@ class Problem:
     checks: Mapping[str, float] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
     shown: tuple[int, ...] = ()
+    regions: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ class Explicand:
     """A batch of inputs to explain, with all that a method may use to explain them.
 
     Attributes:
-        model: maps ``(rows, *features)`` to ``(rows, outputs)``.
+        model: maps ``(rows, *features)`` to ``(rows, outputs)``; one that sees certainty is a
+            ``sig.certainty.CertaintyAware``.
         inputs: the inputs explained, ``(batch, *features)``.
         target: the output explained, one for each input.
         background: a sample of the data distribution, ``(samples, *features)``.
@@ -118,6 +119,8 @@ class Explicand:
         Raises:
             ValueError: when the model does not return one row of finite outputs for each input row.
         """
+        if len(x) <= self.rows_per_batch:
+            return self._batch(x)
         return torch.cat([self._batch(chunk) for chunk in x.split(self.rows_per_batch)])
 
     def scores(self, x: Float[Tensor, "rows *features"], owner: Int[Tensor, " rows"]) -> Float[Tensor, " rows"]:

@@ -10,8 +10,8 @@ import importlib
 import importlib.util
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sig.explicand import Explicand
@@ -170,15 +170,17 @@ class Cost:
 
 @dataclass(frozen=True)
 class Trial:
-    """What a metric sees: an explicand, a method's attribution of it, what that cost, and the truth if there is one.
+    """What a metric sees: an explicand, a method's attribution of it, what that cost, and what the task knows of it.
 
-    ``truth`` holds one true attribution for each player, ``(batch, players)``.
+    ``truth`` holds one true attribution for each player, ``(batch, players)``; ``regions`` named masks of features,
+    each ``(batch, *features)``: where in each input the dark squares are, or the shadow.
     """
 
     explicand: Explicand
     attribution: Float[Tensor, "batch *features"]
     cost: Cost
     truth: Float[Tensor, "batch players"] | None = None
+    regions: Mapping[str, Bool[Tensor, "batch *features"]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

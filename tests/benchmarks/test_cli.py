@@ -119,12 +119,9 @@ def test_interrupting_says_how_to_go_on(call: Call, suite_file: Path, monkeypatc
         raise KeyboardInterrupt
 
     monkeypatch.setattr("benchmarks.runner.run_suite", interrupted)
-    code, _, lines = call("run", suite_file, "--wandb", "disabled")
-    assert code == 130
-    assert lines == [
-        "interrupted; what is finished is kept, the same command goes on from there: "
-        f"python -m benchmarks run {suite_file} --wandb disabled"
-    ]
+    code, _, lines = call("run", suite_file, "--fresh", "--wandb", "disabled")
+    command = f"python -m benchmarks run {suite_file} --wandb disabled"
+    assert (code, lines) == (130, [f"interrupted; what is finished is kept, to go on: {command}"])
 
 
 def test_an_error_of_our_own_is_not_hidden(call: Call, suite_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

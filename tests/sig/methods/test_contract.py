@@ -9,7 +9,7 @@ import torch
 from sig import games
 from sig.registry import Cost, NotApplicable, Trial, methods, metrics
 
-EXPLICANDS = ["vector_explicand", "picture_explicand"]
+EXPLICANDS = ["vector_explicand", "picture_explicand", "aware_explicand"]
 NAMES = [entry.name for entry in methods]
 BUDGET = 60
 

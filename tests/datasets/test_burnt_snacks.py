@@ -1,0 +1,150 @@
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from datasets.burnt_snacks import MOST_DARK, STAMPS, BurntSnacks, Plan, generate, paint, plan
+
+SOME = 300
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def catalogue() -> list[np.ndarray]:
+    """Every shape in every turn, without its margin."""
+    rectangles = [np.ones((h, w)) for h in range(5, 12) for w in range(h, 12) if w - h <= 1]
+    triangles = [np.array([[float(col <= row) for col in range(n)] for row in range(n)]) for n in range(3, 11)]
+    turned = []
+    for shape in rectangles + triangles:
+        for transposed, upside_down, mirrored in itertools.product((0, 1), repeat=3):
+            turn = shape.transpose() if transposed else shape
+            turn = np.flipud(turn) if upside_down else turn
+            turned.append(np.fliplr(turn) if mirrored else turn)
+    return turned
+
+
+def painted_one_by_one(dark: int, stamps: list[int], lightness: list[float], places: list[float]) -> np.ndarray:
+    """One image, by trying the box of each object pixel by pixel."""
+    image = np.zeros((50, 50), dtype=np.float32)
+    shapes = catalogue()
+    for i, (stamp, light, place) in enumerate(zip(stamps, lightness, places, strict=True)):
+        box = np.pad(shapes[stamp], 1)
+        height, width = box.shape
+        corners = list(itertools.product(range(50 - height + 1), range(50 - width + 1)))
+        if i < MOST_DARK:
+            if i >= dark:
+                continue
+            corners = [(y, x) for y, x in corners if not image[y : y + height, x : x + width].any()]
+        y, x = corners[math.floor(place * len(corners))]
+        if not image[y : y + height, x : x + width].any():
+            image[y : y + height, x : x + width] = box * np.float32(light)
+    return image
+
+
+def objects_of(pixels: torch.Tensor) -> list[np.ndarray]:
+    """The connected regions of a mask (touching corners connect), each as a mask that is cut to its bounding box."""
+    labelled, _ = ndimage.label(pixels.numpy(), structure=np.ones((3, 3)))
+    return [labelled[where] == i + 1 for i, where in enumerate(ndimage.find_objects(labelled))]
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=10, deadline=None)
+def test_images_are_what_painting_one_by_one_gives(seed: int) -> None:
+    drawn = plan(12, seeded(seed))
+    slow = [painted_one_by_one(*(values[i].tolist() for values in drawn)) for i in range(12)]  # type: ignore[arg-type]
+    np.testing.assert_array_equal(paint(drawn).images[:, 0].numpy(), np.stack(slow))
+
+
+@pytest.mark.parametrize("stamp", [0, 8 * 12, STAMPS - 1])
+@pytest.mark.parametrize("place", [0.0, 1 - 2**-53])
+def test_objects_reach_every_place_and_crowded_ones_are_painted_as_one_by_one(stamp: int, place: float) -> None:
+    """Thirteen objects that all want the same corner: dark ones move on, attempts fail."""
+    dark_stamp = min(stamp, 8 * 12)
+    stamps = torch.tensor([[dark_stamp] * MOST_DARK + [stamp] * 10] * 4)
+    drawn = Plan(torch.arange(4), stamps, torch.full((4, 13), 0.5), torch.full((4, 13), place, dtype=torch.float64))
+    snacks = paint(drawn)
+    slow = [painted_one_by_one(*(values[i].tolist() for values in drawn)) for i in range(4)]  # type: ignore[arg-type]
+    np.testing.assert_array_equal(snacks.images[:, 0].numpy(), np.stack(slow))
+    assert [len(objects_of(mask[0])) for mask in snacks.dark] == [0, 1, 2, 3]
+
+
+@pytest.fixture(scope="module")
+def snacks() -> BurntSnacks:
+    return generate(SOME, seeded(0))
+
+
+@given(st.integers(0, 2**32), st.integers(1, 40))
+@settings(max_examples=20, deadline=None)
+def test_invariants(seed: int, count: int) -> None:
+    images, labels, objects, dark, light, triangle = generate(count, seeded(seed))
+    assert labels.sum() == count // 2
+    assert torch.equal(labels == 1, dark.flatten(1).any(1))
+    assert torch.equal(dark.int() + light.int() + triangle.int(), (images > 0).int())
+    assert torch.equal(objects > 0, images > 0)
+    assert not torch.cat([images[..., 0, :], images[..., -1, :], images[..., 0], images[..., -1]]).any()
+    assert images[dark | triangle].min() >= 0.25
+    assert images[dark | triangle].max() <= 0.5
+    assert ((images[light] >= 0.5) & (images[light] <= 1)).all()
+
+
+def test_objects_are_apart_and_have_one_number_one_lightness_and_one_kind(snacks: BurntSnacks) -> None:
+    for image, numbers, *masks in zip(
+        snacks.images, snacks.objects, snacks.dark, snacks.light, snacks.triangle, strict=True
+    ):
+        regions, seen = ndimage.label(image[0].numpy(), structure=np.ones((3, 3)))
+        present = numbers.unique()[1:]
+        assert seen == len(present)  # objects that touched, at a corner even, would be fewer regions
+        for number in present:
+            where = numbers[0] == number
+            assert len(np.unique(regions[where.numpy()])) == 1
+            assert len(image[0][where].unique()) == 1
+            assert [bool(mask[0][where].all()) for mask in masks].count(True) == 1
+
+
+def test_rectangles_are_nearly_square_and_triangles_are_half_squares(snacks: BurntSnacks) -> None:
+    for shape in itertools.chain.from_iterable(objects_of(mask[0]) for mask in (*snacks.dark, *snacks.light)):
+        assert shape.all()
+        assert 5 <= min(shape.shape) <= max(shape.shape) <= min(11, min(shape.shape) + 1)
+    for shape in itertools.chain.from_iterable(objects_of(mask[0]) for mask in snacks.triangle):
+        extent = len(shape)
+        assert shape.shape == (extent, extent)
+        assert 3 <= extent <= 10
+        assert shape.sum() == extent * (extent + 1) // 2
+
+
+def test_all_shapes_turns_and_numbers_of_dark_rectangles_occur_equally_often() -> None:
+    drawn = plan(6000, seeded(1))
+    for values, choices in (
+        (drawn.dark[drawn.dark > 0] - 1, 3),
+        (drawn.stamps[:, MOST_DARK:].flatten(), 21 * 8),
+        (drawn.stamps[:, :MOST_DARK].flatten(), 13 * 8),
+    ):
+        counts = torch.bincount(values).double()
+        assert len(counts) == choices
+        expected = len(values) / choices
+        chi_squared = ((counts - expected) ** 2 / expected).sum()
+        assert chi_squared < choices - 1 + 4 * math.sqrt(2 * (choices - 1))  # four standard deviations above the mean
+
+
+def test_many_images_are_painted_as_few_are() -> None:
+    drawn = plan(1003, seeded(2))
+    for all_of_it, last in zip(paint(drawn), paint(Plan(*(values[-5:] for values in drawn))), strict=True):
+        assert torch.equal(all_of_it[-5:], last)
+
+
+def test_the_same_seed_gives_the_same_images_and_the_classes_are_mixed() -> None:
+    one, other = generate(100, seeded(5)), generate(100, seeded(5))
+    assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+    assert 5 < one.labels[:50].sum() < 45
+
+
+def test_no_images_are_refused() -> None:
+    with pytest.raises(ValueError, match="0 images were asked for, expected at least 1"):
+        generate(0, seeded(0))

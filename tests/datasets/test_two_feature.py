@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from datasets.two_feature import (
+    EXPECTATION,
+    POINT_A,
+    POINT_B,
+    bshap,
+    bump,
+    integrated_gradients,
+    model,
+    shap,
+    two_feature,
+)
+from sig import games, path
+
+points = st.tuples(st.floats(0, 1), st.floats(0, 1)).map(list)
+
+
+def trapezoid(x: np.ndarray) -> np.ndarray:
+    return np.asarray(np.interp(x, [0.2, 0.3, 0.45, 0.55], [0, 1, 1, 0]))
+
+
+ON_GRID = trapezoid((np.arange(4000) + 0.5) / 4000)
+MEAN_ON_GRID = float(np.maximum.outer(ON_GRID, ON_GRID).mean())
+
+
+def shapley(values: list[float]) -> list[float]:
+    """Of the empty coalition, the first feature, the second, and both."""
+    return [float(phi) for phi in games.shapley_values(torch.tensor(values, dtype=torch.float64))]
+
+
+def rows(*at: list[float] | tuple[float, float]) -> Tensor:
+    return torch.tensor(at, dtype=torch.float64)
+
+
+@given(points)
+def test_model(at: list[float]) -> None:
+    np.testing.assert_allclose(bump(rows(at))[0], trapezoid(np.array(at)), atol=1e-12)
+    assert model(rows(at)).item() == pytest.approx(trapezoid(np.array(at)).max(), abs=1e-12)
+
+
+def test_expectation() -> None:
+    assert pytest.approx(MEAN_ON_GRID, abs=1e-6) == EXPECTATION
+    assert round(EXPECTATION, 3) == 0.434  # as the paper prints it
+
+
+@given(points)
+def test_bshap_is_the_shapley_value_of_the_game_of_hybrids(at: list[float]) -> None:
+    hybrids = rows((0, 0), (at[0], 0), (0, at[1]), at)
+    expected = shapley(model(hybrids).squeeze(1).tolist())
+    np.testing.assert_allclose(bshap(rows(at))[0], expected, atol=1e-12)
+
+
+@given(points)
+def test_shap_is_the_shapley_value_of_the_game_of_conditional_expectations(at: list[float]) -> None:
+    r = trapezoid(np.array(at))
+    alone = [float(np.maximum(r[i], ON_GRID).mean()) for i in (0, 1)]
+    expected = shapley([MEAN_ON_GRID, *alone, float(r.max())])
+    np.testing.assert_allclose(shap(rows(at))[0], expected, atol=1e-6)
+
+
+@given(points)
+@example([0.4, 0.4])
+@example([0.0, 0.4])
+@example([0.5, 0.0])
+@settings(deadline=None)
+def test_integrated_gradients_are_the_path_integral(at: list[float]) -> None:
+    assume(at[0] == at[1] or abs(at[0] - at[1]) > 1e-4)  # close to the diagonal the steps would have to be finer
+    steps = 20_000
+    positions = (torch.arange(steps, dtype=torch.float64) + 0.5) / steps
+    along = (positions.unsqueeze(1) * rows(at)).requires_grad_()
+    (gradients,) = torch.autograd.grad(model(along).sum(), along)
+    np.testing.assert_allclose(
+        integrated_gradients(rows(at))[0], (gradients.mean(0) * rows(at)[0]).detach(), atol=10 / steps * 4
+    )
+
+
+@given(points)
+def test_integrated_gradients_are_complete(at: list[float]) -> None:
+    assert integrated_gradients(rows(at)).sum().item() == pytest.approx(model(rows(at)).item(), abs=1e-9)
+
+
+def test_many_points_are_attributed_as_one_by_one(generator: torch.Generator) -> None:
+    at = torch.rand(50, 2, generator=generator, dtype=torch.float64)
+    for method in (bshap, shap, integrated_gradients):
+        assert torch.equal(method(at), torch.cat([method(one) for one in at.split(1)]))
+
+
+def test_points_a_and_b_by_hand() -> None:
+    at = rows(POINT_A, POINT_B)
+    assert model(at).flatten().tolist() == [1, 1]
+    torch.testing.assert_close(bshap(at), rows((0, 1), (0.5, 0.5)))
+    equal = (1 - EXPECTATION) / 2
+    torch.testing.assert_close(shap(at), rows(((0.25 - EXPECTATION) / 2, equal + 0.75 / 2), (equal, equal)))
+    assert round(shap(at)[0, 0].item(), 3) == -0.092
+    torch.testing.assert_close(integrated_gradients(at), rows((1, 0), (1, 0)))
+
+
+def test_the_task_has_the_points_and_their_truths() -> None:
+    problem = two_feature(seed=1, background=7)
+    e = problem.explicand
+    torch.testing.assert_close(e.inputs, rows(POINT_A, POINT_B).float())
+    assert e.background.shape == (7, 2)
+    assert not torch.equal(e.background, two_feature(seed=2, background=7).explicand.background)
+    assert torch.equal(problem.truths["bshap"], bshap(rows(POINT_A, POINT_B)))
+    assert torch.equal(problem.truths["shap"], shap(rows(POINT_A, POINT_B)))
+    engine = path.integrate(e, torch.zeros(2, 1, 2), steps=5000)
+    torch.testing.assert_close(engine.double(), integrated_gradients(rows(POINT_A, POINT_B)), rtol=0, atol=2e-3)
