@@ -61,7 +61,7 @@ def run(
     """Run a suite, then write and print its leaderboard."""
     from benchmarks.report import write_report
     from benchmarks.runner import run_suite
-    from benchmarks.suite import load_suite
+    from benchmarks.suite_files import load_suite
     from benchmarks.tracking import log_suite
     from benchmarks.worker import Setting
     from training.tracking import Tracking, sync_command, usable
@@ -78,8 +78,9 @@ def run(
         fresh=fresh,
         setting=Setting(plugins, tracking),
     )
-    _console().print(write_report(directory))
-    log_suite(directory, tracking)
+    written = write_report(directory)
+    _console().print(written)
+    log_suite(directory, tracking, written.board)
     if tracking.mode == "offline":
         typer.echo(f"to send it to Weights & Biases: {sync_command(tracking)}", err=True)
 

@@ -114,7 +114,7 @@ class Leaderboard:
         ``mean``, ``spread``, number of ``units`` scored and ``undefined`` and of ``repetitions``, and mean ``rows,
         backward_rows, seconds`` per explicand; at the headline budget also the mean's 95 % interval ``low, high``, and
         for judging columns the ``rank``, 1 being the best, its 95 % interval ``rank_low, rank_high``, and ``tied``: no
-        test tells the method from the best.
+        test tells the method from the best. A method that spent more than the budget has no rank.
         """
         scored = self.units[self.units["sweep"] == ""]
         grouped = scored.groupby(GROUP, observed=True, dropna=False)["score"]
@@ -141,6 +141,7 @@ class Leaderboard:
         parts = []
         for fact in rows_of(self.columns[self.columns["judges"]]):
             scores = self.scores(fact["task"], fact["column"])
+            scores = scores[[self.over_budget(fact["task"], method) is None for method in scores.index.astype(str)]]
             if scores.empty:
                 continue
             ranking = stats.ranks(scores.to_numpy(), better=fact["better"], seed=SEED)

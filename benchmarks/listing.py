@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.cells import plan
-from benchmarks.suite import load_suite, options_of, suite_names
+from benchmarks.suite_files import load_suite, options_of, suite_names
 from datasets import problem
 from sig import registry
 

@@ -96,7 +96,7 @@ def note(board: Leaderboard, task: str, method: str) -> str:
     parts = [status if count == planned else f"{status} {count} of {planned}" for status, count in lacking.items()]
     remarks = [", ".join(parts) + (f": {counts['reason']}" if counts["reason"] else "")] if parts else []
     if budget := board.over_budget(task, method):
-        remarks.append(f"more rows than the budget of {budget:,}")
+        remarks.append(f"not ranked: more rows than the budget of {budget:,}")
     return "; ".join(remarks)
 
 

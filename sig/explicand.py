@@ -21,7 +21,8 @@ class Tally:
     """What an attribution cost, in model rows, and what it set out to distribute.
 
     A *row* is one input passed through the model. ``paths`` are the ends of the paths a method attributed along,
-    each ``(batch, paths, *features)``: complete attributions sum to the mean change of the score between them.
+    each ``(batch, paths, *features)`` with any number of paths: complete attributions sum to the mean score of the ends
+    less that of the starts.
     """
 
     forward_rows: int = 0

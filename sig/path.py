@@ -66,10 +66,8 @@ def completeness_gap(e: Explicand, attribution: Float[Tensor, "batch *features"]
     if e.tally.paths is None:
         raise ValueError("no path has been integrated on this explicand; attribute it by a path method first")
     starts, ends = e.tally.paths
-    uncounted = e.with_tally(Tally())
-    owner = torch.arange(len(starts), device=e.device).repeat_interleave(starts.shape[1])
-    change = uncounted.scores(ends.flatten(0, 1), owner) - uncounted.scores(starts.flatten(0, 1), owner)
-    return (attribution.flatten(1).sum(1) - change.view(starts.shape[:2]).mean(1)).abs()
+    change = _mean_scores(e, ends) - _mean_scores(e, starts)
+    return (attribution.flatten(1).sum(1) - change).abs()
 
 
 def quadrature(rule: Rule, steps: int) -> tuple[Float[Tensor, " steps"], Float[Tensor, " steps"]]:
@@ -116,6 +114,13 @@ def _integrate(
             averaged = torch.einsum("s,ps...->p...", weights[s], gradients.view_as(points))
             total.index_add_(0, owner[p], delta[p] * averaged)
     return total / paths
+
+
+@torch.no_grad()
+def _mean_scores(e: Explicand, points: Float[Tensor, "batch points *features"]) -> Float[Tensor, " batch"]:
+    """The mean score of each explicand's points, uncounted."""
+    owner = torch.arange(len(points), device=e.device).repeat_interleave(points.shape[1])
+    return e.with_tally(Tally()).scores(points.flatten(0, 1), owner).view(points.shape[:2]).mean(1)
 
 
 def _gradients(

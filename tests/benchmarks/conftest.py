@@ -5,7 +5,8 @@ import pytest
 from distributed import Client
 
 from benchmarks.executor import local_cluster
-from benchmarks.suite import Suite, load_suite
+from benchmarks.suite import Suite
+from benchmarks.suite_files import load_suite
 from datasets.problem import tasks
 from sig import registry
 

@@ -160,7 +160,7 @@ def test_what_there_is_can_be_listed(call: Call, toy: Path) -> None:
     assert ["lower" in distance, "0 to inf" in distance] == [True, True]
     code, tasks, _ = call("list", "tasks")
     (task,) = [line for line in tasks.splitlines() if "A linear model" in line]
-    assert "features=4, breaks=False, style='plain'" in task
+    assert "features=4, breaks='', style='plain'" in task
     code, suites, _ = call("list", "suites")
     assert "smoke" in suites
 

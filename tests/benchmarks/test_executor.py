@@ -24,10 +24,11 @@ metrics = ["toy-mean", "toy-distance", "toy-curve"]
 [[tasks]]
 name = "broken"
 kind = "toy"
-options = { breaks = true }
+options = { breaks = "raises" }
 budgets = [3]
 metrics = ["toy-mean"]
 """
+TASK = '\n[[tasks]]\nname = "t"\nkind = "toy"\nbudgets = [3, 20]\nmetrics = ["toy-mean"]'
 Load = Callable[..., Suite]
 Records = tuple[dict[str, ProblemRecord], dict[str, CellRecord]]
 
@@ -102,10 +103,7 @@ def addresses(client: Client) -> list[str]:
 
 
 def test_a_worker_that_dies_fails_its_cell_alone(suite_of: Load, toy: Path) -> None:
-    suite = suite_of(
-        'methods = ["toy-exact", "toy-kills", "toy-noise", "toy-refuses"]\nrepetitions = 2'
-        '\n[[tasks]]\nname = "t"\nkind = "toy"\nbudgets = [3, 20]\nmetrics = ["toy-mean"]'
-    )
+    suite = suite_of('methods = ["toy-exact", "toy-kills", "toy-noise", "toy-refuses"]\nrepetitions = 2' + TASK)
     with local_cluster(2) as client:
         _, cells = run(client, suite, toy)
     assert len(cells) == 2 * 5
@@ -114,3 +112,18 @@ def test_a_worker_that_dies_fails_its_cell_alone(suite_of: Load, toy: Path) -> N
         assert cell.status == expected, cell.reason
         if expected == "failed":
             assert cell.reason.startswith("KilledWorker: ")
+
+
+def test_a_problem_that_kills_its_worker_fails_its_own_cells(suite_of: Load, toy: Path) -> None:
+    kills = TASK.replace('"t"', '"kills"').replace("[3, 20]", "[3]") + '\noptions = {breaks = "kills"}'
+    suite = suite_of('methods = ["toy-exact", "toy-noise"]' + kills + TASK)
+    with local_cluster(1) as client:
+        problems, cells = run(client, suite, toy)
+    assert {problem.task: problem.status for problem in problems.values()} == {"kills": "failed", "t": "ok"}
+    assert sorted((cell.task, cell.status) for cell in cells.values()) == [
+        ("kills", "failed"),
+        ("kills", "failed"),
+        ("t", "ok"),
+        ("t", "ok"),
+        ("t", "ok"),
+    ]

@@ -105,7 +105,7 @@ def test_the_best_references_and_controls_are_named_in_curves(tmp_path):
     maker = RunMaker(tmp_path / "run", families, {"t": {"repetitions": 1, "budgets": [5]}})
     for i, label in enumerate(families):
         curve = EncodedArray.of([[1.0, 0.1 * i]] * 3)
-        maker.cell("t", 0, label, {"iaccuracy": [0.5 + 0.05 * i] * 3}, budget=5, curves={"iaccuracy": curve})
+        maker.cell("t", 0, label, {"iaccuracy": [0.5 + 0.05 * i] * 3}, budget=5, rows=5, curves={"iaccuracy": curve})
     drawings = {drawing.name: drawing.figure for drawing in draw(aggregate(read_run(maker.write())))}
     (legend,) = drawings["curves-t"].legends
     best = [f"method-{i}" for i in range(4)]

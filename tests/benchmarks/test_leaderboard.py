@@ -1,6 +1,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks.leaderboard import SEED, Leaderboard, aggregate, rows_of
@@ -159,12 +160,16 @@ def test_a_run_without_a_single_record(tmp_path):
     assert board.coverage["missing"].tolist() == [2]
 
 
-def test_methods_that_spend_more_than_the_budget_are_told(tmp_path):
+def test_methods_that_spend_more_than_the_budget_are_told_and_not_ranked(tmp_path):
     maker = RunMaker(tmp_path / "run", {"dear": "a", "cheap": "b"}, {"t": {"repetitions": 1, "budgets": [10, 100]}})
-    for label, rows in (("dear", 101), ("cheap", 100)):
-        maker.cell("t", 0, label, {"spearman_game": [0.5]}, rows=rows)
+    for label, rows, score in (("dear", 101, 0.9), ("cheap", 100, 0.5)):
+        maker.cell("t", 0, label, {"spearman_game": [score]}, rows=rows)
     board = aggregate(read_run(maker.write()))
     assert board.over_budget("t", "dear") == 100
     assert board.over_budget("t", "cheap") is None
-    assert note(board, "t", "dear") == "more rows than the budget of 100"
+    assert note(board, "t", "dear") == "not ranked: more rows than the budget of 100"
+    summary = board.summary.set_index("method")
+    assert summary.loc["dear", "mean"] == 0.9
+    assert pd.isna(summary["rank"]["dear"])
+    assert summary.loc["cheap", "rank"] == 1
     assert note(board, "t", "cheap") == ""

@@ -159,7 +159,7 @@ def test_a_problem_is_described(suite_of: Callable[..., Suite]) -> None:
 
 
 def test_a_problem_that_cannot_be_prepared_is_a_failed_record(suite_of: Callable[..., Suite]) -> None:
-    (group,) = plan(suite_of(SUITE.format(methods='"toy-exact"', metrics='"toy-mean"', options="breaks = true")))
+    (group,) = plan(suite_of(SUITE.format(methods='"toy-exact"', metrics='"toy-mean"', options='breaks = "raises"')))
     record = prepare(group.problem, Setting())
     assert record.status == "failed"
     assert record.reason == f"RuntimeError: seed {group.problem.problem_seed} does not train"

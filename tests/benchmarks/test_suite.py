@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.suite import MethodChoice, Suite, SuiteError, load_suite, suite_names
+from benchmarks.suite import MethodChoice, Suite, SuiteError
+from benchmarks.suite_files import load_suite, suite_names
 from sig.registry import methods
 
 TASK = """

@@ -16,10 +16,16 @@ from sig.registry import NotApplicable, Trial, method, metric
 
 @task("toy")
 def toy(
-    *, features: int = 4, breaks: bool = False, style: Literal["plain", "truthful"] = "plain", seed: int
+    *,
+    features: int = 4,
+    breaks: Literal["", "raises", "kills"] = "",
+    style: Literal["plain", "truthful"] = "plain",
+    seed: int,
 ) -> Problem:
     """A linear model with random weights."""
-    if breaks:
+    if breaks == "kills":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if breaks == "raises":
         raise RuntimeError(f"seed {seed} does\nnot train")
     generator = torch.Generator().manual_seed(seed)
     weights = torch.rand(features, 2, generator=generator)

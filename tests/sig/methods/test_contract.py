@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from sig import games
+from sig import games, path
 from sig.registry import Cost, NotApplicable, Trial, methods, metrics
 
 EXPLICANDS = ["vector_explicand", "picture_explicand", "aware_explicand"]
@@ -55,6 +55,15 @@ class TestEveryMethod:
         assert not e.inputs.requires_grad
         assert torch.equal(torch_state, torch.get_rng_state())
         assert (numpy_state == np.random.get_state(legacy=False)["state"]["key"]).all()  # noqa: NPY002
+
+    def test_states_paths_that_can_be_scored(self, request, name, explicand):
+        e = request.getfixturevalue(explicand)
+        attribution = attribute(name, e)
+        if e.tally.paths is None:
+            pytest.skip("states no path")
+        rows = e.tally.forward_rows
+        assert torch.isfinite(path.completeness_gap(e, attribution)).all()
+        assert e.tally.forward_rows == rows
 
     def test_stays_within_its_budget(self, request, name, explicand):
         e = request.getfixturevalue(explicand)
