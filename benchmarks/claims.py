@@ -52,7 +52,7 @@ def _measure(board: Leaderboard, claim: Claim, task: str, column: str) -> Iterat
     if not pairs:
         return
     methods, rivals = (scores.loc[list(names)].to_numpy() for names in zip(*pairs, strict=True))
-    differences, p_values = methods - rivals, stats.holm(stats.paired_p(methods, rivals, seed=SEED))
+    differences, p_values = methods - rivals, stats.holm(stats.paired_p(methods, rivals))
     about = board.summary.query("headline and task == @task and column == @column").set_index("method")
     for (method, rival), difference, p in zip(pairs, differences, p_values, strict=True):
         low, high = stats.interval(difference, seed=SEED)

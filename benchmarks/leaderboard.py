@@ -15,7 +15,7 @@ import pandas as pd
 from benchmarks.records import CellRecord, Run
 from sig import stats
 
-SEED: Final = 0  # of every bootstrap and permutation test, so that the same records give the same report
+SEED: Final = 0  # of every bootstrap, so that the same records give the same report
 STATUSES: Final = ["ok", "skipped", "failed", "missing"]
 GROUP: Final = ["task", "method", "budget", "headline", "column"]
 COSTS: Final = ["rows", "backward_rows", "seconds"]
