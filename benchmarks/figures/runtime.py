@@ -15,7 +15,7 @@ def runtimes(costs: pd.DataFrame, methods: pd.DataFrame, *, title: str) -> Figur
     colours = family_colours(methods)
     shown = [method for method in methods.index if method in set(costs["method"])]
     place = {method: i for i, method in enumerate(shown)}
-    figure, axes = panels(len(tasks), columns=4, width=2.9, height=1.0 + 0.2 * len(shown), sharey=True)
+    figure, axes = panels(len(tasks), columns=4, width=2.9, height=1.6 + 0.2 * len(shown), sharey=True)
     for ax, task in zip(axes, tasks, strict=True):
         part = costs[costs["task"] == task]
         y = part["method"].astype(str).map(place)

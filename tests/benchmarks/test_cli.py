@@ -133,7 +133,6 @@ def test_an_error_of_our_own_is_not_hidden(call: Call, suite_file: Path, monkeyp
         call("run", suite_file, "--wandb", "disabled")
 
 
-@pytest.mark.filterwarnings("default")  # drawing the figures is tested elsewhere
 def test_run_prints_the_leaderboard_and_report_prints_it_again(
     call: Call, suite_file: Path, toy: Path, tmp_path: Path
 ) -> None:
