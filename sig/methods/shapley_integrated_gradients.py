@@ -11,7 +11,7 @@ are used: ``direction`` and ``normalise``.
   the number of coalitions in which it moved (in direction to-input: was absent), 0 where it never did.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Bool, Float
@@ -94,14 +94,9 @@ def integrate_over_coalitions(
     Raises:
         ValueError: on an unknown default, direction or normalisation.
     """
-    for name, value, known in (
-        ("default", default, ("zero", "mean", "middle")),
-        ("direction", direction, ("to-input", "from-default", "both")),
-        ("normalise", normalise, ("all", "absent")),
-    ):
-        if value not in known:
-            raise ValueError(f"unknown {name} {value!r}; expected one of {', '.join(known)}")
-    origin = DEFAULTS[default](e)
+    _require_known("direction", direction, get_args(Direction))
+    _require_known("normalise", normalise, get_args(Normalise))
+    origin = default_input(e, default)
     middles = e.coalition_inputs(drawn, origin[:, 0])
     origins = origin.expand_as(middles)
     if direction == "to-input":
@@ -113,6 +108,21 @@ def integrate_over_coalitions(
     second = path.integrate(e, middles, steps=half) * _correction(e, ~drawn, normalise)
     e.tally.paths = (origins, e.inputs.unsqueeze(1).expand_as(origins))
     return first + second
+
+
+def default_input(e: Explicand, default: Default) -> Float[Tensor, "batch 1 *features"]:
+    """The input whose values absent players take.
+
+    Raises:
+        ValueError: on an unknown default.
+    """
+    _require_known("default", default, get_args(Default))
+    return DEFAULTS[default](e)
+
+
+def _require_known(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ValueError(f"unknown {name} {value!r}; expected one of {', '.join(known)}")
 
 
 def _correction(e: Explicand, moved: Bool[Tensor, "batch samples players"], normalise: Normalise) -> Tensor:

@@ -130,3 +130,17 @@ def test_exact_shapley_reaches_sixteen_players(picture_explicand):
     values = e.coalition_scores(every, torch.zeros(1, 1, 8, 8))
     expected = games.shapley_values(values).float()
     torch.testing.assert_close(run("bshap", e), expected)
+
+
+def test_effective_coalitions_are_those_of_the_default_they_start_from():
+    """F = |2 x0 (x0 - 0.5)| is 0 at the explicand 0.5 and at zero, but 1 at the mean: only there does player 0 count."""
+    e = Explicand(
+        lambda x: (x[:, :1] * (x[:, :1] - 0.5) * 2).abs() + 0 * x[:, 1:2],
+        torch.tensor([[0.5, 0.3]]),
+        torch.tensor([0]),
+        torch.tensor([[1.0, 1.0]]),
+        torch.arange(2),
+    )
+    with pytest.raises(NotApplicable, match="none is effective"):
+        run("effective-sig", e)
+    assert run("effective-sig", e, default="mean")[0, 0] != 0
