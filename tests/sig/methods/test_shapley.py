@@ -133,7 +133,7 @@ def test_exact_shapley_reaches_sixteen_players(picture_explicand):
 
 
 def test_effective_coalitions_are_those_of_the_default_they_start_from():
-    """F = |2 x0 (x0 - 0.5)| is 0 at the explicand 0.5 and at zero, but 1 at the mean: only there does player 0 count."""
+    """F = |2 x0 (x0 - 0.5)| is 0 at the explicand 0.5 and at zero, but 1 at the mean: there player 0 counts."""
     e = Explicand(
         lambda x: (x[:, :1] * (x[:, :1] - 0.5) * 2).abs() + 0 * x[:, 1:2],
         torch.tensor([[0.5, 0.3]]),
