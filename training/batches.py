@@ -54,6 +54,36 @@ class RandomBatches:
             yield self.augment(tuple(rows[chosen] for rows in self.rows), generator)
 
 
+class FreshBatches:
+    """A whole training run on data that is made as it goes: ``steps`` batches of ``size`` rows, none seen twice.
+
+    Iterating again gives the same batches.
+
+    Attributes:
+        make: gives that many rows, from a generator.
+        at_once: batches made in one call.
+    """
+
+    def __init__(
+        self, make: Callable[[int, torch.Generator], Batch], *, size: int, steps: int, seed: int, at_once: int = 8
+    ):
+        self.make = make
+        self.size = size
+        self.steps = steps
+        self.seed = seed
+        self.at_once = at_once
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[Batch]:
+        generator = torch.Generator().manual_seed(self.seed)
+        for start in range(0, self.steps, self.at_once):
+            batches = min(self.at_once, self.steps - start)
+            rows = self.make(batches * self.size, generator)
+            yield from zip(*(part.split(self.size) for part in rows), strict=True)
+
+
 class OrderedBatches:
     """All rows once, in their order, up to ``size`` at a time."""
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from filelock import FileLock
 from torch import Tensor
@@ -25,11 +26,12 @@ from datasets.cache import cache_directory
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Weights, the SHA-256 of their file, and what was measured after training."""
+    """Weights, the SHA-256 of their file, what was measured after training, and what was logged on the way."""
 
     weights: dict[str, Tensor]
     sha256: str
     metrics: dict[str, float]
+    curves: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,14 @@ class Slot:
 
     def load(self, *, warn: bool = False) -> Checkpoint | None:
         """The checkpoint, or None when there is none or (then ``warn`` says so) its files are damaged."""
-        weights, record = self._file("pt"), self._file("json")
-        if not (weights.exists() and record.exists()):
+        files = self._files()
+        if not all(file.exists() for file in files):
             return None
         try:
-            return _read(weights, record)
+            return _read(*files)
         except (ValueError, KeyError, TypeError) as error:
             if warn:
-                warnings.warn(f"checkpoint {weights} is damaged ({error}); training it again", stacklevel=2)
+                warnings.warn(f"checkpoint {files[0]} is damaged ({error}); training it again", stacklevel=2)
             return None
 
     @contextmanager
@@ -93,7 +95,10 @@ class Slot:
         (scratch / "metrics.csv").touch()
         for made, kind in (("metrics.csv", "csv"), ("weights.pt", "pt"), ("record.json", "json")):
             (scratch / made).replace(self._file(kind))
-        return _read(self._file("pt"), self._file("json"))
+        return _read(*self._files())
+
+    def _files(self) -> tuple[Path, Path, Path]:
+        return self._file("pt"), self._file("json"), self._file("csv")
 
     def _file(self, kind: str) -> Path:
         return self.stem.with_name(f"{self.stem.name}.{kind}")
@@ -105,10 +110,12 @@ class Slot:
             raise TypeError(f"the config of {self.name!r} must be plain JSON values: {error}; convert it") from None
 
 
-def _read(weights: Path, record: Path) -> Checkpoint:
+def _read(weights: Path, record: Path, curves: Path) -> Checkpoint:
     content = weights.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
     stated = json.loads(record.read_text())
     if stated["sha256"] != sha256:
         raise ValueError(f"its SHA-256 is {sha256[:12]}.., not {stated['sha256'][:12]}..")
-    return Checkpoint(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True), sha256, stated["metrics"])
+    logged = pd.read_csv(curves) if curves.stat().st_size else pd.DataFrame()
+    state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    return Checkpoint(state, sha256, stated["metrics"], logged)

@@ -4,6 +4,7 @@ import hashlib
 import inspect
 import logging
 import math
+import shutil
 import sys
 import time
 import warnings
@@ -16,10 +17,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, Literal, TypeVar
 
+import pandas as pd
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import RichProgressBar
 from pytorch_lightning.loggers import CSVLogger
+from torch import Tensor
 
 from training import batches
 from training.checkpoints import Slot
@@ -32,19 +35,25 @@ class Diverged(ArithmeticError):
     """Training ended in NaN or infinity."""
 
 
+class NotConverged(ArithmeticError):
+    """Training has not led to a usable model; another seed may."""
+
+
 @dataclass(frozen=True)
 class Fitted(Generic[M]):
     """A trained module.
 
     Attributes:
         module: in eval mode, its parameters without gradient, on the CPU.
-        metrics: what the module logged last, by name.
+        metrics: what the module logged last, by name; ``restarts``, how many seeds failed before; ``seconds``.
+        curves: what was logged on the way, a row per entry with its ``step``.
         checkpoint: SHA-256 of the weights' file.
         reused: whether the weights were loaded instead of trained.
     """
 
     module: M
     metrics: Mapping[str, float]
+    curves: pd.DataFrame
     checkpoint: str
     reused: bool
 
@@ -56,6 +65,8 @@ class Session:
     tracking: Tracking
     progress: bool
 
+
+_NEXT_SEED = 1_000_003  # far from the seeds that anybody counts up
 
 _BY_DEFAULT = Session(Tracking(mode="disabled"), progress=True)
 _session: ContextVar[Session] = ContextVar("session", default=_BY_DEFAULT)
@@ -80,6 +91,7 @@ def fit(
     seed: int,
     sources: Sequence[ModuleType] = (),
     accelerator: Literal["auto", "cpu"] = "auto",
+    restarts: int = 0,
 ) -> Fitted[M]:
     """Train for one pass over ``data``'s training batches, then validate; or load what this has given before.
 
@@ -87,6 +99,9 @@ def fit(
     kind of device; a SHA-256 of all of these is the key under which they are kept (``training.checkpoints``). All of
     torch's global randomness in ``build`` and in training follows from ``seed``, and is as before afterwards. Training
     runs on one thread of the CPU, since the order of a sum, and hence its last bit, depends on the number of threads.
+
+    A module may raise ``NotConverged`` in training or validation. Training then starts again from another seed, as the
+    ICG paper does, up to ``restarts`` times; there is never a checkpoint of a model that did not converge.
 
     Args:
         build: makes the untrained module; called with torch seeded.
@@ -98,24 +113,59 @@ def fit(
 
     Raises:
         Diverged: when the loss, a metric or a weight becomes NaN or infinite.
+        NotConverged: when no seed led to a usable model.
         OSError: before training, when the cache cannot be written to.
         TypeError: when ``config`` is not made of JSON values.
     """
     device = "gpu" if accelerator == "auto" and torch.cuda.is_available() else "cpu"
     with _reproducible(seed):
         module = build()
-        slot = Slot(name, _facts(module, data, name, config, seed, sources, device))
+        slot = Slot(name, {**_facts(module, data, name, config, seed, sources, device), "restarts": restarts})
         checkpoint = slot.load()
         trained = False
         if checkpoint is None:
             with slot.locked() as scratch:
                 checkpoint = slot.load(warn=True)  # another process may have written it while this one waited
                 if checkpoint is None:
-                    metrics = _train(module, data, name, {**config, "seed": seed}, device, scratch)
-                    checkpoint = slot.save(module.state_dict(), metrics, scratch)
+                    seeds = [seed + _NEXT_SEED * attempt for attempt in range(1 + restarts)]
+                    weights, metrics = _train_until_converged(build, data, name, config, seeds, device, scratch)
+                    checkpoint = slot.save(weights, metrics, scratch)
                     trained = True
     module.load_state_dict(checkpoint.weights)
-    return Fitted(module.eval().requires_grad_(False), checkpoint.metrics, checkpoint.sha256, reused=not trained)
+    return Fitted(
+        module.eval().requires_grad_(False),
+        checkpoint.metrics,
+        checkpoint.curves,
+        checkpoint.sha256,
+        reused=not trained,
+    )
+
+
+def _train_until_converged(
+    build: Callable[[], M],
+    data: pl.LightningDataModule,
+    name: str,
+    config: Mapping[str, Any],
+    seeds: Sequence[int],
+    device: str,
+    scratch: Path,
+) -> tuple[dict[str, Tensor], dict[str, float]]:
+    """Weights and metrics from the first seed that gives a usable model."""
+    failures = []
+    for seed in seeds:
+        torch.manual_seed(seed)
+        module = build()
+        try:
+            metrics = _train(module, data, name, {**config, "seed": seed}, device, scratch / str(seed))
+        except NotConverged as failure:
+            failures.append(f"{failure} (seed {seed})")
+        else:
+            shutil.move(scratch / str(seed) / "metrics.csv", scratch)
+            return module.state_dict(), {**metrics, "restarts": len(failures)}
+    raise NotConverged(
+        f"training {name!r} did not converge from {len(seeds)} seeds: {'; '.join(failures)}; give it another seed, "
+        "more steps or a lower learning rate"
+    )
 
 
 def _train(

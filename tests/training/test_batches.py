@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.batches import OrderedBatches, RandomBatches
+from training.batches import FreshBatches, OrderedBatches, RandomBatches
 
 
 @given(rows=st.integers(1, 30), data=st.data())
@@ -50,3 +50,20 @@ def test_ordered_batches_hold_all_rows_in_order() -> None:
     assert len(batches) == 3
     assert torch.equal(torch.cat([a for a, _ in batches]), x)
     assert torch.equal(torch.cat([b for _, b in batches]), -x)
+
+
+def test_fresh_batches_are_never_the_same_rows_whatever_is_made_in_one_call() -> None:
+    def make(count, generator):
+        x = torch.rand(count, generator=generator)
+        return x, -x
+
+    def made(seed, at_once):
+        return list(FreshBatches(make, size=4, steps=10, seed=seed, at_once=at_once))
+
+    batches = made(0, 3)
+    assert [len(a) for a, _ in batches] == [4] * 10
+    assert len(torch.cat([a for a, _ in batches]).unique()) == 40
+    assert all(torch.equal(b, -a) for a, b in batches)
+    assert torch.equal(batches[5][0], made(0, 3)[5][0])
+    assert not torch.equal(batches[5][0], made(1, 3)[5][0])
+    assert len(FreshBatches(make, size=4, steps=10, seed=0)) == 10
