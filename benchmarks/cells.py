@@ -1,7 +1,8 @@
 """The plan of a run: every problem and cell of a suite, with its seeds and its key.
 
-Seeds of data, model and background come from task and repetition alone, so that every method sees the same problem.
-A key is a hash of all that decides a record's scores; a record on disk with the key of a planned cell is that cell's.
+Seeds of data, model and background come from the task's name, or its ``seeds``, and the repetition alone, so that every
+method sees the same problem. A key is a hash of all that decides a record's scores; a record on disk with the key of a
+planned cell is that cell's.
 """
 
 import hashlib
@@ -50,14 +51,21 @@ def _group(suite: Suite, task: TaskChoice, repetition: int) -> Group:
 
 
 def _problem(task: TaskChoice, repetition: int) -> ProblemSpec:
-    identity = {"task": task.name, "kind": task.kind, "task_options": task.options, "repetition": repetition}
+    seeds = task.seeds or task.name
+    identity = {
+        "task": task.name,
+        "seeds": seeds,
+        "kind": task.kind,
+        "task_options": task.options,
+        "repetition": repetition,
+    }
     code = fingerprint(tasks[task.kind].prepare)
     return ProblemSpec(
         task=task.name,
         kind=task.kind,
         task_options=task.options,
         repetition=repetition,
-        problem_seed=seed(task.name, repetition),
+        problem_seed=seed(seeds, repetition),
         key=content_hash(SCHEMA_VERSION, identity, code),
     )
 

@@ -25,7 +25,7 @@ import pydantic
 from benchmarks.suite import MetricChoice, Suite
 from sig.registry import Cost
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 MANIFEST = "manifest.json"
 
 
@@ -113,22 +113,24 @@ class ProblemRecord(ProblemSpec):
         status: failed when it could not be prepared; then its cells are failed too, with the same ``reason``.
         checks: measured of the trained model, by name.
         truths: true attributions by name, one list of player values for each explicand.
+        series: tables of numbers for figures by name, each of columns by name, equally long; the first one is the axis.
         explicands: how many there are.
         features: shape of one input.
         players: how many there are.
-        shown: indices of the explicands drawn in saliency grids.
+        shown: indices of the explicands whose attributions figures show.
         shown_inputs: those explicands, ``(shown, *features)``.
         shown_targets: the output explained of each.
         shown_predictions: the largest output of each; 0 for a model with one output.
         seconds: to prepare it, training included unless the checkpoint was there.
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     status: Literal["ok", "failed"]
     reason: str = ""
     traceback: str = ""
     checks: dict[str, Number] = {}
     truths: dict[str, list[list[float]]] = {}
+    series: dict[str, dict[str, list[Number]]] = {}
     explicands: int = 0
     features: tuple[int, ...] = ()
     players: int = 0
@@ -216,7 +218,7 @@ class CellRecord(CellSpec):
         maps: attributions of the problem's ``shown`` explicands, ``(shown, *features)``; headline cells only.
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     status: Literal["ok", "skipped", "failed"]
     reason: str = ""
     traceback: str = ""
@@ -238,7 +240,7 @@ class Manifest(Model):
         started_at, finished_at: of the latest run; ``finished_at`` is None while it runs and after an interruption.
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     suite: Suite
     problems: list[str]
     cells: list[str]

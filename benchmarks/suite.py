@@ -87,6 +87,9 @@ class TaskChoice(Strict):
 
     Attributes:
         name: as on the leaderboard; it names a folder of records.
+        seeds: tasks that give the same name here draw the same data, model and background in each repetition, so that
+            e.g. two outputs of one trained model are explained on the same inputs; the task's own name where the file
+            gives none.
         kind: the registered task.
         options: of that task.
         repetitions: independent repetitions; the suite's number where the file gives none.
@@ -96,6 +99,7 @@ class TaskChoice(Strict):
     """
 
     name: FolderName
+    seeds: FolderName | None = None
     kind: str
     options: dict[str, Any] = {}
     repetitions: PositiveInt | None = None

@@ -24,7 +24,9 @@ def log_suite(directory: Path, tracking: Tracking, board: Leaderboard | None = N
 
     Each method's W&B run is named ``suite/method`` and has the same keys as every other, so that W&B draws methods into
     one chart. Its summary holds ``task/column/mean`` and the ends ``low, high`` of the interval at the headline budget;
-    its history the frontier, the curves and the sweeps. The suite's run holds tables, figures and files.
+    its history the frontier, the curves and the sweeps. The suite's run holds tables, figures and files, in its summary
+    ``task/checks/name``, the mean over repetitions of what was measured of the trained models, and in its history
+    ``task/series/name/column``, that of their series.
 
     Raises:
         RecordError: when the folder holds no readable manifest.
@@ -63,7 +65,9 @@ def _log_whole(board: Leaderboard, tracking: Tracking) -> None:
         config={"suite": suite.model_dump(mode="json"), **_environment(board.run.cells)},
         tags=[suite.name],
     ) as run:
-        run.summarise(_statuses(board.cells))
+        run.summarise({**_statuses(board.cells), **_checks(board.run)})
+        for series in _series(board.run):
+            run.log_series(series)
         run.log_table("leaderboard", board.summary)
         run.log_table("overall", board.overall)
         run.log_table("coverage", board.coverage.reset_index())
@@ -110,6 +114,25 @@ def _method_summary(board: Leaderboard, method: str) -> dict[str, Any]:
 
 def _statuses(cells: pd.DataFrame) -> dict[str, int]:
     return {f"cells/{status}": int(count) for status, count in cells["status"].value_counts().items()}
+
+
+def _checks(run: Run) -> dict[str, float]:
+    found = [
+        (f"{problem.task}/checks/{name}", value) for problem in run.problems for name, value in problem.checks.items()
+    ]
+    table = pd.DataFrame(found, columns=["check", "value"]).astype({"value": float})
+    return {str(name): value for name, value in table.groupby("check")["value"].mean().dropna().items()}
+
+
+def _series(run: Run) -> Iterator[pd.DataFrame]:
+    """Of each task and table, the mean over repetitions against its first column."""
+    tables: dict[str, list[pd.DataFrame]] = {}
+    for problem in run.problems:
+        for name, table in problem.series.items():
+            tables.setdefault(f"{problem.task}/series/{name}", []).append(pd.DataFrame(table, dtype=float))
+    for prefix, repetitions in tables.items():
+        axis = repetitions[0].columns[0]
+        yield pd.concat(repetitions).groupby(axis).mean().add_prefix(f"{prefix}/").rename_axis(f"{prefix}/{axis}")
 
 
 def _frontiers(board: Leaderboard, method: str) -> Iterator[pd.DataFrame]:

@@ -7,7 +7,7 @@ checkpoint cache when they land on another worker.
 import logging
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, lru_cache
@@ -16,6 +16,7 @@ from time import perf_counter
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from benchmarks.provenance import now, provenance
 from benchmarks.records import CellRecord, CellSpec, EncodedArray, ProblemRecord, ProblemSpec
@@ -116,6 +117,7 @@ def _describe(spec: ProblemSpec, problem: Problem, seconds: float, started_at: d
         "status": "ok",
         "checks": {name: number(value) for name, value in problem.checks.items()},
         "truths": {name: truth.double().tolist() for name, truth in problem.truths.items()},
+        "series": {name: _table(name, columns) for name, columns in problem.series.items()},
         "explicands": len(e.inputs),
         "features": e.features,
         "players": e.n_players,
@@ -132,6 +134,13 @@ def _describe(spec: ProblemSpec, problem: Problem, seconds: float, started_at: d
             "shown_predictions": predictions.tolist(),
         }
     return ProblemRecord.model_validate({**spec.model_dump(), **described})
+
+
+def _table(name: str, columns: Mapping[str, Tensor]) -> dict[str, list[float | None]]:
+    lengths = {column: len(values) for column, values in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"series {name!r} has columns of lengths {lengths}, expected one length; fill up with NaN")
+    return {column: [number(value) for value in values.tolist()] for column, values in columns.items()}
 
 
 def _traceback(error: BaseException) -> str:

@@ -22,9 +22,10 @@ class Problem:
         explicand: the model and the inputs that every method explains.
         truths: true attributions of the players by name, each ``(batch, players)`` in float64.
         regions: masks of features by name, each ``(batch, *features)``: what is where in the inputs.
+        series: tables of numbers for figures by name, each of columns by name, equally long; the first one is the axis.
         checks: what was measured of the trained model (held-out accuracy, R^2), by name.
         provenance: SHA-256 of the data and of the checkpoint, by name.
-        shown: indices of the inputs that are drawn in saliency grids; empty where inputs are not pictures.
+        shown: indices of the inputs whose attributions figures show.
     """
 
     explicand: Explicand
@@ -33,6 +34,7 @@ class Problem:
     provenance: Mapping[str, str] = field(default_factory=dict)
     shown: tuple[int, ...] = ()
     regions: Mapping[str, Tensor] = field(default_factory=dict)
+    series: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The figures of a report, a file for each kind; here it is decided which of them a run has the data for."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from inspect import signature
 from typing import Any, Final
@@ -11,17 +11,32 @@ from matplotlib.figure import Figure
 
 from benchmarks.figures.bars import score_bars
 from benchmarks.figures.curves import removal_curves
+from benchmarks.figures.damage_training import damage_training
 from benchmarks.figures.frontier import frontiers
+from benchmarks.figures.information_absence import information_absence
+from benchmarks.figures.local_minimum import attribution_table, by_maximum
 from benchmarks.figures.runtime import runtimes
 from benchmarks.figures.saliency import saliency_grid
 from benchmarks.figures.style import styled
 from benchmarks.figures.sweeps import sweep_lines
+from benchmarks.figures.transfer import transfer_bars
 from benchmarks.figures.truths import network_against_game
 from benchmarks.leaderboard import Leaderboard, rows_of
 from benchmarks.records import ProblemRecord
+from benchmarks.suite_files import options_of
+from datasets.problem import tasks
+from sig.metrics.attribution_transfer import attribution_strayed, attribution_transfer
 from sig.metrics.iaccuracy import iaccuracy
 
 OPTIONS: Final = {"samples": "N, the number of coalitions", "fraction": "Q, the share of coalitions to draw from"}
+TRAININGS: Final = {"training": "with damage", "training-without-damage": "without damage"}
+SHARES: Final = ["dark", "light", "distractors", "background"]  # measures of attribution transfer that make up all
+PICTURED: Final = {  # where the paper shows attributions of such pictures, by kind of task
+    "burnt-snacks": "ICG Fig. 4",
+    "mnist": "ICG Fig. 10",
+    "mnist-certainty": "ICG Fig. 10",
+    "mnist-in-space": "ICG Fig. 11",
+}
 
 
 @dataclass(frozen=True)
@@ -36,7 +51,19 @@ class Drawing:
 def draw(board: Leaderboard) -> Iterator[Drawing]:
     """Every figure that the run has the data for, in the order of the report."""
     with styled():
-        for drawings in (_bars, _sweeps, _truths, _curves, _frontiers, _runtimes, _saliency):
+        for drawings in (
+            _bars,
+            _sweeps,
+            _truths,
+            _information_absence,
+            _damage_training,
+            _local_minimum,
+            _transfer,
+            _curves,
+            _frontiers,
+            _runtimes,
+            _saliency,
+        ):
             yield from drawings(board)
 
 
@@ -72,6 +99,77 @@ def _truths(board: Leaderboard) -> Iterator[Drawing]:
         title = "Shapley values of the trained network against those of the reward (SIG Fig. 8)"
         caption = f"{title}: a point per player and repetition; R^2 is that of the dashed line of equality."
         yield Drawing("network-against-reward", caption, network_against_game(pd.concat(points), title=title))
+
+
+def _information_absence(board: Leaderboard) -> Iterator[Drawing]:
+    predictions = _series(board, "certainty", {"certainty", "p05", "p25", "p50", "p75", "p95", "share"})
+    if len(predictions):
+        title = "Predictions as certainty is taken from all features (ICG Fig. 7)"
+        figure = information_absence(predictions, title=title)
+        caption = f"{title}: at certainty 0 nothing but the class frequency, dashed, is left to predict."
+        yield Drawing("information-absence", caption, figure)
+
+
+def _damage_training(board: Leaderboard) -> Iterator[Drawing]:
+    columns = {"images", "accuracy"}
+    parts = [_series(board, name, columns).assign(training=training) for name, training in TRAININGS.items()]
+    accuracies = pd.concat([part for part in parts if len(part)] or parts)
+    if len(accuracies):
+        title = "Accuracy on undamaged inputs in training with and without damage (ICG Fig. 8)"
+        caption = f"{title}: means over repetitions, thin lines for each; numbers are those at the end of training."
+        yield Drawing("damage-training", caption, damage_training(accuracies, title=title))
+
+
+def _series(board: Leaderboard, name: str, columns: set[str]) -> pd.DataFrame:
+    """The tables of this name with at least these columns, of all problems, and their ``task`` and ``repetition``."""
+    tables = [
+        pd.DataFrame(problem.series[name], dtype=float).assign(task=problem.task, repetition=problem.repetition)
+        for problem in board.run.problems
+        if columns <= problem.series.get(name, {}).keys()
+    ]
+    return pd.concat(tables) if tables else pd.DataFrame()
+
+
+def _local_minimum(board: Leaderboard) -> Iterator[Drawing]:
+    names = [task.name for task in board.run.manifest.suite.tasks if task.kind == "local-minimum"]
+    tables = {name: table for name in names if len(table := _by_maximum(board, name))}
+    if tables:
+        title = "Attributions of one input of Local Minimum, divided by their maximum (ICG Table 2)"
+        caption = f"{title}: means over repetitions, the truths on top; blank where no attribution is positive."
+        yield Drawing("local-minimum", caption, attribution_table(tables, board.methods, title=title))
+
+
+def _by_maximum(board: Leaderboard, task: str) -> pd.DataFrame:
+    """A row for each truth, then for each method, of the first input shown, whose values name the columns."""
+    problems = [problem for problem in board.run.problems if problem.task == task and problem.shown_inputs]
+    rows: dict[str, list[Any]] = {}
+    for problem in problems:
+        for name, truth in problem.truths.items():
+            rows.setdefault(f"{name} (truth)", []).append(truth[problem.shown[0]])
+    truths = list(rows)
+    for record in board.run.cells:
+        if record.task == task and record.maps is not None:
+            rows.setdefault(record.label, []).append(record.maps.decode()[0])
+    ordered = [*truths, *(method for method in board.methods.index if method in rows)]
+    values = next((shown.decode()[0] for problem in problems if (shown := problem.shown_inputs)), ())
+    numbers = [by_maximum(np.array(rows[name])) for name in ordered]
+    return pd.DataFrame(numbers, index=ordered, columns=[f"{value:g}" for value in values])
+
+
+def _transfer(board: Leaderboard) -> Iterator[Drawing]:
+    means = board.summary[board.summary["headline"]].astype({"task": str, "method": str, "column": str})
+    parts = []
+    for task, facts in board.columns.groupby("task", sort=False):
+        columns = {_measure(row): row["column"] for row in rows_of(facts)}
+        found = means[means["task"] == task].pivot(index="method", columns="column", values="mean")
+        shares = found.reindex(columns=[columns.get(share) for share in SHARES]).set_axis(SHARES, axis=1).dropna()
+        if len(shares):
+            triangles = shares["distractors"] - shares["light"]
+            parts.append(shares.assign(task=task, triangles=triangles).reset_index())
+    if parts:
+        title = "Where the positive attribution lies (ICG, section 3)"
+        caption = f"{title}: mean shares over pictures with a dark square, which decides the class, and distractors."
+        yield Drawing("transfer", caption, transfer_bars(pd.concat(parts), board.methods, title=title))
 
 
 def _curves(board: Leaderboard) -> Iterator[Drawing]:
@@ -119,11 +217,11 @@ def _saliency(board: Leaderboard) -> Iterator[Drawing]:
     for problem in board.run.problems:
         if problem.task in drawn or problem.shown_inputs is None or len(problem.features) not in (2, 3):
             continue
-        found = {record.label: record.maps for record in board.run.cells if record.problem == problem.key}
-        maps = {label: encoded.decode() for label in board.methods.index if (encoded := found.get(label)) is not None}
+        found = {cell.label: cell.maps for cell in board.run.cells if cell.problem == problem.key and cell.maps}
+        maps = {label: found[label].decode() for label in board.methods.index if label in found}
         if maps:
             drawn.add(problem.task)
-            title = f"{problem.task}: attributions (ICG Fig. 10)"
+            title = _picture_title(problem)
             figure = saliency_grid(problem.shown_inputs.decode(), maps, _picture_labels(problem), title=title)
             caption = f"{title}: red raises the output explained, blue lowers it; each map has its own scale."
             yield Drawing(f"saliency-{problem.task}", caption, figure)
@@ -135,14 +233,32 @@ def _is_column(frame: pd.DataFrame, columns: dict[str, str]) -> pd.Series:
 
 def _end(facts: dict[str, Any]) -> float:
     """Where the even grid of a curve ends: iAccuracy's at its option ``share``, any other at 1."""
-    default = signature(iaccuracy).parameters["share"].default if facts["metric"] == "iaccuracy" else 1.0
-    return float(facts["options"].get("share", default))
+    return float(_option(facts, iaccuracy, "share")) if facts["metric"] == "iaccuracy" else 1.0
+
+
+def _measure(facts: dict[str, Any]) -> str:
+    """What a column of attribution transfer measures; empty for any other column."""
+    known = {"attribution_transfer": attribution_transfer, "attribution_strayed": attribution_strayed}
+    return str(_option(facts, known[facts["metric"]], "measure")) if facts["metric"] in known else ""
+
+
+def _option(facts: dict[str, Any], metric: Callable[..., Any], name: str) -> Any:
+    """An option of a column's metric, the default where the suite gives none."""
+    return facts["options"].get(name, signature(metric).parameters[name].default)
 
 
 def _best(board: Leaderboard, task: str, columns: list[str]) -> list[str]:
     """Methods by their mean rank over these columns, the best first."""
     chosen = board.summary[(board.summary["task"] == task) & board.summary["column"].isin(columns)]
     return chosen.groupby("method", observed=True)["rank"].mean().dropna().sort_values().index.astype(str).tolist()
+
+
+def _picture_title(problem: ProblemRecord) -> str:
+    entry = next((task for task in tasks if task.name == problem.kind), None)  # none where a plug-in is not loaded
+    known = options_of(entry) if entry else {}
+    output = problem.task_options.get("output", known["output"].default if "output" in known else "")
+    of, source = f" of the {output}" if output else "", PICTURED.get(problem.kind)
+    return f"{problem.task}: attributions{of}" + (f" ({source})" if source else "")
 
 
 def _picture_labels(problem: ProblemRecord) -> list[str]:

@@ -1,12 +1,14 @@
-"""Attributions of the same pictures by every method, side by side (ICG, Fig. 10)."""
+"""Attributions of the same pictures by every method, side by side (ICG, Figs. 4, 10 and 11)."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 import seaborn as sns
 from jaxtyping import Float
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.figures.style import headline
@@ -15,34 +17,60 @@ Pictures = Float[np.ndarray, "shown *features"]
 Colours = Float[np.ndarray, "shown height width rgba=4"]
 
 GAP: Final = 2  # pixels between pictures
-WIDEST: Final = 22.0  # inches
+TILE: Final = 0.75  # inches, the side of a square picture; others have the same area
+WIDEST: Final = 14.0  # inches
+RISE: Final = 28  # degrees by which the names of methods rise
+LETTER: Final = 0.065  # inches
 
 
 def saliency_grid(inputs: Pictures, maps: Mapping[str, Pictures], labels: Sequence[str], *, title: str) -> Figure:
     """A row per picture, named by ``labels``; the picture first, then a column per method.
 
-    Red raises the output explained, blue lowers it; each map has its own scale, symmetric about 0. Channels are summed.
+    Methods that find no space continue in a further panel. Red raises the output explained, blue lowers it; each map
+    has its own scale, symmetric about 0. Channels are summed.
     """
-    columns = [colormaps["gray"](_planes(inputs) / _planes(inputs).max()), *map(_diverging, maps.values())]
-    tile_height, tile_width = columns[0].shape[1] + GAP, columns[0].shape[2] + GAP
-    picture = np.concatenate([_stacked(column) for column in columns], axis=1)
-    scale = min(0.62 / tile_height, (WIDEST - 1) / picture.shape[1])  # inches per pixel
-    heading = 0.5 + 0.065 * max(map(len, maps), default=0)
-    figure = Figure(figsize=(picture.shape[1] * scale + 1, picture.shape[0] * scale + heading), layout="constrained")
-    ax = figure.subplots()
-    ax.imshow(picture, interpolation="nearest")
-    ax.grid(visible=False)
-    ax.xaxis.tick_top()
-    ax.set_xticks(tile_width * (np.arange(len(columns)) + 0.5), ["input", *maps], rotation=90)
-    ax.set_yticks(tile_height * (np.arange(len(inputs)) + 0.5), labels)
-    ax.tick_params(length=0)
-    sns.despine(ax=ax, left=True, bottom=True)
+    height, width = (side + GAP for side in _planes(inputs).shape[1:])
+    scale = TILE / math.sqrt(height * width)  # inches per pixel
+    blocks = list(_blocks(list(maps), most=int(WIDEST / (scale * width)) - 1))
+    columns = 1 + len(blocks[0])
+    name = LETTER * max(map(len, maps))
+    beside = 0.4 + LETTER * max(map(len, labels)) + name * math.cos(math.radians(RISE)) - scale * width / 2
+    above = 0.3 + name * math.sin(math.radians(RISE))
+    size = columns * width * scale + beside, len(blocks) * (len(inputs) * height * scale + above) + 0.4
+    figure = Figure(figsize=size, layout="constrained")
+    for ax, names in zip(figure.subplots(len(blocks), squeeze=False)[:, 0], blocks, strict=True):
+        tiles = [_grey(inputs), *(_diverging(maps[name]) for name in names)]
+        ax.imshow(np.concatenate([_stacked(column) for column in tiles], axis=1), interpolation="nearest")
+        ax.set_xlim(-0.5, columns * width - 0.5)  # the last panel, which may have fewer, at the scale of the others
+        ax.set_yticks(height * (np.arange(len(inputs)) + 0.5), labels)
+        _name_columns(ax, width * (np.arange(len(tiles)) + 0.5), ["input", *names])
     headline(figure, title)
     return figure
 
 
+def _blocks(names: Sequence[str], *, most: int) -> Iterator[Sequence[str]]:
+    """The names in as few runs of at most ``most`` as they need, as equal as can be, the longest first."""
+    size = math.ceil(len(names) / math.ceil(len(names) / most))
+    return (names[start : start + size] for start in range(0, len(names), size))
+
+
+def _name_columns(ax: Axes, at: Float[np.ndarray, " columns"], names: Sequence[str]) -> None:
+    ax.xaxis.tick_top()
+    ax.set_xticks(at, names, rotation=RISE, ha="left", rotation_mode="anchor")
+    ax.set_ylabel("output explained")
+    ax.grid(visible=False)
+    ax.tick_params(length=0)
+    sns.despine(ax=ax, left=True, bottom=True)
+
+
 def _planes(pictures: Pictures) -> Float[np.ndarray, "shown height width"]:
     return pictures.sum(1) if pictures.ndim == 4 else pictures
+
+
+def _grey(inputs: Pictures) -> Colours:
+    planes = _planes(inputs)
+    grey: Colours = colormaps["gray"](planes / planes.max())
+    return grey
 
 
 def _diverging(attribution: Pictures) -> Colours:

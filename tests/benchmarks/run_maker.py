@@ -40,6 +40,18 @@ FACTS: dict[str, dict[str, Any]] = {
     "iaccuracy_mean": {**CURVE, "options": {"removal": "mean", "share": 0.5}},
     "100%_right": {"metric": "right"},
     "completeness": {"metric": "completeness", "better": "lower", "judges": False},
+    "dark": {"metric": "attribution_transfer", "options": {"measure": "dark"}},
+    "distractors": {"metric": "attribution_strayed", "better": "lower"},  # the default
+    "light": {"metric": "attribution_strayed", "better": "lower", "options": {"measure": "light"}},
+    "background": {"metric": "attribution_strayed", "better": "lower", "options": {"measure": "background"}},
+    "peak": {"metric": "attribution_transfer", "options": {"measure": "localisation"}},
+    "object": {"metric": "attribution_transfer", "options": {"measure": "strongest"}},
+    "share_found": {"metric": "attribution_transfer", "options": {"measure": "found"}},
+    "of_several": {"metric": "attribution_transfer", "options": {"measure": "found-of-several"}},
+    "order_scores": {"metric": "spearman", "range": (-1, 1), "truth": "scores"},
+    "order_bshap": {"metric": "spearman", "range": (-1, 1), "truth": "bshap"},
+    "off_bshap": {"metric": "local_minimum", "better": "lower", "range": (0, 9), "truth": "bshap"},
+    "in_shadow": {"metric": "shadow", "better": "lower"},
 }
 
 
@@ -128,7 +140,8 @@ class RunMaker:
         return self.directory
 
     def _problem(self, task: str, repetition: int) -> dict[str, Any]:
-        identity = {"task": task, "kind": "made-up", "task_options": {}, "repetition": repetition, "problem_seed": 1}
+        kind, options = self.tasks[task].get("kind", "made-up"), self.tasks[task].get("options", {})
+        identity = {"task": task, "kind": kind, "task_options": options, "repetition": repetition, "problem_seed": 1}
         return identity | {"key": f"{task}{repetition}", "status": "ok", "provenance": WHERE}
 
 
@@ -195,3 +208,153 @@ def _add_pictures(maker: RunMaker, repetition: int) -> None:
         maker.cell("pictures", repetition, "broken", status="failed", reason="ValueError: 5 % of <x|y>")
     else:
         maker.cell("pictures", repetition, "broken", {"iaccuracy": [0.95] * 4})
+
+
+def certainty_run(directory: Path) -> RunMaker:
+    """Certainty-aware models, two repetitions: two outputs of one on pictures of 6 x 12, and three features.
+
+    The number of images at which accuracy is measured differs between repetitions; only "probability" has an accuracy
+    without damage. On "probability" icg puts shares of 0.5, 0.1 and 0.2 on dark and light squares and triangles, and
+    ig-zero 0.1, 0.8 and 0.1. On "minimum" icg attributes (2, 1, -4) and then (4, 4, 4), ig-zero nothing positive.
+    """
+    families = {"ig-zero": "integrated-gradients", "icg": "certainty"}
+    task = {"repetitions": 2, "budgets": [100]}
+    snacks = {output: {**task, "kind": "burnt-snacks", "options": {"output": output}} for output in _OUTPUTS}
+    maker = RunMaker(directory, families, {**snacks, "minimum": {**task, "kind": "local-minimum"}})
+    for repetition in range(2):
+        for output in _OUTPUTS:
+            _add_snacks(maker, output, repetition)
+        _add_minimum(maker, repetition)
+    return maker
+
+
+_OUTPUTS = ("probability", "logit")
+
+
+def _add_snacks(maker: RunMaker, task: str, repetition: int) -> None:
+    certainty = np.linspace(0, 1, 5)
+    bands = {f"p{q:02}": 0.5 + (q - 50) / 100 * certainty * (1 - repetition / 4) for q in (5, 25, 50, 75, 95)}
+    images = 100 * np.arange(1.0, 4.0) + 50 * repetition
+    series: dict[str, dict[str, Any]] = {
+        "certainty": {"certainty": certainty, **bands, "share": np.full(5, 0.5)},
+        "training": {"images": images, "accuracy": 0.5 + images / 1000},
+    }
+    if task == "probability":
+        series["training-without-damage"] = {"images": images, "accuracy": 0.6 + images / 1000}
+    pictures = EncodedArray.of(np.linspace(0, 1, 2 * 72).reshape(2, 1, 6, 12))
+    shown = {"shown": [0, 1], "shown_inputs": pictures, "shown_targets": [1, 0], "shown_predictions": [1, 0]}
+    tables = {name: {column: [*values] for column, values in table.items()} for name, table in series.items()}
+    maker.problem(task, repetition, series=tables, checks={"accuracy": 0.9}, features=(1, 6, 12), **shown)
+    for label, dark, light, distractors in (("icg", 0.5, 0.1, 0.3), ("ig-zero", 0.1, 0.8, 0.9)):
+        shares = {"dark": dark, "distractors": distractors, "light": light, "background": 1 - dark - distractors}
+        scores: dict[str, list[float | None]] = {column: [value, None] for column, value in shares.items()}
+        maker.cell(task, repetition, label, scores, budget=100, maps=pictures)
+
+
+def _add_minimum(maker: RunMaker, repetition: int) -> None:
+    shown = {"shown": [0], "shown_inputs": EncodedArray.of([[0.1, 0.7, 0.9]]), "shown_targets": [1]}
+    truths = {"scores": [[-0.75, 0.6, 0.8], [0.0, 0.0, 0.0]], "bshap": [[-1.0, 0.5, 2.0], [0.0, 0.0, 0.0]]}
+    maker.problem("minimum", repetition, truths=truths, features=(3,), **shown, shown_predictions=[1])
+    attributions = {"icg": (2.0, 1.0, -4.0) if repetition == 0 else (4.0, 4.0, 4.0), "ig-zero": (-1.0, 0.0, -2.0)}
+    for label, values in attributions.items():
+        scores = {"100%_right": [0.5, 0.5]}
+        maker.cell("minimum", repetition, label, scores, budget=100, maps=EncodedArray.of([values]))
+
+
+ICG_METHODS = {
+    "ig-zero": "integrated-gradients",
+    "ig-mean": "integrated-gradients",
+    "ig-gaussian-noise": "integrated-gradients",
+    "expected-gradients": "integrated-gradients",
+    "bshap": "shapley",
+    "shap": "shapley",
+    "icg": "certainty-gradients",
+}
+TRANSFER_COLUMNS = ("dark", "distractors", "background", "peak", "object", "share_found", "of_several")
+TRANSFER_MEANS = {  # in the probability; in the logit all but Gaussian noise score as icg does
+    "ig-zero": (0.1, 0.8, 0.1, 0.0, 0.0, 0.1, 0.1),
+    "ig-mean": (0.1, 0.7, 0.2, 0.0, 0.0, 0.1, 0.1),
+    "ig-gaussian-noise": (0.4, 0.0, 0.6, 0.7, 1.0, 1.0, 1.0),
+    "expected-gradients": (0.1, 0.6, 0.3, 0.0, 0.0, 0.1, 0.1),
+    "icg": (0.5, 0.0, 0.5, 1.0, 1.0, 0.8, 0.5),
+}
+TABLE_2 = {  # attributions of the paper's input
+    "ig-zero": (0.0, 0.001, 0.002, 1.0, -0.3, 0.5),
+    "ig-gaussian-noise": (0.0, 0.0, -0.1, 1.0, -0.5, 0.04),
+    "expected-gradients": (-0.7, -0.7, -0.8, 0.9, 0.1, 1.0),
+    "icg": (-0.8, -0.8, -0.8, 1.0, 0.4, 0.9),
+}
+
+
+def papers_run(directory: Path, *, holds: bool = True, repetitions: int = 4) -> RunMaker:
+    """The tasks of the ICG paper, thirty explicands each: all that it claims ``holds``, or none of it."""
+    task = {"repetitions": repetitions, "budgets": [100]}
+    kinds: dict[str, dict[str, Any]] = {
+        "bumps": {"kind": "two-feature"},
+        "minimum": {"kind": "local-minimum"},
+        "snacks": {"kind": "burnt-snacks", "options": {"output": "probability"}},
+        "snacks-logit": {"kind": "burnt-snacks", "options": {"output": "logit"}},
+        "space": {"kind": "mnist-in-space"},
+    }
+    maker = RunMaker(directory, ICG_METHODS, {name: {**task, **kind} for name, kind in kinds.items()})
+    for repetition in range(repetitions):
+        rng = np.random.default_rng(repetition)
+        _add_bumps(maker, repetition)
+        _add_table_2(maker, repetition, rng, holds)
+        for name in ("snacks", "snacks-logit"):
+            _add_transfer(maker, name, repetition, rng, holds)
+        maker.problem("space", repetition, checks=_checks(repetition, holds))
+        for label, share in (("icg", 0.1 if holds else 0.4), ("expected-gradients", 0.4 if holds else 0.1)):
+            maker.cell("space", repetition, label, {"in_shadow": _near(share, rng)}, budget=100)
+    return maker
+
+
+def _near(mean: float, rng: np.random.Generator) -> list[float | None]:
+    """Thirty scores; equal where the mean is 0 or 1."""
+    return [float(score) for score in mean + 0.1 * min(mean, 1 - mean) * rng.standard_normal(30)]
+
+
+def _checks(repetition: int, holds: bool) -> dict[str, float]:
+    accuracy = (0.991 if holds else 0.981) + 0.0005 * repetition
+    low = (0.02 if holds else 0.06) + 0.001 * repetition
+    checks = {"accuracy": accuracy, "accuracy_without_damage": 0.992, "neutrality_gap": low, "absence_spread": low}
+    return {**checks, "restarts": float(repetition == 1)}
+
+
+def _add_bumps(maker: RunMaker, repetition: int) -> None:
+    truths = {
+        "bshap": [[0.0, 1.0], [0.5, 0.5]],
+        "shap": [[-0.092, 0.658], [0.283, 0.283]],
+        "integrated_gradients": [[1.0, 0.0], [1.0, 0.0]],
+    }
+    shown = {"shown": [0, 1], "shown_inputs": EncodedArray.of([[0.6, 0.42], [0.4, 0.35]]), "shown_targets": [0, 0]}
+    maker.problem("bumps", repetition, truths=truths, features=(2,), **shown, shown_predictions=[0, 0])
+    maps = {"bshap": truths["bshap"], "shap": np.array(truths["shap"]) + 0.01 * repetition}
+    maps |= {"ig-zero": np.array(truths["integrated_gradients"]) - 0.002, "expected-gradients": [[0.4, 0.3]] * 2}
+    for label, values in maps.items():
+        maker.cell("bumps", repetition, label, {"100%_right": [1.0, 1.0]}, budget=100, maps=EncodedArray.of(values))
+
+
+def _add_table_2(maker: RunMaker, repetition: int, rng: np.random.Generator, holds: bool) -> None:
+    bshap, scores = (-0.85, -0.84, -0.84, 1.0, 0.4, 0.98), (-0.75, -0.75, -0.75, 0.8, 0.6, 0.8)
+    truths = {name: [values] * 30 for name, values in (("scores", scores), ("bshap", bshap))}
+    shown = {"shown": [0], "shown_inputs": EncodedArray.of([[0.1, 0.2, 0.3, 0.6, 0.7, 0.9]]), "shown_targets": [1]}
+    checks = {**_checks(repetition, holds), "boundary": 0.49 + 0.005 * repetition}
+    maker.problem("minimum", repetition, truths=truths, checks=checks, features=(6,), **shown, shown_predictions=[1])
+    maps = {**TABLE_2, "ig-mean": np.eye(6)[repetition] - np.eye(6)[repetition - 1]}  # another one in each repetition
+    if not holds:
+        maps |= {"icg": maps["ig-mean"], "ig-mean": TABLE_2["icg"], "ig-zero": TABLE_2["icg"]}
+    for label, row in maps.items():
+        near = 0.97 if (label == "icg") == holds else 0.5
+        columns = {"order_scores": _near(near, rng), "order_bshap": _near(near, rng), "off_bshap": _near(1 - near, rng)}
+        shown_map = EncodedArray.of([np.array(row) * (1 + 0.01 * rng.standard_normal(6))])
+        maker.cell("minimum", repetition, label, columns, budget=100, maps=shown_map)
+
+
+def _add_transfer(maker: RunMaker, task: str, repetition: int, rng: np.random.Generator, holds: bool) -> None:
+    maker.problem(task, repetition, checks=_checks(repetition, holds), features=(1, 50, 50))
+    for label, means in TRANSFER_MEANS.items():
+        chosen = means if task == "snacks" or label == "ig-gaussian-noise" else TRANSFER_MEANS["icg"]
+        near = [mean if holds else 1 - mean for mean in chosen]
+        scores = {column: _near(mean, rng) for column, mean in zip(TRANSFER_COLUMNS, near, strict=True)}
+        maker.cell(task, repetition, label, scores, budget=100)

@@ -68,6 +68,25 @@ def test_every_method_sees_the_same_problem(suite_of: Load) -> None:
     assert groups[0].problem.problem_seed != groups[1].problem.problem_seed
 
 
+def test_tasks_that_share_seeds_see_the_same_problem_and_keep_records_of_their_own(suite_of: Load) -> None:
+    text = 'methods = ["toy-noise"]\nrepetitions = 2'
+    for name, more in (
+        ("a", 'seeds = "s"'),
+        ("b", 'seeds = "s"\noptions = {style = "truthful"}'),
+        ("s", ""),
+        ("c", ""),
+    ):
+        text += f'\n[[tasks]]\nname = "{name}"\n{more}\nkind = "toy"\nbudgets = [3]\nmetrics = ["toy-mean"]'
+    groups = plan(suite_of(text))
+    seeds = {(group.problem.task, group.problem.repetition): group.problem.problem_seed for group in groups}
+    for repetition in range(2):
+        assert seeds["a", repetition] == seeds["b", repetition] == seeds["s", repetition]
+    assert len(set(seeds.values())) == 4
+    assert all(cell.problem_seed == group.problem.problem_seed for group in groups for cell in group.cells)
+    assert len({group.problem.key for group in groups}) == len({group.problem.file for group in groups}) == 8
+    assert len({cell.key for group in groups for cell in group.cells}) == 8
+
+
 def test_every_cell_draws_for_itself(suite_of: Load) -> None:
     every = [cell for group in plan(suite_of(SUITE)) for cell in group.cells]
     assert len({cell.method_seed for cell in every}) == len(every)
@@ -94,6 +113,8 @@ def test_seeds_are_the_same_everywhere_and_fit_every_generator() -> None:
         ('["toy-mean"]', '["toy-mean", "toy-curve"]', {"toy-exact", "toy-noise", "fine", "sweep"}),
         ('["toy-mean"]', '[{name = "toy-mean", options = {add = 1}}]', {"toy-exact", "toy-noise", "fine", "sweep"}),
         ('kind = "toy"', 'kind = "toy"\noptions = {features = 5}', {"toy-exact", "toy-noise", "fine", "sweep"}),
+        ('kind = "toy"', 'kind = "toy"\nseeds = "others"', {"toy-exact", "toy-noise", "fine", "sweep"}),
+        ('kind = "toy"', 'kind = "toy"\nseeds = "t"', set()),  # its own name
     ],
 )
 def test_keys_change_with_what_decides_the_scores(suite_of: Load, old: str, new: str, changed: set[str]) -> None:

@@ -84,6 +84,14 @@ def test_scores_survive_to_the_last_bit(scores: list[float | None]) -> None:
     assert CellRecord.model_validate_json(record.model_dump_json()).scores["column"] == scores
 
 
+def test_series_survive(tmp_path: Path) -> None:
+    series = {"training": {"images": [100.0, 200.0], "accuracy": [0.5, None]}, "certainty": {}}
+    record = problem(series=series)
+    write(record, tmp_path / "p.json")
+    assert read(ProblemRecord, tmp_path / "p.json").series == series
+    assert list(read(ProblemRecord, tmp_path / "p.json").series["training"]) == ["images", "accuracy"]
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_score_is_a_number_or_undefined(value: float) -> None:
     with pytest.raises(pydantic.ValidationError, match="finite"):

@@ -77,6 +77,16 @@ def test_without_truth_the_column_says_why_it_is_empty(run: Run) -> None:
     assert set(record.facts) == {"toy-distance", "toy-mean"}
 
 
+def test_a_metric_sees_the_regions_of_the_problem(run: Run) -> None:
+    (record,) = run('"toy-exact"', '"toy-region", "toy-mean"')
+    e = problem_of(record.problem_seed).explicand
+    weights = e.model(torch.eye(4))[:, e.target].T
+    expected = (e.inputs * weights).where(weights > 0.5, 0.0).sum(1)
+    assert record.status == "ok"
+    np.testing.assert_allclose(np.array(record.scores["toy-region"], dtype=float), expected, rtol=1e-6)
+    assert not np.allclose(expected, 4 * np.array(record.scores["toy-mean"], dtype=float))  # the region is not all
+
+
 def test_the_score_of_a_curve_is_its_mean(run: Run) -> None:
     (record,) = run('"toy-exact"', '"toy-curve"')
     curve = record.curves["toy-curve"].decode()
@@ -150,12 +160,20 @@ def test_a_problem_is_described(suite_of: Callable[..., Suite]) -> None:
     assert (record.status, record.explicands, record.players, record.features) == ("ok", 3, 4, (4,))
     assert record.checks == {"r2": 1.0}
     assert record.truths == {name: truth.tolist() for name, truth in problem.truths.items()}
+    assert record.series == {"training": {"images": [0, pytest.approx(0.1)], "loss": [None, pytest.approx(0.1)]}}
     assert record.shown == [0, 2]
     assert record.shown_inputs is not None
     np.testing.assert_array_equal(record.shown_inputs.decode(), e.inputs[[0, 2]])
     assert record.shown_targets == [0, 0]
     assert record.shown_predictions == e.model(e.inputs)[[0, 2]].argmax(1).tolist()
     assert e.tally.forward_rows == 0
+
+
+def test_columns_of_a_series_are_equally_long(suite_of: Callable[..., Suite]) -> None:
+    (group,) = plan(suite_of(SUITE.format(methods='"toy-exact"', metrics='"toy-mean"', options="points = [2, 3]")))
+    record = prepare(group.problem, Setting())
+    assert record.status == "failed"
+    assert "series 'training' has columns of lengths {'images': 2, 'loss': 3}, expected one length" in record.reason
 
 
 def test_a_problem_that_cannot_be_prepared_is_a_failed_record(suite_of: Callable[..., Suite]) -> None:

@@ -72,6 +72,8 @@ TWICE = '"toy-mean", {name = "toy-mean", options = {add = 1}}'
         (GOOD.replace("[10, 20]", "[]"), "tasks[0].budgets: is empty, expected at least one entry; add one"),
         (GOOD.replace('"t"', '"a/b"'), "tasks[0].name: 'a/b' cannot name a folder, expected letters"),
         (GOOD.replace('"t"', '".."'), "tasks[0].name: '..' cannot name a folder, expected letters"),
+        (GOOD + 'seeds = "a b"', "tasks[0].seeds: 'a b' cannot name a folder, expected letters"),
+        (GOOD + "seeds = 3", "tasks[0].seeds: 3, expected string; correct the value"),
         (GOOD + SWEEP.replace("values", "value"), "tasks[0].sweeps[0].value: unknown field; did you mean 'values'?"),
         # names
         (GOOD.replace("exact", "exakt"), "methods[0].name: unknown method 'toy-exakt'; did you mean 'toy-exact'?"),

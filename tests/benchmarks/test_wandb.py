@@ -20,7 +20,17 @@ from matplotlib.image import imsave
 from pytorch_lightning.demos.boring_classes import BoringModel, RandomDataset
 from torch.utils.data import DataLoader
 
-from benchmarks.records import MANIFEST, CellRecord, ColumnFacts, EncodedArray, Manifest, Provenance, SweepPoint, write
+from benchmarks.records import (
+    MANIFEST,
+    CellRecord,
+    ColumnFacts,
+    EncodedArray,
+    Manifest,
+    ProblemRecord,
+    Provenance,
+    SweepPoint,
+    write,
+)
 from benchmarks.suite import MethodChoice, MetricChoice, Suite, TaskChoice
 from benchmarks.tracking import log_suite
 from sig.registry import Cost
@@ -82,6 +92,21 @@ def record(method, repetition, budget, random, sweep=None):
     )
 
 
+def problem(repetition):
+    return ProblemRecord(
+        task="burnt-snacks",
+        kind="burnt-snacks",
+        task_options={},
+        repetition=repetition,
+        problem_seed=0,
+        key=f"p{repetition}",
+        status="ok",
+        checks={"accuracy": 0.9 + 0.04 * repetition, "undefined": None},
+        series={"training": {"images": [100, 200], "accuracy": [0.5 + 0.2 * repetition, None if repetition else 0.8]}},
+        provenance=PROVENANCE,
+    )
+
+
 @pytest.fixture
 def records():
     random = np.random.default_rng(0)
@@ -109,9 +134,11 @@ def run_folder(tmp_path, records):
     )
     files = [cell.file for cell in records]
     folder = tmp_path / "run"
-    write(Manifest(suite=suite, problems=[], cells=files, started_at=datetime.now(UTC)), folder / MANIFEST)
-    for cell in records:
-        write(cell, folder / cell.file)
+    problems = [problem(repetition) for repetition in range(REPETITIONS)]
+    listed = [made.file for made in problems]
+    write(Manifest(suite=suite, problems=listed, cells=files, started_at=datetime.now(UTC)), folder / MANIFEST)
+    for made in [*records, *problems]:
+        write(made, folder / made.file)
     (folder / "leaderboard.csv").write_text("method,spearman\nig-zero,0.5\n")
     (folder / "figures").mkdir()
     imsave(folder / "figures" / "frontier.png", np.random.default_rng(0).random((8, 8, 3)))
@@ -265,6 +292,10 @@ def test_a_suite_on_a_server(run_folder, records, server, tmp_path):
     assert whole["config"]["job_type"] == "suite"
     assert whole["config"]["suite"]["name"] == "tiny"
     assert whole["summary"]["cells/ok"] == len(records)
+    assert whole["summary"]["burnt-snacks/checks/accuracy"] == pytest.approx(0.92)
+    history = server.history(whole)
+    assert history["burnt-snacks/series/training/images"] == [100, 200]
+    assert history["burnt-snacks/series/training/accuracy"] == pytest.approx([0.6, 0.8])
     files = server.files(whole)
     assert files["leaderboard.csv"] == (run_folder / "leaderboard.csv").read_bytes()
     assert files["figures/frontier.png"] == (run_folder / "figures" / "frontier.png").read_bytes()

@@ -20,9 +20,10 @@ def toy(
     features: int = 4,
     breaks: Literal["", "raises", "kills"] = "",
     style: Literal["plain", "truthful"] = "plain",
+    points: tuple[int, int] = (2, 2),
     seed: int,
 ) -> Problem:
-    """A linear model with random weights."""
+    """A linear model with random weights, the large ones a region, and columns of ``points`` numbers."""
     if breaks == "kills":
         os.kill(os.getpid(), signal.SIGKILL)
     if breaks == "raises":
@@ -38,7 +39,16 @@ def toy(
     )
     truth = (explicand.inputs * weights[:, explicand.target].T).double()
     truths = {"exact": truth, "reversed": -truth} if style == "truthful" else {}
-    return Problem(explicand, truths, checks={"r2": 1.0}, provenance={"weights": "abc"}, shown=(0, 2))
+    axis, loss = (torch.arange(count) / 10 for count in points)
+    return Problem(
+        explicand,
+        truths,
+        checks={"r2": 1.0},
+        provenance={"weights": "abc"},
+        shown=(0, 2),
+        regions={"large": weights[:, explicand.target].T > 0.5},
+        series={"training": {"images": axis, "loss": torch.where(loss > 0, loss, torch.nan)}},
+    )
 
 
 @method("toy-exact", family="toy", source="by hand")
@@ -96,6 +106,12 @@ def distance(trial: Trial) -> Tensor:
     if trial.truth is None:
         raise NotApplicable("no truth")
     return (trial.attribution - trial.truth).abs().sum(1)
+
+
+@metric("toy-region", better="higher", range=(-1, 1))
+def region(trial: Trial) -> Tensor:
+    """Attribution in the region."""
+    return (trial.attribution * trial.regions["large"]).sum(1)
 
 
 @metric("toy-curve", better="lower", range=(0, 1), curve="share", judges=False)
