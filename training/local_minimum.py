@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 import torch
 from jaxtyping import Float
+from pydantic import NonNegativeInt
 from scipy.optimize import brentq
 from torch import Tensor, nn
 
@@ -77,7 +78,7 @@ class LocalMinimumData(CertaintyData):
 @task("local-minimum")
 def local_minimum(
     *,
-    inputs: int = 500,
+    inputs: NonNegativeInt = 500,
     background: int = 100,
     output: Output = "probability",
     network: Literal["slim", "paper"] = "slim",
@@ -85,7 +86,7 @@ def local_minimum(
     compare: bool = True,
     seed: int,
 ) -> Problem:
-    """The paper's input and random ones, explained for class 1.
+    """Random inputs, or the one of the paper's Table 2, explained for class 1.
 
     Truths are the scores of the features (``scores``, see ``datasets.local_minimum``) and the exact Shapley values of
     the network (``bshap``), where features that are out all take the one value at which the network is undecided
@@ -93,7 +94,7 @@ def local_minimum(
     ``boundary``, that value. The paper's input is shown.
 
     Args:
-        inputs: how many random ones.
+        inputs: how many random ones; 0 for the paper's alone.
         background: how many samples.
         output: the probability of class 1, or its logit.
         network: ``slim``, or the paper's; see ``ComponentNetwork``.
@@ -102,7 +103,7 @@ def local_minimum(
     """
     trained = fit_network(network=network, damage=damage, compare=compare, seed=seed)
     generator = generator_for(seed, "explained")
-    x = torch.cat([torch.tensor([data.TABLE_2_INPUT]), data.generate(inputs, generator)[0]])
+    x = data.generate(inputs, generator)[0] if inputs else torch.tensor([data.TABLE_2_INPUT])
     explicand = Explicand(
         model=trained.model(output),
         inputs=x,
@@ -117,7 +118,7 @@ def local_minimum(
         truths={"scores": data.scores(x).double(), "bshap": shapley_from(explicand, boundary)},
         checks={**trained.checks, "boundary": boundary},
         provenance=trained.provenance,
-        shown=(0,),
+        shown=() if inputs else (0,),
         series=trained.series,
     )
 

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import AdamW
@@ -139,7 +139,7 @@ def mnist(
     available = data.load(full=full)
     generator = torch.Generator().manual_seed(seed)
     inputs = available.held_out.images[data.balanced(available.held_out.labels, digits, generator)]
-    sample = available.train.images[_sample(len(available.train), background, generator)]
+    sample = sampled(available.train.images, background, generator)
     fitted = fit_classifier(available, seed=seed)
     with torch.no_grad():
         target = fitted.module(inputs).argmax(1)
@@ -159,7 +159,14 @@ def mnist(
     )
 
 
-def _sample(available: int, count: int, generator: torch.Generator) -> Int[Tensor, " count"]:
-    if not 1 <= count <= available:
-        raise ValueError(f"a background of {count} digits was asked for, expected 1 .. {available}; change its size")
-    return torch.randperm(available, generator=generator)[:count]
+def sampled(
+    images: Float[Tensor, "digits 1 28 28"], count: int, generator: torch.Generator
+) -> Float[Tensor, "count 1 28 28"]:
+    """That many different images.
+
+    Raises:
+        ValueError: when there are not so many.
+    """
+    if not 1 <= count <= len(images):
+        raise ValueError(f"a background of {count} digits was asked for, expected 1 .. {len(images)}; change its size")
+    return images[torch.randperm(len(images), generator=generator)[:count]]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from datasets import mnist as data
 from datasets.problem import Problem, tasks
-from training.mnist import DigitClassifier, fit_classifier, mnist, shifted
+from training.mnist import DigitClassifier, fit_classifier, mnist, sampled, shifted
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +151,8 @@ def test_shifts_reach_every_offset() -> None:
 
 def test_the_classifier_gives_ten_logits() -> None:
     assert DigitClassifier(lr=0.1, weight_decay=0.0)(torch.rand(3, 1, 28, 28)).shape == (3, 10)
+
+
+def test_a_sample_has_no_image_twice(generator) -> None:
+    images = torch.arange(6.0).view(6, 1, 1, 1).expand(6, 1, 28, 28)
+    assert sorted(sampled(images, 6, generator)[:, 0, 0, 0].tolist()) == list(range(6))
