@@ -96,7 +96,7 @@ def _initialised(initialise: Callable[[Tensor], Tensor], *layers: nn.Module) -> 
 NETWORKS: Final = {"small": small_network, "paper": paper_network}
 RECIPES: Final = {
     "small": Recipe(
-        batch=32, images=120_000, lr=2e-3, undamaged=0.5, unknown=0.05, release=0.55, ramp=30_000, bf16=True
+        batch=32, images=100_000, lr=2e-3, undamaged=0.5, unknown=0.05, release=0.55, ramp=20_000, bf16=True
     ),
     "paper": Recipe(
         batch=64, images=240_000, lr=1e-3, undamaged=0.2, unknown=0.05, release=0.5, ramp=40_000, bf16=True

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Final, Literal
 
 import torch
-from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from datasets import mnist as data
