@@ -1,79 +1,171 @@
-"""What is claimed of Shapley Integrated Gradients, put to the test on the games of a run (SIG, section V, Fig. 3).
+"""Claims about methods, put to the test on the records of a run (``benchmarks.paper_claims`` has those of the papers).
 
-Scores are Spearman's rank correlations with the exact Shapley values of the game, at the headline budget, paired by
-repetition. P-values are Holm-corrected over the tests of one environment for one claim.
+A *comparison* says that some methods score better than others: paired over units, with p-values of t-tests that are
+Holm-corrected over the tests of one task for one claim. A *bound* says that a mean lies above or below a number; it is
+judged by its 95 % interval over units. Scores are those at the headline budget.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import product
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+import scipy.stats
+from jaxtyping import Float
 
 from benchmarks.leaderboard import SEED, Leaderboard
+from benchmarks.quantities import Limits, Quantity, tasks_of
 from sig import stats
 
 SIGNIFICANT: Final = 0.05
+ROUNDING: Final = 1e-9
 
 
-@dataclass(frozen=True)
-class Claim:
-    """Each of ``methods`` scores higher than each of ``rivals``."""
+@dataclass(frozen=True, kw_only=True)
+class _Claim:
+    """Something said about methods.
 
+    Attributes:
+        paper: that says it; "asked here" where none does.
+        text: what it says.
+        reading: what makes it precise, where the paper does not.
+        scores: what it is about.
+        methods: labels of whom.
+        kind, options: of the tasks it is about; an empty kind means every task that has the scores.
+    """
+
+    paper: str
     text: str
+    reading: str = ""
+    scores: tuple[Quantity, ...]
     methods: tuple[str, ...]
+    kind: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison(_Claim):
+    """Each of ``methods`` scores better than each of ``rivals``."""
+
     rivals: tuple[str, ...]
 
 
-SIG: Final = ("sig-game", "sig-size-uniform")
-CLAIMS: Final = (
-    Claim("SIG beats IG with a single baseline (the paper's claim)", SIG, ("ig-zero", "ig-mean", "ig-random")),
-    Claim("SIG beats other methods at equal cost", SIG, ("ig-background", "permutation-shapley")),
-    Claim("Algorithm 1 as printed beats drawing sizes uniformly", ("sig-algorithm1",), ("sig-size-uniform",)),
-)
+@dataclass(frozen=True, kw_only=True)
+class Bound(_Claim):
+    """The mean score of each of ``methods`` lies above ``above``, below ``below``; infinite where nothing is said."""
+
+    above: float = -np.inf
+    below: float = np.inf
+
+
+Claim = Comparison | Bound
 
 
 def measure(board: Leaderboard, claim: Claim) -> pd.DataFrame:
-    """One row per environment and pair of methods that the run scored.
+    """One row per task, score and method, or pair of methods, that the run has numbers for.
 
-    ``task, method, rival``; the mean ``difference`` with its 95 % interval ``low, high``; the corrected ``p``; the
-    ``verdict``: "held" where the difference is positive and p at most 5 %, "not held" where it is negative and p at
-    most 5 %, else "undecided"; and of both the ``spread`` and ``rows`` (``rival_spread``, ``rival_rows``).
+    ``task, score, better, method``; the ``mean``, of a comparison that of the differences method - rival, with its 95 %
+    interval ``low, high``; the number of ``units``; and the ``verdict``, "held", "not held" or "undecided".
+
+    Of a comparison also the ``rival`` and the corrected ``p``, and of both methods the ``spread`` (standard deviation
+    of the repetitions' means) and ``rows`` (``rival_spread``, ``rival_rows``). It held where the method is better and p
+    at most 5 %, and did not where it is worse and p at most 5 %. A bound held where the whole interval lies on the
+    claimed side, and did not where it lies on the other.
     """
-    rows = [row for task, column in board.game_columns.items() for row in _measure(board, claim, task, column)]
+    rows: list[dict[str, Any]] = []
+    for task in tasks_of(board, claim.kind, **claim.options):
+        rows += _compare(board, claim, task) if isinstance(claim, Comparison) else _bound(board, claim, task)
     return pd.DataFrame(rows)
 
 
-def _measure(board: Leaderboard, claim: Claim, task: str, column: str) -> Iterator[dict[str, object]]:
-    scores = board.scores(task, column)
-    pairs = [pair for pair in product(claim.methods, claim.rivals) if set(pair) <= set(scores.index)]
-    if not pairs:
-        return
-    methods, rivals = (scores.loc[list(names)].to_numpy() for names in zip(*pairs, strict=True))
-    differences, p_values = methods - rivals, stats.holm(stats.paired_p(methods, rivals))
-    about = board.summary.query("headline and task == @task and column == @column").set_index("method")
-    for (method, rival), difference, p in zip(pairs, differences, p_values, strict=True):
-        low, high = stats.interval(difference, seed=SEED)
-        mean = float(np.nanmean(difference))
+def _bound(board: Leaderboard, claim: Bound, task: str) -> Iterator[dict[str, Any]]:
+    for score in claim.scores:
+        values = score.values(board, task)
+        for method in (name for name in claim.methods if name in values.index):
+            samples = values.loc[method].dropna().to_numpy()
+            if len(samples):
+                low, high = interval(samples, score.limits)
+                about = {"task": task, "score": score.name, "better": score.better, "method": method}
+                mean = {"mean": float(samples.mean()), "low": low, "high": high, "units": len(samples)}
+                yield {**about, **mean, "verdict": _side(claim, low, high)}
+
+
+def interval(samples: Float[np.ndarray, " units"], limits: Limits) -> tuple[float, float]:
+    """Student's 95 % interval of the mean, within the limits; where all units score the same, Clopper and Pearson's.
+
+    Student's interval of equal scores has no length, as if nothing else could ever come. But n units are compatible
+    with a share of up to 1 - 0.025^(1/n) of units that score otherwise, at worst at the other limit. A single unit has
+    no interval: NaN.
+    """
+    n, mean = len(samples), float(samples.mean())
+    if n == 1:
+        return np.nan, np.nan
+    if np.ptp(samples) <= ROUNDING * abs(mean):
+        unseen = 1 - (SIGNIFICANT / 2) ** (1 / n)
+        return mean - unseen * (mean - limits[0]), mean + unseen * (limits[1] - mean)
+    low, high = scipy.stats.t.interval(1 - SIGNIFICANT, n - 1, mean, scipy.stats.sem(samples))
+    return max(float(low), limits[0]), min(float(high), limits[1])
+
+
+def _side(claim: Bound, low: float, high: float) -> str:
+    if claim.above < low and high < claim.below:
+        return "held"
+    return "not held" if high < claim.above or low > claim.below else "undecided"
+
+
+def _compare(board: Leaderboard, claim: Comparison, task: str) -> Iterator[dict[str, Any]]:
+    pairs = [pair for score in claim.scores for pair in _pairs(board, claim, task, score)]
+    p_values = stats.holm(np.array([pair.p for pair in pairs]))
+    for pair, p in zip(pairs, p_values, strict=True):
+        difference = (pair.own - pair.other).to_numpy()
+        mean, (low, high) = float(np.nanmean(difference)), stats.interval(difference, seed=SEED)
         yield {
             "task": task,
-            "method": method,
-            "rival": rival,
-            "difference": mean,
+            "score": pair.score.name,
+            "better": pair.score.better,
+            "method": pair.own.name,
+            "rival": pair.other.name,
+            "mean": mean,
             "low": low,
             "high": high,
+            "units": int(np.isfinite(difference).sum()),
             "p": p,
-            "verdict": _verdict(mean, p),
-            "spread": about.loc[method, "spread"],
-            "rival_spread": about.loc[rival, "spread"],
-            "rows": about.loc[method, "rows"],
-            "rival_rows": about.loc[rival, "rows"],
+            "verdict": _verdict(mean if pair.score.better == "higher" else -mean, p),
+            "spread": _spread(pair.own),
+            "rival_spread": _spread(pair.other),
+            "rows": board.cost_and_coverage(task, str(pair.own.name))["rows"],
+            "rival_rows": board.cost_and_coverage(task, str(pair.other.name))["rows"],
         }
 
 
-def _verdict(difference: float, p: float) -> str:
-    if p > SIGNIFICANT or difference == 0:
+@dataclass(frozen=True)
+class _Pair:
+    """Two methods' scores on the same units."""
+
+    score: Quantity
+    own: pd.Series
+    other: pd.Series
+
+    @property
+    def p(self) -> float:
+        return float(stats.paired_p(self.own.to_numpy(), self.other.to_numpy()))
+
+
+def _pairs(board: Leaderboard, claim: Comparison, task: str, score: Quantity) -> Iterator[_Pair]:
+    """Pairs of methods that have scores on some unit in common."""
+    values = score.values(board, task)
+    for method, rival in product(claim.methods, claim.rivals):
+        if {method, rival} <= set(values.index) and values.loc[[method, rival]].notna().all().any():
+            yield _Pair(score, values.T[method], values.T[rival])
+
+
+def _spread(values: pd.Series) -> float:
+    return float(values.groupby(level="repetition").mean().std())
+
+
+def _verdict(gain: float, p: float) -> str:
+    if p > SIGNIFICANT or gain == 0:
         return "undecided"
-    return "held" if difference > 0 else "not held"
+    return "held" if gain > 0 else "not held"

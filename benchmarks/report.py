@@ -1,6 +1,6 @@
-"""Write what a run found, from its records alone: the leaderboard in several formats, the claims, the figures."""
+"""Write what a run found, from its records alone: the leaderboard in several formats, claims, ledger and figures."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,13 +13,22 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from benchmarks import figures, tables
-from benchmarks.claims import CLAIMS
+from benchmarks.claim_tables import claim_table
 from benchmarks.leaderboard import STATUSES, Leaderboard, aggregate
+from benchmarks.ledger import VERDICTS, Line, ledger
+from benchmarks.paper_claims import CLAIMS
+from benchmarks.paper_entries import ENTRIES
+from benchmarks.paper_tables import paper_tables
 from benchmarks.records import Provenance, Run, read_run
 from benchmarks.tables import Table
 
 LEGEND: Final = "Brackets: 95 % intervals. *: tied with the best. rows, seconds: per explicand."
 DPI: Final = 150
+PAPERS: Final = {
+    "SIG": "A New Baseline Assumption of Integrated Gradients Based on Shapley value, arXiv 2310.04821",
+    "ES": "The effective coalitions of Shapley value for Integrated Gradients, ICLR 2023 submission",
+    "ICG": "Exploring unfairness in Integrated Gradients based attribution methods, ICLR 2022 submission",
+}
 TEMPLATES: Final = Path(__file__).parent / "templates"
 MARKDOWN: Final = {"<": "&lt;", "\n": " ", **{sign: f"\\{sign}" for sign in "\\|*_`"}}
 TEX: Final = {
@@ -53,7 +62,7 @@ class Report:
 
 
 def write_report(directory: Path) -> Report:
-    """Write ``leaderboard.{md,csv,tex}``, ``claims.md`` and ``figures/*.png`` into a run's folder.
+    """Write ``leaderboard.{md,csv,tex}``, ``claims.md``, ``reproduction.md`` and ``figures/*.png`` into a run's folder.
 
     A run that is not finished is reported as far as it went, and said to be incomplete.
 
@@ -62,7 +71,8 @@ def write_report(directory: Path) -> Report:
     """
     board = aggregate(read_run(directory))
     drawings, pictures = _draw(board, directory / "figures")
-    claims = [table for claim in CLAIMS if (table := tables.claim_table(board, claim)).rows]
+    claims = [table for claim in CLAIMS if (table := claim_table(board, claim)).rows]
+    lines = ledger(ENTRIES, board, [drawing["name"] for drawing in drawings])
     names = [task.name for task in board.run.manifest.suite.tasks]
     context = {
         "suite": board.run.manifest.suite,
@@ -71,7 +81,12 @@ def write_report(directory: Path) -> Report:
         "checks": tables.checks_table(board.run),
         "overall": tables.overall_table(board),
         "tasks": [tables.task_table(board, name) for name in names],
+        "paper_tables": paper_tables(board),
         "claims": claims,
+        "ledger": lines,
+        "counts": _verdict_counts(lines),
+        "verdicts": VERDICTS,
+        "papers": PAPERS,
         "failures": tables.failures_table(board.run),
         "inapplicable": tables.inapplicable_table(board.run),
         "missing": board.run.missing,
@@ -83,6 +98,7 @@ def write_report(directory: Path) -> Report:
         "leaderboard.tex": _tex().get_template("leaderboard.tex.j2").render(tables=compact),
         "leaderboard.csv": tidy(board).to_csv(index=False),
         "claims.md": _markdown().get_template("claims.md.j2").render(context) if claims else "",
+        "reproduction.md": _markdown().get_template("reproduction.md.j2").render(context),
     }
     files = [_write(directory / name, text) for name, text in texts.items() if text]
     return Report(board, files + pictures)
@@ -152,6 +168,11 @@ def _counts(run: Run) -> str:
     found = pd.Series([cell.status for cell in run.cells], dtype=str).value_counts()
     counts: Mapping[str, Any] = {**found, "missing": len(run.manifest.cells) - len(run.cells)}
     return ", ".join(f"{counts.get(status, 0)} {status}" for status in STATUSES)
+
+
+def _verdict_counts(lines: Mapping[str, Sequence[Line]]) -> str:
+    found = [line.outcome.verdict for of_paper in lines.values() for line in of_paper]
+    return ", ".join(f"{found.count(verdict)} {verdict}" for verdict in VERDICTS if verdict in found)
 
 
 def _warnings(run: Run) -> list[str]:

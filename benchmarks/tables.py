@@ -7,13 +7,17 @@ from typing import Any, Final
 
 import pandas as pd
 
-from benchmarks.claims import Claim, measure
 from benchmarks.leaderboard import STATUSES, Leaderboard, rows_of
 from benchmarks.records import Run
 
 NONE: Final = "-"
 BETTER: Final = {"higher": "↑", "lower": "↓"}
 SHOWN_AS_COST: Final = ("runtime", "rows")  # metrics whose numbers every table has in its columns rows and seconds
+CHECKS: Final = {
+    "neutrality_gap": "how far mean predictions at certainty 0 are from the class frequencies; lower is better",
+    "absence_spread": "how much predictions at certainty 0 vary with the values; lower is better",
+    "restarts": "how many seeds had not led to a usable model before this one did",
+}
 COMPACT: Final = 2  # judging columns where space is short
 
 Number = float | None
@@ -38,6 +42,12 @@ class Table:
     notes: Sequence[str] = ()
 
 
+def make_table(title: str, header: list[str], rows: list[Any], notes: Sequence[str] = ()) -> Table:
+    """A table of rows whose cells may be plain texts."""
+    cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
+    return Table(title, header, cells, notes)
+
+
 # ---- the leaderboard ---------------------------------------------------------------------------------------------
 
 
@@ -51,7 +61,7 @@ def overall_table(board: Leaderboard) -> Table:
         ]
         for row in rows_of(board.overall)
     ]
-    return _table("Overall", ["method", "mean rank ↓", "tasks"], rows)
+    return make_table("Overall", ["method", "mean rank ↓", "tasks"], rows)
 
 
 def task_table(board: Leaderboard, task: str) -> Table:
@@ -69,7 +79,7 @@ def task_table(board: Leaderboard, task: str) -> Table:
         row = [*_rank_and_name(board, method, first), *values[:1], number(first.get("spread")), *values[1:], *about]
         rows.append(row)
     header = ["rank", "method", *headings[:1], "spread", *headings[1:], "rows", "seconds", "units", "note"]
-    return _table(task, header, rows)
+    return make_table(task, header, rows)
 
 
 def compact_table(board: Leaderboard, task: str) -> Table:
@@ -85,7 +95,7 @@ def compact_table(board: Leaderboard, task: str) -> Table:
             about = _rank_and_name(board, method, scores[method, judges[0]])
             rows.append([*about, *values, *_costs(board, task, method)])
     header = ["rank", "method", *_headings(board, task, judges), "rows", "seconds"]
-    return _table(task, header, rows, [f"{', '.join(methods)}: {remark}" for remark, methods in remarks.items()])
+    return make_table(task, header, rows, [f"{', '.join(methods)}: {remark}" for remark, methods in remarks.items()])
 
 
 def note(board: Leaderboard, task: str, method: str) -> str:
@@ -149,35 +159,11 @@ def checks_table(run: Run) -> Table:
     )
     grouped = table.astype({"value": float}).groupby(["task", "check"], sort=False)["value"]
     rows = [
-        [*map(str, key), number(values.min()), number(values.mean()), str(values.count())] for key, values in grouped
+        [*map(str, key), *map(number, (values.min(), values.mean(), values.max())), str(values.count())]
+        for key, values in grouped
     ]
-    return _table("Checks", ["task", "check", "smallest", "mean", "repetitions"], rows)
-
-
-def claim_table(board: Leaderboard, claim: Claim) -> Table:
-    """A claim, environment by environment."""
-    rows = [
-        [
-            row["task"],
-            row["method"],
-            row["rival"],
-            with_interval(row["difference"], row["low"], row["high"]),
-            number(row["p"]),
-            row["verdict"],
-            f"{number(row['spread'])} / {number(row['rival_spread'])}",
-            _steadier(row["spread"], row["rival_spread"]),
-            f"{number(row['rows'], whole=True)} / {number(row['rival_rows'], whole=True)}",
-        ]
-        for row in rows_of(measure(board, claim))
-    ]
-    header = ["environment", "method", "against", "difference", "p (Holm)", "verdict", "spreads", "steadier", "rows"]
-    return _table(claim.text, header, rows)
-
-
-def _steadier(spread: float, rival_spread: float) -> str:
-    if math.isnan(spread) or math.isnan(rival_spread):
-        return NONE
-    return "yes" if spread < rival_spread else "no"
+    notes = [f"{name}: {meaning}." for name, meaning in CHECKS.items() if name in set(table["check"])]
+    return make_table("Checks", ["task", "check", "smallest", "mean", "largest", "repetitions"], rows, notes)
 
 
 def failures_table(run: Run) -> Table:
@@ -189,7 +175,7 @@ def failures_table(run: Run) -> Table:
             groups[key] = groups.get(key, 0) + 1
     rows = [[task, name, status, str(count), reason] for (task, name, status, reason), count in groups.items()]
     rows.sort(key=lambda row: row[2] != "failed")
-    return _table("Failed and skipped", ["task", "method", "status", "records", "reason"], rows)
+    return make_table("Failed and skipped", ["task", "method", "status", "records", "reason"], rows)
 
 
 def inapplicable_table(run: Run) -> Table:
@@ -199,7 +185,7 @@ def inapplicable_table(run: Run) -> Table:
         for column, reason in record.metric_notes.items() if record.status == "ok" else ():
             groups.setdefault((record.task, column, reason), {})[record.label] = None
     rows = [[task, column, reason, ", ".join(methods)] for (task, column, reason), methods in groups.items()]
-    return _table("Scores without a meaning", ["task", "column", "reason", "methods"], rows)
+    return make_table("Scores without a meaning", ["task", "column", "reason", "methods"], rows)
 
 
 # ---- numbers as text ---------------------------------------------------------------------------------------------
@@ -231,8 +217,3 @@ def with_interval(value: Number, low: Number, high: Number, form: Callable[[Numb
     if low is None or math.isnan(low) or low == high:
         return form(value)
     return f"{form(value)} [{form(low)}, {form(high)}]"
-
-
-def _table(title: str, header: list[str], rows: list[Any], notes: Sequence[str] = ()) -> Table:
-    cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
-    return Table(title, header, cells, notes)

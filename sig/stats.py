@@ -4,11 +4,13 @@ A *unit* is what methods are compared on: an explicand, or a repetition. NaN mea
 """
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 from scipy import stats
 
 BATCH = 500  # resamples at a time, which bounds memory
@@ -43,15 +45,8 @@ def interval(
         return np.nan, np.nan
     if np.ptp(finite) == 0:
         return float(finite[0]), float(finite[0])
-    low, high = stats.bootstrap(
-        (finite,),
-        np.mean,
-        confidence_level=confidence,
-        n_resamples=resamples,
-        batch=BATCH,
-        method="percentile",
-        rng=seed,
-    ).confidence_interval
+    means = np.concatenate([drawn @ finite for drawn in _resamples(len(finite), resamples, seed)]) / len(finite)
+    low, high = np.quantile(means, _ends(confidence))
     return float(low), float(high)
 
 
@@ -104,41 +99,55 @@ def ranks(
     scored = ~np.isnan(scores).all(axis=1)
     if scored.any():
         gains = scores[scored] if better == "higher" else -scores[scored]
-        rank[scored] = _rank(gains)
+        rank[scored] = _rank(gains, np.ones((1, gains.shape[1])))[:, 0]
         low[scored], high[scored] = _rank_interval(gains, confidence, resamples, seed)
         tied[scored] = _tied_with_best(gains, rank[scored])
     return Ranking(rank, low, high, tied)
 
 
 def _rank(
-    gains: Float[np.ndarray, "methods *resamples units"], axis: int = -1
-) -> Float[np.ndarray, "methods *resamples"]:
-    defined = np.moveaxis(~np.isnan(gains), 0, -2).swapaxes(-1, -2).astype(float)
-    own = np.moveaxis(np.nan_to_num(gains), 0, -2)
-    total, size = own @ defined, np.abs(own) @ defined  # [i, j]: of method i, over the units where j has a score too
-    lead = total - total.swapaxes(-1, -2)
-    equal = np.abs(lead) <= 1e-12 * (size + size.swapaxes(-1, -2))  # up to rounding
-    balance = np.where(equal, 0, np.sign(lead)).sum(-1)
-    return np.moveaxis(stats.rankdata(-balance, axis=-1), -1, 0)
+    gains: Float[np.ndarray, "methods units"], drawn: Float[np.ndarray, "resamples units"]
+) -> Float[np.ndarray, "methods resamples"]:
+    """Ranks in resamples, each given by how often it draws each unit."""
+    patterns, pattern = np.unique(~np.isnan(gains), axis=0, return_inverse=True)
+    own = np.nan_to_num(gains).T
+    shared = drawn * patterns[:, np.newaxis]  # units that are undefined for a method do not count against it
+    total, size = (shared @ values for values in (own, np.abs(own)))  # [pattern, resample, method]
+    if len(patterns) > 1:
+        total, size = total[pattern], size[pattern]  # [j, :, i]: of method i, over the units where j has a score too
+    lead = total - total.transpose(2, 1, 0)
+    equal = np.abs(lead) <= 1e-12 * (size + size.transpose(2, 1, 0))  # up to rounding
+    balance = np.where(equal, 0, np.sign(lead)).sum(0)
+    return np.asarray(stats.rankdata(-balance, axis=1)).T
 
 
 def _rank_interval(
     gains: Float[np.ndarray, "methods units"], confidence: float, resamples: int, seed: int
 ) -> tuple[Float[np.ndarray, " methods"], Float[np.ndarray, " methods"]]:
-    if gains.shape[1] < 2:
-        return _rank(gains), _rank(gains)
-    bounds = stats.bootstrap(
-        (gains,),
-        _rank,
-        axis=-1,
-        vectorized=True,
-        confidence_level=confidence,
-        n_resamples=resamples,
-        batch=BATCH,
-        method="percentile",
-        rng=seed,
-    ).confidence_interval
-    return bounds.low, bounds.high
+    batches = _resamples(gains.shape[1], resamples, seed)
+    low, high = np.quantile(np.hstack([_rank(gains, drawn) for drawn in batches]), _ends(confidence), axis=1)
+    return low, high
+
+
+def _ends(confidence: float) -> tuple[float, float]:
+    return (1 - confidence) / 2, (1 + confidence) / 2
+
+
+def _resamples(units: int, resamples: int, seed: int) -> Iterator[Float[np.ndarray, "batch units"]]:
+    """Bootstrap resamples, each as how often it draws each unit, so that sums over it are products of matrices."""
+    counts = _counts(units, resamples, seed)
+    return (counts[start : start + BATCH].astype(float) for start in range(0, resamples, BATCH))
+
+
+@lru_cache(maxsize=8)  # the methods and columns of a task have the same number of units
+def _counts(units: int, resamples: int, seed: int) -> UInt8[np.ndarray, "resamples units"]:
+    rng = np.random.default_rng(seed)
+    counts = np.empty((resamples, units), dtype=np.uint8)
+    for start in range(0, resamples, BATCH):
+        batch = counts[start : start + BATCH]
+        drawn = rng.integers(0, units, batch.shape) + units * np.arange(len(batch))[:, np.newaxis]
+        batch[:] = np.bincount(drawn.ravel(), minlength=batch.size).reshape(batch.shape)
+    return counts
 
 
 def _tied_with_best(

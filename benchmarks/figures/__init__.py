@@ -157,7 +157,7 @@ def _by_maximum(board: Leaderboard, task: str) -> pd.DataFrame:
 
 
 def _transfer(board: Leaderboard) -> Iterator[Drawing]:
-    means = board.summary[board.summary["headline"]].astype({"task": str, "method": str, "column": str})
+    means = board.summary[board.summary["headline"].astype(bool)].astype({"task": str, "method": str, "column": str})
     parts = []
     for task, facts in board.columns.groupby("task", sort=False):
         columns = {_measure(row): row["column"] for row in rows_of(facts)}

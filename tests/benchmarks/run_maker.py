@@ -303,7 +303,7 @@ def papers_run(directory: Path, *, holds: bool = True, repetitions: int = 4) -> 
         _add_table_2(maker, repetition, rng, holds)
         for name in ("snacks", "snacks-logit"):
             _add_transfer(maker, name, repetition, rng, holds)
-        maker.problem("space", repetition, checks=_checks(repetition, holds))
+        maker.problem("space", repetition, **_model("space", repetition, holds))
         for label, share in (("icg", 0.1 if holds else 0.4), ("expected-gradients", 0.4 if holds else 0.1)):
             maker.cell("space", repetition, label, {"in_shadow": _near(share, rng)}, budget=100)
     return maker
@@ -312,6 +312,12 @@ def papers_run(directory: Path, *, holds: bool = True, repetitions: int = 4) -> 
 def _near(mean: float, rng: np.random.Generator) -> list[float | None]:
     """Thirty scores; equal where the mean is 0 or 1."""
     return [float(score) for score in mean + 0.1 * min(mean, 1 - mean) * rng.standard_normal(30)]
+
+
+def _model(kind: str, repetition: int, holds: bool) -> dict[str, Any]:
+    """What is known of a trained model; that of a kind and repetition is the same in all tasks."""
+    provenance = WHERE.model_copy(update={"data": {"checkpoint": f"{kind}{repetition}"}})
+    return {"checks": _checks(repetition, holds), "provenance": provenance}
 
 
 def _checks(repetition: int, holds: bool) -> dict[str, float]:
@@ -339,8 +345,9 @@ def _add_table_2(maker: RunMaker, repetition: int, rng: np.random.Generator, hol
     bshap, scores = (-0.85, -0.84, -0.84, 1.0, 0.4, 0.98), (-0.75, -0.75, -0.75, 0.8, 0.6, 0.8)
     truths = {name: [values] * 30 for name, values in (("scores", scores), ("bshap", bshap))}
     shown = {"shown": [0], "shown_inputs": EncodedArray.of([[0.1, 0.2, 0.3, 0.6, 0.7, 0.9]]), "shown_targets": [1]}
-    checks = {**_checks(repetition, holds), "boundary": 0.49 + 0.005 * repetition}
-    maker.problem("minimum", repetition, truths=truths, checks=checks, features=(6,), **shown, shown_predictions=[1])
+    model = _model("minimum", repetition, holds)
+    model["checks"]["boundary"] = 0.49 + 0.005 * repetition
+    maker.problem("minimum", repetition, truths=truths, features=(6,), **shown, shown_predictions=[1], **model)
     maps = {**TABLE_2, "ig-mean": np.eye(6)[repetition] - np.eye(6)[repetition - 1]}  # another one in each repetition
     if not holds:
         maps |= {"icg": maps["ig-mean"], "ig-mean": TABLE_2["icg"], "ig-zero": TABLE_2["icg"]}
@@ -352,7 +359,7 @@ def _add_table_2(maker: RunMaker, repetition: int, rng: np.random.Generator, hol
 
 
 def _add_transfer(maker: RunMaker, task: str, repetition: int, rng: np.random.Generator, holds: bool) -> None:
-    maker.problem(task, repetition, checks=_checks(repetition, holds), features=(1, 50, 50))
+    maker.problem(task, repetition, features=(1, 50, 50), **_model("snacks", repetition, holds))
     for label, means in TRANSFER_MEANS.items():
         chosen = means if task == "snacks" or label == "ig-gaussian-noise" else TRANSFER_MEANS["icg"]
         near = [mean if holds else 1 - mean for mean in chosen]

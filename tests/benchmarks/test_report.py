@@ -10,7 +10,7 @@ from benchmarks.leaderboard import aggregate
 from benchmarks.records import RecordError, read_run
 from benchmarks.report import write_report
 from benchmarks.tables import number, seconds, with_interval
-from tests.benchmarks.run_maker import RunMaker, small_run
+from tests.benchmarks.run_maker import RunMaker, papers_run, small_run
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +21,14 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def report(folder):
     return write_report(folder)
+
+
+@pytest.fixture(scope="module")
+def papers(tmp_path_factory):
+    """The leaderboard of a run of the ICG paper's tasks."""
+    folder = papers_run(tmp_path_factory.mktemp("papers") / "run").write()
+    write_report(folder)
+    return (folder / "leaderboard.md").read_text()
 
 
 @pytest.fixture
@@ -46,7 +54,8 @@ def table_lines(markdown: str, heading: str) -> list[str]:
 
 def test_what_is_written(report, folder):
     names = {file.relative_to(folder).as_posix() for file in report.files}
-    assert {"leaderboard.md", "leaderboard.csv", "leaderboard.tex", "claims.md", "figures/frontier.png"} <= names
+    written = {"leaderboard.md", "leaderboard.csv", "leaderboard.tex", "claims.md", "reproduction.md"}
+    assert written | {"figures/frontier.png"} <= names
     assert all(file.stat().st_size > 0 for file in report.files)
 
 
@@ -79,8 +88,8 @@ def test_markdown_table_of_a_task(markdown):
     assert lines[-1].endswith(r"| 8 | failed 1 of 3: ValueError: 5 % of &lt;x\|y> |")
 
 
-def test_markdown_tables_are_whole(markdown):
-    for block in re.findall(r"(?:^\|.*\n)+", markdown, flags=re.MULTILINE):
+def test_markdown_tables_are_whole(markdown, papers):
+    for block in re.findall(r"(?:^\|.*\n)+", markdown + papers, flags=re.MULTILINE):
         cells = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
         assert len(cells) == 1
 
@@ -94,16 +103,39 @@ def test_methods_without_a_score_stand_last_with_the_reason(markdown):
     assert "| game | icg | skipped | 3 | the model is not certainty-aware |" in markdown
 
 
-def test_checks_give_smallest_and_mean(markdown):
+def test_checks_give_smallest_mean_and_largest(markdown):
     lines = table_lines(markdown, "Checks of the trained models")
-    assert "| game | r2 | 0.970 | 0.980 | 3 |" in lines
-    assert "| pictures | accuracy | 0.980 | 0.980 | 3 |" in lines
+    assert "| game | r2 | 0.970 | 0.980 | 0.990 | 3 |" in lines
+    assert "| pictures | accuracy | 0.980 | 0.980 | 0.980 | 3 |" in lines
+    assert "lower is better" not in markdown.split("## Overall")[0].split("## Checks")[1]
+
+
+def test_checks_say_which_way_is_good(papers):
+    checks = papers.split("## Checks of the trained models")[1].split("## Overall")[0]
+    assert r"| minimum | neutrality\_gap | 0.020 | 0.021 | 0.023 | 4 |" in checks
+    assert (
+        r"neutrality\_gap: how far mean predictions at certainty 0 are from the class frequencies; lower is" in checks
+    )
+
+
+def test_tables_of_the_papers(papers, markdown):
+    section = papers.split("\n## Tables of the papers\n")[1].split("\n## ")[0]
+    assert re.findall(r"^### (.*)", section, flags=re.MULTILINE) == ["ICG, Table 1 (bumps)", "ICG, Table 2 (minimum)"]
+    assert "| SHAP (closed form) | -0.092 | 0.658 |" in section
+    assert "Tables of the papers" not in markdown
 
 
 def test_claims_are_a_file_and_a_section(markdown, folder):
-    row = "| game | sig-game | ig-zero | 0.100 | 0.000 | held | 0.100 / 0.100 | no | 99 / 99 |"
+    row = "| game | spearman with game ↑ | sig-game | ig-zero | 0.100 | 0.000 | held | 0.100 / 0.100 | no | 99 / 99 |"
     assert row in markdown
     assert row in (folder / "claims.md").read_text()
+    assert "### SIG beats IG with a single baseline (SIG)" in markdown
+
+
+def test_bounds_stand_with_their_reading(papers):
+    section = papers.split("### Expected gradients never find")[1].split("\n### ")[0]
+    assert "| snacks | localisation | expected-gradients | 0.000 [0.000, 0.030] | below 0.1 | held | 120 |" in section
+    assert "Reading: their largest attribution lies on one in less than one picture of ten." in section
 
 
 def test_figures_are_linked_and_there(markdown, folder):

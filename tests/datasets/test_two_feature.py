@@ -107,7 +107,9 @@ def test_the_task_has_the_points_and_their_truths() -> None:
     torch.testing.assert_close(e.inputs, rows(POINT_A, POINT_B).float())
     assert e.background.shape == (7, 2)
     assert not torch.equal(e.background, two_feature(seed=2, background=7).explicand.background)
-    assert torch.equal(problem.truths["bshap"], bshap(rows(POINT_A, POINT_B)))
-    assert torch.equal(problem.truths["shap"], shap(rows(POINT_A, POINT_B)))
+    assert problem.shown == (0, 1)
+    assert problem.truths.keys() == {"bshap", "shap", "integrated_gradients"}
+    for method in (bshap, shap, integrated_gradients):
+        assert torch.equal(problem.truths[method.__name__], method(rows(POINT_A, POINT_B)))
     engine = path.integrate(e, torch.zeros(2, 1, 2), steps=5000)
     torch.testing.assert_close(engine.double(), integrated_gradients(rows(POINT_A, POINT_B)), rtol=0, atol=2e-3)

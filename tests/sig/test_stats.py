@@ -51,6 +51,12 @@ def test_interval_leaves_undefined_samples_out() -> None:
     assert interval(np.concatenate([[NAN], x, [NAN]]), seed=0) == interval(x, seed=0)
 
 
+def test_interval_agrees_with_scipy() -> None:
+    x = np.random.default_rng(0).exponential(size=23)
+    expected = scipy_stats.bootstrap((x,), np.mean, n_resamples=1200, batch=500, method="percentile", rng=3)
+    assert_allclose(interval(x, resamples=1200, seed=3), expected.confidence_interval, rtol=1e-12)
+
+
 # --- paired_p
 
 
@@ -180,6 +186,35 @@ def test_rank_interval_agrees_with_a_loop() -> None:
     rng = np.random.default_rng(1)
     drawn = [scipy_stats.rankdata(-table[:, rng.integers(0, 15, 15)].mean(1)) for _ in range(4000)]
     assert_array_equal([ranking.low, ranking.high], np.quantile(drawn, [0.025, 0.975], axis=0))
+
+
+def balanced_ranks(table: np.ndarray) -> np.ndarray:
+    """Ranks by the number of methods beaten less those that win, on the units where both have a score."""
+    balance = np.zeros(len(table))
+    for i, own in enumerate(table):
+        for other in table:
+            shared = ~np.isnan(own) & ~np.isnan(other)
+            balance[i] += np.sign(own[shared].sum() - other[shared].sum())
+    return np.asarray(scipy_stats.rankdata(-balance))
+
+
+def test_rank_interval_with_undefined_scores_agrees_with_scipy() -> None:
+    rng = np.random.default_rng(0)
+    table = rng.integers(0, 9, (4, 12)) + np.arange(4.0)[:, None]
+    table[rng.random(table.shape) < 0.3] = NAN
+    table[2] = table[1] + 1  # two methods that are undefined on the same units
+    ranking = ranks(table, better="higher", resamples=600, seed=5)
+    expected = scipy_stats.bootstrap(
+        (np.arange(12),),
+        lambda drawn: balanced_ranks(table[:, drawn]),
+        vectorized=False,
+        n_resamples=600,
+        batch=500,
+        method="percentile",
+        rng=5,
+    ).confidence_interval
+    assert_array_equal(ranking.rank, balanced_ranks(table))
+    assert_array_equal([ranking.low, ranking.high], [expected.low, expected.high])
 
 
 def test_ties_with_the_best_are_paired_and_corrected() -> None:
