@@ -121,11 +121,17 @@ def _damage_training(board: Leaderboard) -> Iterator[Drawing]:
 
 
 def _series(board: Leaderboard, name: str, columns: set[str]) -> pd.DataFrame:
-    """The tables of this name with at least these columns, of all problems, and their ``task`` and ``repetition``."""
+    """The tables of this name with at least these columns, of all models, and their ``task`` and ``repetition``.
+
+    A model that several tasks explain, known by its checkpoint, counts for the first of them alone.
+    """
+    models: dict[str, ProblemRecord] = {}
+    for problem in board.run.problems:
+        if columns <= problem.series.get(name, {}).keys():
+            models.setdefault(problem.provenance.data.get("checkpoint", problem.file), problem)
     tables = [
         pd.DataFrame(problem.series[name], dtype=float).assign(task=problem.task, repetition=problem.repetition)
-        for problem in board.run.problems
-        if columns <= problem.series.get(name, {}).keys()
+        for problem in models.values()
     ]
     return pd.concat(tables) if tables else pd.DataFrame()
 

@@ -28,9 +28,9 @@ def damage_training(accuracies: pd.DataFrame, *, title: str) -> Figure:
             ax.plot(mean.index, mean, color=colours[training], linewidth=2)
             ends.append(f"{training}: {100 * np.mean([line['accuracy'].iloc[-1] for line in lines]):.1f} %")
         ax.text(0.97, 0.04, "\n".join(ends), transform=ax.transAxes, ha="right", va="bottom", fontsize=8)
-        ax.set(title=task, xlabel="training images", ylabel="held-out accuracy")
+        ax.set(title=task, xlabel="training images")
         ax.xaxis.set_major_formatter(EngFormatter())
-        ax.label_outer(remove_inner_ticks=False)
+    axes[0].set_ylabel("held-out accuracy")
     headline(figure, title)
     legend_below(figure, [Line2D([], [], color=colour, label=training) for training, colour in colours.items()])
     return figure
