@@ -87,6 +87,14 @@ def test_a_panel_for_each_task_with_a_certainty_aware_model(certainty_figures):
     assert titles(certainty_figures["local-minimum"]) == ["minimum"]
 
 
+def test_a_model_that_two_tasks_explain_has_one_panel(tmp_path):
+    run = read_run(certainty_run(tmp_path / "run").write())
+    for problem in run.problems:
+        problem.provenance.data["checkpoint"] = f"model {problem.repetition}"
+    drawn = {drawing.name: drawing.figure for drawing in draw(aggregate(run))}
+    assert titles(drawn["information-absence"]) == titles(drawn["damage-training"]) == ["probability"]
+
+
 def test_figures_name_their_source(figures):
     sources = {name: " ".join(figure.get_suptitle().split()) for name, figure in figures.items()}
     assert "SIG Fig. 3" in sources["spearman"]
