@@ -37,6 +37,7 @@ Output = Literal["probability", "logit"]
 
 RESTARTS: Final = 3
 DECAY: Final = 0.98  # of the running loss
+PATIENCE: Final = 1 / 6  # of the training, within which a network has to leave chance
 PROBES: Final = 20  # entries in the curve of accuracy during training
 PROBE_ROWS: Final = 400
 ROWS_HELD_OUT_AT_ONCE: Final = 500
@@ -44,7 +45,7 @@ CHECKED_BATCHES: Final = 4  # of those held out, on which certainty is checked; 
 QUANTILES: Final = {"p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
 _HELD_OUT_SEED: Final = 0  # of the damage to held-out samples, so that all models are checked on the same
 
-_COMBINATIONS: Final = {f"{data}-{law}": {"data": data, "law": law} for data, law in COMBINATIONS}
+_COMBINATIONS: Final = {f"{data}-{law}": (data, law) for data, law in COMBINATIONS}
 
 
 @dataclass(frozen=True)
@@ -206,7 +207,8 @@ class CertaintyClassifier(pl.LightningModule):
         mean[lot < recipe.unknown] = 0.0
         if recipe.damage == "mixture":
             return damage_mixture(values, self._generator, mean=mean)
-        return damage(values, self._generator, mean=mean, **_COMBINATIONS[recipe.damage])  # type: ignore[arg-type]
+        data, law = _COMBINATIONS[recipe.damage]
+        return damage(values, self._generator, data=data, law=law, mean=mean)
 
     def _damaged_share(self, images: int) -> float:
         if self.recipe.release is not None and self._released_at is None:
@@ -221,7 +223,7 @@ class CertaintyClassifier(pl.LightningModule):
         self._running_loss = loss if batch_idx == 0 else DECAY * self._running_loss + (1 - DECAY) * loss
         if self._running_loss < self.recipe.release:
             self._released_at = batch_idx * self.recipe.batch
-        elif batch_idx > self.recipe.steps / 6:
+        elif batch_idx > PATIENCE * self.recipe.steps:
             raise NotConverged(
                 f"the running loss is {self._running_loss:.3f} after {batch_idx * self.recipe.batch} images, expected "
                 f"below {self.recipe.release}"
