@@ -35,11 +35,14 @@ def integrated_gradients(e: Explicand, *, steps: int = 50, generator: Generator)
 @method("captum/GradientShap", family=FAMILY, source="captum, GradientShap", spend=("samples",))
 def gradient_shap(e: Explicand, *, samples: int = 50, generator: Generator) -> Tensor:
     """Gradients at random positions between background samples and the explicand; compare expected-gradients."""
+    explainer = captum.attr.GradientShap(e.outputs)
+    at_once = max(1, e.rows_per_batch // samples)  # captum keeps the graph of all rows of a call
     with _global_seed(generator):
-        attribution: Tensor = captum.attr.GradientShap(e.outputs).attribute(
-            e.inputs, baselines=e.background, target=e.target, n_samples=samples
-        )
-    return attribution
+        attributions = [
+            explainer.attribute(inputs, baselines=e.background, target=target, n_samples=samples)
+            for inputs, target in zip(e.inputs.split(at_once), e.target.split(at_once), strict=True)
+        ]
+    return torch.cat(attributions)
 
 
 @method("captum/KernelShap", family=FAMILY, source="captum, KernelShap", spend=("evaluations",))
