@@ -97,8 +97,15 @@ def plan(count: int, generator: Generator) -> Plan:
 
 def paint(plan: Plan) -> BurntSnacks:
     """Carries a plan out: a thousand images at once, which stay in the cache, one object after the other."""
-    parts = [_paint(Plan(*part)) for part in zip(*(drawn.split(_AT_ONCE) for drawn in plan), strict=True)]
-    return BurntSnacks(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
+    parts = (Plan(*part) for part in zip(*(drawn.split(_AT_ONCE) for drawn in plan), strict=True))
+    first = _paint(next(parts))
+    if len(first.images) == len(plan.dark):
+        return first
+    painted = BurntSnacks(*(kind.new_empty(len(plan.dark), *kind.shape[1:]) for kind in first))
+    for i, part in enumerate(itertools.chain([first], map(_paint, parts))):
+        for whole, some in zip(painted, part, strict=True):
+            whole[i * _AT_ONCE : i * _AT_ONCE + len(some)] = some
+    return painted
 
 
 def _paint(plan: Plan) -> BurntSnacks:

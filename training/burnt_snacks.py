@@ -148,17 +148,17 @@ def burnt_snacks(
         compare: train without damage too.
 
     Raises:
+        NotConverged: when no seed leads to a usable model.
         ValueError: when the squares do not fill a picture.
     """
     players = patch_players((1, data.SIDE, data.SIDE), patch)
     trained = fit_network(network=network, damage=damage, compare=compare, seed=seed)
-    generator = generator_for(seed, "explained")
-    snacks = data.generate(images, generator)
+    snacks = data.generate(images, generator_for(seed, "explained"))
     explicand = Explicand(
         model=trained.model(output),
         inputs=snacks.images,
         target=snacks.labels,
-        background=data.generate(background, generator).images,
+        background=data.generate(background, generator_for(seed, "background")).images,
         players=players,
         rows_per_batch=ROWS_PER_BATCH,
     )

@@ -158,13 +158,13 @@ def _train_until_converged(
         try:
             metrics = _train(module, data, name, {**config, "seed": seed}, device, scratch / str(seed))
         except NotConverged as failure:
-            failures.append(f"{failure} (seed {seed})")
+            failures.append(f"seed {seed}: {failure}")
         else:
             shutil.move(scratch / str(seed) / "metrics.csv", scratch)
             return module.state_dict(), {**metrics, "restarts": len(failures)}
     raise NotConverged(
-        f"training {name!r} did not converge from {len(seeds)} seeds: {'; '.join(failures)}; give it another seed, "
-        "more steps or a lower learning rate"
+        f"training {name!r} did not converge from {len(seeds)} seeds; give it another seed, more steps or a lower "
+        f"learning rate ({'; '.join(failures)})"
     )
 
 

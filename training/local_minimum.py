@@ -100,15 +100,20 @@ def local_minimum(
         network: ``slim``, or the paper's; see ``ComponentNetwork``.
         damage: of the training samples.
         compare: train without damage too.
+
+    Raises:
+        NotConverged: when no seed leads to a usable model.
+        ValueError: when the model has no boundary near 1/2.
     """
     trained = fit_network(network=network, damage=damage, compare=compare, seed=seed)
-    generator = generator_for(seed, "explained")
-    x = data.generate(inputs, generator)[0] if inputs else torch.tensor([data.TABLE_2_INPUT])
+    x = torch.tensor([data.TABLE_2_INPUT])
+    if inputs:
+        x, _ = data.generate(inputs, generator_for(seed, "explained"))
     explicand = Explicand(
         model=trained.model(output),
         inputs=x,
         target=torch.ones(len(x), dtype=torch.long),
-        background=data.generate(background, generator)[0],
+        background=data.generate(background, generator_for(seed, "background"))[0],
         players=torch.arange(data.FEATURES),
         rows_per_batch=ROWS_PER_BATCH,
     )

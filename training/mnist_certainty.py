@@ -14,6 +14,7 @@ from sig.explicand import Explicand
 from training import mnist as plain
 from training.batches import Batch, RandomBatches
 from training.certainty import Bounds, CertaintyData, Damage, Output, Recipe, Trained, fit_certainty
+from training.seeds import generator_for, seed_for
 
 Network = Literal["strided", "paper"]
 
@@ -86,7 +87,7 @@ def fit_digits(
             digits.train.labels,
             size=recipe.batch,
             steps=recipe.steps,
-            seed=seed,
+            seed=seed_for(seed, "training"),
             augment=moved,
         )
         return CertaintyData(batches, digits.held_out.images, digits.held_out.labels)
@@ -137,7 +138,7 @@ def mnist_certainty(
     """
     players = patch_players((1, 28, 28), patch)
     available = data.load(full=full)
-    generator = Generator().manual_seed(seed)
+    generator = generator_for(seed, "explained")
     inputs = available.held_out.images[data.balanced(available.held_out.labels, digits, generator)]
     sample = plain.sampled(available.train.images, background, generator)
     trained = fit_digits(available, network=network, damage=damage, compare=compare, seed=seed)

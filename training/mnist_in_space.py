@@ -18,6 +18,7 @@ from training.batches import Batch, RandomBatches
 from training.certainty import Bounds, CertaintyData, Damage, Output, Recipe, Trained, fit_certainty
 from training.mnist import sampled
 from training.mnist_certainty import predicted
+from training.seeds import generator_for, seed_for
 
 ROWS_PER_BATCH: Final = 256
 BOUNDS: Final = Bounds(accuracy=0.95)
@@ -88,7 +89,7 @@ def fit_canvases(digits: mnist.Mnist, *, damage: Damage = "mixture", compare: bo
             digits.train.labels,
             size=recipe.batch,
             steps=recipe.steps,
-            seed=seed,
+            seed=seed_for(seed, "training"),
             augment=placed,
         )
         return CertaintyData(batches, held_out(digits, "left"), digits.held_out.labels)
@@ -138,7 +139,7 @@ def mnist_in_space(
     """
     players = patch_players((1, data.HEIGHT, data.WIDTH), patch)
     available = mnist.load(full=full)
-    generator = Generator().manual_seed(seed)
+    generator = generator_for(seed, "explained")
     chosen = available.held_out.images[mnist.balanced(available.held_out.labels, digits, generator)]
     inputs = data.place(chosen, "right", generator)
     sample = data.place(sampled(available.train.images, background, generator), "left", generator)

@@ -1,3 +1,4 @@
+import math
 import re
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from sig.certainty import CertaintyAware, with_certainty
 from training import certainty
 from training.batches import FreshBatches
 from training.certainty import Bounds, CertaintyClassifier, CertaintyData, Recipe, fit_certainty, misses
-from training.fit import NotConverged
+from training.fit import NotConverged, fit
 
 RECIPE = Recipe(batch=128, images=128 * 400, lr=0.02)
 LENIENT = Bounds(accuracy=0.0, neutrality_gap=None, absence_spread=None)
@@ -122,7 +123,7 @@ def test_a_network_that_stays_at_chance_is_given_up_and_every_seed_is_named() ->
     with pytest.raises(NotConverged, match="did not converge from 4 seeds") as error:
         fit_toy(network=Recorder, recipe=replace(RECIPE, release=0.5, images=128 * 30))
     assert len(re.findall("the running loss is 0.69", str(error.value))) == 4
-    assert "(seed 0)" in str(error.value)
+    assert "seed 0: the running loss" in str(error.value)
 
 
 def test_training_starts_again_from_another_seed_says_so_and_is_reused() -> None:
@@ -201,6 +202,23 @@ def test_curves_follow_the_accuracy_on_undamaged_samples(trained) -> None:
         assert curve["images"][-1] <= images
         assert len(curve["images"]) >= certainty.PROBES
         assert curve["accuracy"][-1] > 0.95
+
+
+def test_a_comparison_that_does_not_converge_costs_nothing_else(monkeypatch) -> None:
+    fitted = []
+
+    def fit_and_fail_without_damage(*args, name, **options):
+        fitted.append(name)
+        if name.endswith("-undamaged"):
+            raise NotConverged("made to fail")
+        return fit(*args, name=name, **options)
+
+    monkeypatch.setattr(certainty, "fit", fit_and_fail_without_damage)
+    trained = fit_toy(recipe=replace(RECIPE, images=128 * 20), compare=True)
+    assert fitted == ["toy", "toy-undamaged"]
+    assert math.isnan(trained.checks["accuracy_without_damage"])
+    assert set(trained.series) == {"certainty", "training"}
+    assert set(trained.provenance) == {"checkpoint"}
 
 
 def test_training_does_not_end_in_a_silently_bad_model() -> None:
