@@ -93,15 +93,19 @@ def _bound(board: Leaderboard, claim: Bound, task: str) -> Iterator[dict[str, An
 
 
 def interval(samples: Float[np.ndarray, " units"], limits: Limits) -> tuple[float, float]:
-    """Student's 95 % interval of the mean, within the limits; where all units score the same, Clopper and Pearson's.
+    """Student's 95 % interval of the mean, within the limits; Clopper and Pearson's for hits and misses, or equal ones.
 
-    Student's interval of equal scores has no length, as if nothing else could ever come. But n units are compatible
-    with a share of up to 1 - 0.025^(1/n) of units that score otherwise, at worst at the other limit. A single unit has
-    no interval: NaN.
+    Scores that all lie at one limit or the other are hits and misses, whose interval is exact. Student's interval of
+    equal scores has no length, as if nothing else could ever come. But n units are compatible with a share of up to
+    1 - 0.025^(1/n) of units that score otherwise, at worst at the other limit. A single unit has no interval: NaN.
     """
     n, mean = len(samples), float(samples.mean())
     if n == 1:
         return np.nan, np.nan
+    if np.isin(samples, limits).all():
+        share = scipy.stats.binomtest(int((samples == limits[1]).sum()), n).proportion_ci(1 - SIGNIFICANT)
+        width = limits[1] - limits[0]
+        return limits[0] + width * float(share.low), limits[0] + width * float(share.high)
     if np.ptp(samples) <= ROUNDING * abs(mean):
         unseen = 1 - (SIGNIFICANT / 2) ** (1 / n)
         return mean - unseen * (mean - limits[0]), mean + unseen * (limits[1] - mean)

@@ -38,7 +38,7 @@ SIG_AT_EQUAL_COST: Final = Comparison(
     rivals=("ig-background", "permutation-shapley"),
 )
 AS_PRINTED: Final = Comparison(
-    paper="SIG",
+    paper="asked here",
     text="Algorithm 1 as printed beats drawing sizes uniformly",
     scores=(GAME,),
     methods=("sig-algorithm1",),
@@ -132,6 +132,7 @@ ICG_FOLLOWS_BSHAP: Final = Bound(
 ICG_FOLLOWS_CLOSEST: Final = Comparison(
     paper="ICG",
     text="ICG follows BShap more closely than IG with zero, mean, noise or data as baseline",
+    reading="what Table 2 sets side by side, put to the test here",
     scores=(BSHAP_RANKS, BSHAP_DISTANCE),
     methods=("icg",),
     rivals=("ig-zero", "ig-mean", "ig-gaussian-noise", "expected-gradients"),

@@ -59,7 +59,10 @@ class Asked:
 
 
 def every_model(kind: str, *asked: Asked, **options: Any) -> Outcomes:
-    """Held where every model of the tasks keeps to all that is asked, else not held."""
+    """Held where every model of the tasks keeps to all that is asked, else not held.
+
+    A task whose training led to no usable model counts as not held.
+    """
     options = {**MIXTURE, **options}
 
     def outcome(board: Leaderboard) -> Outcome:
@@ -72,7 +75,9 @@ def every_model(kind: str, *asked: Asked, **options: Any) -> Outcomes:
             parts = ", ".join(f"{with_ends(values)} on {task}" for task, values in found.items())
             texts.append(f"{one.check} {parts} (asked: {one})" if parts else "")
         anew = _trained_anew(board, *tasks) if kept else ""
-        return listed([*texts, anew], HELD if all(kept) else NOT_HELD)
+        failed = len(_failed(board, tasks))
+        none = f"no usable model from {failed} seeds" if failed else ""
+        return listed([*texts, anew, none], HELD if all(kept) and not failed else NOT_HELD)
 
     return outcome
 
@@ -93,11 +98,18 @@ def boundaries(board: Leaderboard) -> Outcome:
 
 def _network(board: Leaderboard, name: str) -> str:
     chosen = tasks_of(board, SNACKS, **MIXTURE, network=name)
-    failed = {p.problem_seed for p in board.run.problems if p.task in chosen and p.status == "failed"}
+    failed = _failed(board, chosen)
     accuracy = _checks(board, "accuracy", *chosen)
     parts = [f"accuracy {with_ends(accuracy)}" if len(accuracy) else "", _trained_anew(board, *chosen)]
     parts += [f"no usable model from {len(failed)} of {len(failed) + len(accuracy)} seeds"] if failed else []
     return f"{name} network: {', '.join(filter(None, parts))}" if any(parts) else ""
+
+
+def _failed(board: Leaderboard, tasks: list[str]) -> set[int]:
+    """Seeds of the problems that could not be prepared."""
+    return {
+        problem.problem_seed for problem in board.run.problems if problem.task in tasks and problem.status == "failed"
+    }
 
 
 def _trained_anew(board: Leaderboard, *tasks: str) -> str:

@@ -144,9 +144,12 @@ def largest_on_constant(rows: Rows, explicand: Row) -> Float[np.ndarray, " repet
 
 
 def distance_from_mean(rows: Rows, explicand: Row) -> Float[np.ndarray, " repetitions"]:
-    """Root mean square distance from the mean over repetitions; NaN for a single one."""
+    """Root mean square distance from the mean over repetitions; NaN for fewer than three, of which two are as far.
+
+    Distances from a mean that they share are not independent, so that a test of them is approximate.
+    """
     distances = np.sqrt(np.square(rows - rows.mean(0)).mean(1))
-    return np.asarray(distances if len(rows) > 1 else np.full(1, np.nan))
+    return np.asarray(distances if len(rows) > 2 else np.full(len(rows), np.nan))
 
 
 def _by_largest(rows: Rows) -> Rows:

@@ -100,6 +100,8 @@ def write_report(directory: Path) -> Report:
         "claims.md": _markdown().get_template("claims.md.j2").render(context) if claims else "",
         "reproduction.md": _markdown().get_template("reproduction.md.j2").render(context),
     }
+    for name in texts:
+        (directory / name).unlink(missing_ok=True)  # of an earlier report, on other tasks
     files = [_write(directory / name, text) for name, text in texts.items() if text]
     return Report(board, files + pictures)
 

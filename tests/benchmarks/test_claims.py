@@ -21,7 +21,7 @@ from benchmarks.paper_claims import (
     SIG_BEATS_SINGLE,
     STRONGEST,
 )
-from benchmarks.quantities import check, column
+from benchmarks.quantities import check, column, distance_from_mean
 from benchmarks.records import read_run
 from sig.registry import metrics
 from tests.benchmarks.run_maker import RunMaker, papers_run
@@ -185,8 +185,20 @@ def test_equal_scores_have_the_interval_of_clopper_and_pearson(units):
     assert (low, high) == pytest.approx((2 * always.low - 1, 1))
 
 
+def test_hits_and_misses_have_the_exact_interval_which_a_miss_lowers():
+    lows = [interval(np.array([1.0] * hits + [0.0] * (36 - hits)), (0.0, 1.0))[0] for hits in (36, 35)]
+    assert lows == pytest.approx([0.025 ** (1 / 36), 0.8547], abs=1e-4)  # the second from tables
+
+
+def test_two_models_say_nothing_of_stability():
+    rows = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    assert np.isnan(distance_from_mean(rows[:2], rows[0])).all()
+    mean = rows.mean(0)
+    assert distance_from_mean(rows, rows[0]) == pytest.approx([np.sqrt(((row - mean) ** 2).mean()) for row in rows])
+
+
 def test_intervals_stay_within_the_limits():
-    samples = np.array([0.0] * 9 + [1.0])
+    samples = np.array([0.0] * 9 + [0.9])
     assert interval(samples, (0.0, 1.0))[0] == 0
     assert interval(1 - samples, (0.0, 1.0))[1] == 1
     assert interval(samples, (-1.0, 1.0))[0] < 0

@@ -117,6 +117,9 @@ def test_a_network_that_did_not_train_is_told(tmp_path):
     assert found.measured.endswith(
         "paper network: accuracy 0.980, trained anew: 2 over 1 models, no usable model from 1 of 2 seeds"
     )
+    accuracy = every_model("burnt-snacks", Asked("accuracy", above=0.9))(aggregate(read_run(maker.directory)))
+    assert accuracy.verdict == "not held"
+    assert accuracy.measured.endswith("no usable model from 1 seeds")
 
 
 def test_models_that_miss_what_is_asked(papers):

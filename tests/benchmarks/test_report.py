@@ -59,6 +59,14 @@ def test_what_is_written(report, folder):
     assert all(file.stat().st_size > 0 for file in report.files)
 
 
+def test_claims_of_an_earlier_report_do_not_stay(tmp_path):
+    maker = RunMaker(tmp_path / "run", {"icg": "a"}, {"task": {"repetitions": 1, "budgets": [5]}})
+    folder = maker.write()
+    (folder / "claims.md").write_text("of other tasks")
+    write_report(folder)
+    assert not (folder / "claims.md").exists()
+
+
 def test_markdown_opens_with_where_the_numbers_come_from(markdown):
     opening = markdown.split("## How to read it")[0]
     for text in (
