@@ -147,13 +147,19 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     ended = f"finished {manifest.finished_at:%Y-%m-%d %H:%M %Z}" if manifest.finished_at else "not finished"
     packages = _distinct(", ".join(f"{name} {is_at}" for name, is_at in source.packages.items()) for source in sources)
     return [
-        ("Date", f"started {manifest.started_at:%Y-%m-%d %H:%M %Z}, {ended}"),
+        ("Date", f"{_scored(sources)}last run started {manifest.started_at:%Y-%m-%d %H:%M %Z}, {ended}"),
         ("Commit", _distinct(map(_commit, sources))),
         ("Device", _distinct(source.device for source in sources)),
         ("Python", _distinct(source.python for source in sources)),
         ("Packages", packages),
         ("Cells", _counts(run)),
     ]
+
+
+def _scored(sources: Sequence[Provenance]) -> str:
+    """When the records were made, which is before the last run where that reused them."""
+    times = [source.started_at for source in sources]
+    return f"scored from {min(times):%Y-%m-%d %H:%M} to {max(times):%Y-%m-%d %H:%M %Z}; " if times else ""
 
 
 def _commit(source: Provenance) -> str:

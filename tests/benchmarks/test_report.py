@@ -72,7 +72,7 @@ def test_markdown_opens_with_where_the_numbers_come_from(markdown):
     for text in (
         "# Leaderboard: made-up",
         "A run made by hand.",
-        "2026-01-02 03:04 UTC",
+        "scored from 2026-01-02 03:04 to 2026-01-02 03:04 UTC; last run started 2026-01-02 03:04 UTC, finished",
         "0123456789ab with uncommitted changes",
         "Device: cpu",
         "torch 2.6.0, numpy 2.1.0",
