@@ -115,6 +115,8 @@ def _damage_training(board: Leaderboard) -> Iterator[Drawing]:
     parts = [_series(board, name, columns).assign(training=training) for name, training in TRAININGS.items()]
     accuracies = pd.concat([part for part in parts if len(part)] or parts)
     if len(accuracies):
+        undamaged = {p.task for p in board.run.problems if p.task_options.get("damage") == "none"}  # of an ablation
+        accuracies.loc[accuracies["task"].isin(undamaged), "training"] = TRAININGS["training-without-damage"]
         title = "Accuracy on undamaged inputs in training with and without damage (ICG Fig. 8)"
         caption = f"{title}: means over repetitions, thin lines for each; numbers are those at the end of training."
         yield Drawing("damage-training", caption, damage_training(accuracies, title=title))

@@ -95,6 +95,17 @@ def test_a_model_that_two_tasks_explain_has_one_panel(tmp_path):
     assert titles(drawn["information-absence"]) == titles(drawn["damage-training"]) == ["probability"]
 
 
+def test_a_task_that_trains_without_damage_is_drawn_as_such(tmp_path):
+    run = read_run(certainty_run(tmp_path / "run").write())
+    for problem in run.problems:
+        if problem.task == "logit":
+            problem.task_options["damage"] = "none"
+    drawn = {drawing.name: drawing.figure for drawing in draw(aggregate(run))}
+    ends = {ax.get_title(): ax.texts[0].get_text() for ax in drawn["damage-training"].axes}
+    assert ends["logit"].startswith("without damage: ")
+    assert ends["probability"].startswith("with damage: ")
+
+
 def test_figures_name_their_source(figures):
     sources = {name: " ".join(figure.get_suptitle().split()) for name, figure in figures.items()}
     assert "SIG Fig. 3" in sources["spearman"]
