@@ -59,12 +59,12 @@ def run(
     wandb: Annotated[WandbMode, typer.Option(help="Weights & Biases.")] = WandbMode.OFFLINE,
 ) -> None:
     """Run a suite, then write and print its leaderboard."""
-    from benchmarks.report import write_report
-    from benchmarks.runner import run_suite
-    from benchmarks.suite_files import load_suite
-    from benchmarks.tracking import log_suite
-    from benchmarks.worker import Setting
-    from training.tracking import Tracking, sync_command, usable
+    from benchmarks.board.report import write_report
+    from benchmarks.board.wandb_runs import log_suite
+    from benchmarks.run.runner import run_suite
+    from benchmarks.run.suite_files import load_suite
+    from benchmarks.run.worker import Setting
+    from training.wandb_client import Tracking, sync_command, usable
 
     plugins = _load_plugins(plugin)
     chosen = load_suite(suite).restricted(methods=_names(methods), tasks=_names(tasks), repetitions=repetitions)
@@ -90,7 +90,7 @@ def report(
     run: Annotated[str, typer.Argument(help="A run's folder, or the name of its suite.")] = "default",
 ) -> None:
     """Write leaderboard and figures again, from a run's records alone."""
-    from benchmarks.report import write_report
+    from benchmarks.board.report import write_report
 
     _console().print(write_report(Path(run) if Path(run).is_dir() else RUNS / run))
 
@@ -118,9 +118,9 @@ def main() -> None:
 
 
 def _is_users(error: Exception) -> bool:
-    from benchmarks.records import RecordError
-    from benchmarks.runner import FolderError
-    from benchmarks.suite import SuiteError
+    from benchmarks.run.records import RecordError
+    from benchmarks.run.runner import FolderError
+    from benchmarks.run.suite import SuiteError
 
     return isinstance(error, OSError | RecordError | FolderError | SuiteError | UserError)
 

@@ -8,8 +8,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.cells import plan
-from benchmarks.suite_files import load_suite, options_of, suite_names
+from benchmarks.run.cells import plan
+from benchmarks.run.suite_files import load_suite, suite_names
 from datasets import problem
 from sig import registry
 
@@ -34,7 +34,7 @@ def metrics() -> Table:
 
 def tasks() -> Table:
     """Every registered kind of task."""
-    rows = ((t.name, inspect.getdoc(inspect.unwrap(t.prepare)) or "", _options(t)) for t in problem.tasks)
+    rows = ((t.name, inspect.getdoc(inspect.unwrap(t.run)) or "", _options(t)) for t in problem.tasks)
     return _table(("task", "what", "options"), ((name, text.split("\n")[0], options) for name, text, options in rows))
 
 
@@ -66,7 +66,7 @@ def _yes(fact: bool) -> str:
 
 
 def _options(entry: Any) -> str:
-    return ", ".join(_option(parameter) for parameter in options_of(entry).values())
+    return ", ".join(_option(parameter) for parameter in entry.options.values())
 
 
 def _option(parameter: inspect.Parameter) -> str:

@@ -1,17 +1,15 @@
 """What a task hands to the benchmark: a model to explain, inputs, and whatever truth is known about them."""
 
-import importlib
-import pkgutil
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import pydantic
 from torch import Tensor
 
 from sig.explicand import Explicand
-from sig.registry import Registry
+from sig.registry import Entry, Registry
 
 
 @dataclass(frozen=True)
@@ -38,39 +36,42 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Task:
-    """A kind of task: a function of a seed and options that prepares a ``Problem``."""
+class Task(Entry):
+    """A kind of task: ``run`` maps a seed and options to a ``Problem``."""
 
-    name: str
-    prepare: Callable[..., Problem]
+    given: ClassVar[frozenset[str]] = frozenset({"seed"})
 
     def __call__(self, *, seed: int, **options: Any) -> Problem:
         """Prepare the problem; same seed and options, same problem.
 
         Raises:
             pydantic.ValidationError: on an option that the task does not have, or a value it does not take.
+            TypeError: when the task returns no ``Problem``.
         """
-        return self.prepare(seed=seed, **options)
+        problem = self.run(seed=seed, **options)
+        if not isinstance(problem, Problem):
+            raise TypeError(
+                f"task {self.name!r} returned {type(problem).__name__}, expected a datasets.problem.Problem"
+            )
+        return problem
 
 
-@cache
-def _discover() -> None:
-    for package_name in ("datasets", "training"):
-        try:
-            package = importlib.import_module(package_name)
-        except ModuleNotFoundError:
-            continue
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{package_name}.{module.name}")
-
-
-tasks: Registry[Task] = Registry("task", _discover)
+tasks: Registry[Task] = Registry("task", packages=["datasets", "training"], group="sig.tasks")
 
 
 def task(name: str) -> Callable[[Callable[..., Problem]], Callable[..., Problem]]:
-    """Register ``prepare(*, seed, **options)`` as the task ``name``; pydantic checks its options."""
+    """Register ``prepare(*, seed, **options)`` as the task ``name``; pydantic checks its options.
+
+    Raises:
+        ValueError: when the name is taken, or the function does not take ``seed`` as a keyword.
+    """
 
     def register(prepare: Callable[..., Problem]) -> Callable[..., Problem]:
+        parameter = inspect.signature(prepare).parameters.get("seed")
+        if parameter is None or parameter.kind is not parameter.KEYWORD_ONLY:
+            raise ValueError(
+                f"task {name!r} takes no keyword 'seed'; declare it as def {prepare.__name__}(*, ..., seed)"
+            )
         checked = pydantic.validate_call(prepare)
         tasks.add(Task(name, checked))
         return checked

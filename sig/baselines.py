@@ -3,6 +3,9 @@
 Random draws happen on the CPU and move to the explicand's device, so that a seed means the same on every device.
 """
 
+from collections.abc import Callable, Sequence
+from typing import Literal
+
 import torch
 from jaxtyping import Float
 from scipy.ndimage import gaussian_filter
@@ -10,6 +13,9 @@ from torch import Generator, Tensor
 
 from sig.explicand import Explicand
 from sig.registry import NotApplicable
+
+Name = Literal["zero", "mean", "middle", "max-distance", "blur"]
+Default = Literal["zero", "mean", "middle"]  # what absent players can take
 
 Baselines = Float[Tensor, "batch baselines *features"]
 
@@ -50,6 +56,28 @@ def blur(e: Explicand, *, sigma: float = 3.0) -> Baselines:
         raise NotApplicable(f"blur needs pictures (channels, height, width); the inputs have shape {e.features}")
     blurred = gaussian_filter(e.inputs.cpu().numpy(), sigma, axes=(-2, -1), mode="nearest")
     return torch.from_numpy(blurred).to(e.inputs).unsqueeze(1)
+
+
+SINGLE: dict[str, Callable[[Explicand], Baselines]] = {
+    "zero": zero,
+    "mean": mean,
+    "middle": middle,
+    "max-distance": max_distance,
+    "blur": blur,
+}
+
+
+def single(
+    e: Explicand, name: Name | Default, *, known: Sequence[str] = tuple(SINGLE)
+) -> Float[Tensor, "batch *features"]:
+    """The one baseline of this name for each explicand; ``known`` are those that the caller takes.
+
+    Raises:
+        ValueError: on a name that is not known.
+    """
+    if name not in known:
+        raise ValueError(f"unknown baseline {name!r}; expected one of {', '.join(known)}")
+    return SINGLE[name](e)[:, 0]
 
 
 def random(e: Explicand, *, generator: Generator) -> Baselines:

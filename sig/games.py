@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
+from sig.explicand import Explicand
+
 MAX_PLAYERS = 26
 
 
@@ -31,6 +33,19 @@ def shapley_values(values: Float[Tensor, "*batch coalitions"]) -> Float[Tensor, 
     s = torch.cat([_sums_with_each_player(low), _sums_with_each_player(high)], dim=-1)
     gain = values[..., -1:].double() - values[..., :1].double()
     return gain / n + s - s.mean(-1, keepdim=True)
+
+
+@torch.no_grad()
+def value_table(e: Explicand, default: Float[Tensor, "batch *features"]) -> Float[Tensor, "batch coalitions"]:
+    """The game of each explicand: v(S) = F(x_S) of all ``2**n`` coalitions, players outside S taking the default's values.
+
+    In float64, on the explicand's device; uses ``2**n`` forward rows per explicand.
+
+    Raises:
+        ValueError: when there are more than 26 players.
+    """
+    every = coalition_matrix(e.n_players).to(e.device).expand(len(e.inputs), -1, -1)
+    return e.coalition_scores(every, default).double()
 
 
 def coalition_weights(n: int) -> Float[Tensor, " sizes"]:

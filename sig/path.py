@@ -52,7 +52,33 @@ def integrate_at_random(
 
 def gradient(e: Explicand) -> Float[Tensor, "batch *features"]:
     """dF/dx at the explicand itself."""
-    return _gradients(e, e.inputs, torch.arange(len(e.inputs), device=e.device))
+    return gradients(e, e.inputs.unsqueeze(1)).squeeze(1)
+
+
+def gradients(e: Explicand, points: Float[Tensor, "batch points *features"]) -> Float[Tensor, "batch points *features"]:
+    """dF/dx of each explicand's target at points of its own, wherever they are.
+
+    Uses one forward and one backward row per point.
+
+    Raises:
+        ValueError: when the points do not fit the inputs.
+    """
+    _require_fit("points", e, points)
+    flat, owner = points.flatten(0, 1), torch.arange(len(points), device=e.device).repeat_interleave(points.shape[1])
+    chunks = zip(flat.split(e.rows_per_batch), owner.split(e.rows_per_batch), strict=True)
+    found = [_gradients(e, rows, owners) for rows, owners in chunks]
+    return torch.cat(found).view_as(points) if found else torch.zeros_like(points)
+
+
+def change_along_paths(e: Explicand) -> Float[Tensor, " batch"] | None:
+    """The mean over paths of F(end) - F(start), for the paths that ``e.tally`` holds; None where it holds none.
+
+    The rows it takes are not counted on ``e``.
+    """
+    if e.tally.paths is None:
+        return None
+    starts, ends = e.tally.paths
+    return _mean_scores(e, ends) - _mean_scores(e, starts)
 
 
 def completeness_gap(e: Explicand, attribution: Float[Tensor, "batch *features"]) -> Float[Tensor, " batch"]:
@@ -63,10 +89,9 @@ def completeness_gap(e: Explicand, attribution: Float[Tensor, "batch *features"]
     Raises:
         ValueError: when nothing has been attributed along a path of ``e``.
     """
-    if e.tally.paths is None:
+    change = change_along_paths(e)
+    if change is None:
         raise ValueError("no path has been integrated on this explicand; attribute it by a path method first")
-    starts, ends = e.tally.paths
-    change = _mean_scores(e, ends) - _mean_scores(e, starts)
     return (attribution.flatten(1).sum(1) - change).abs()
 
 
@@ -93,11 +118,7 @@ def _integrate(
     positions: Float[Tensor, "batch paths steps"],
     weights: Float[Tensor, " steps"],
 ) -> Float[Tensor, "batch *features"]:
-    if starts.shape[0] != len(e.inputs) or starts.shape[2:] != e.inputs.shape[1:]:
-        raise ValueError(
-            f"starts have shape {tuple(starts.shape)}, expected ({len(e.inputs)}, paths, "
-            f"{', '.join(map(str, e.features))}); give each explicand its own starts"
-        )
+    _require_fit("starts", e, starts)
     ends = e.inputs.unsqueeze(1).expand_as(starts) if ends is None else ends
     e.tally.paths = (starts, ends)
     batch, paths = starts.shape[:2]
@@ -121,6 +142,14 @@ def _mean_scores(e: Explicand, points: Float[Tensor, "batch points *features"]) 
     """The mean score of each explicand's points, uncounted."""
     owner = torch.arange(len(points), device=e.device).repeat_interleave(points.shape[1])
     return e.with_tally(Tally()).scores(points.flatten(0, 1), owner).view(points.shape[:2]).mean(1)
+
+
+def _require_fit(name: str, e: Explicand, points: Tensor) -> None:
+    if points.shape[0] != len(e.inputs) or points.shape[2:] != e.inputs.shape[1:]:
+        raise ValueError(
+            f"{name} have shape {tuple(points.shape)}, expected ({len(e.inputs)}, {'paths' if name == 'starts' else name}, "
+            f"{', '.join(map(str, e.features))}); give each explicand its own {name}"
+        )
 
 
 def _gradients(

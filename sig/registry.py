@@ -1,7 +1,8 @@
 """Methods and metrics by name, with the facts that the benchmark reads about each.
 
 A method is one function in one file under ``sig/methods``, a metric one under ``sig/metrics``. Both are found by being
-there. A method from outside comes as a file (``load_plugin``) or as an entry point in the group ``sig.methods``.
+there. One from outside comes as a file (``load_plugin``), or as an entry point in the group ``sig.methods`` or
+``sig.metrics``.
 """
 
 import difflib
@@ -10,13 +11,14 @@ import importlib
 import importlib.util
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -29,48 +31,106 @@ class NotApplicable(Exception):
     """Raised by a method or a metric that has no meaning for a task; the message is the reason shown on the board."""
 
 
-@runtime_checkable
-class Named(Protocol):
-    """Anything with a name."""
+@dataclass(frozen=True)
+class Entry:
+    """A registered function.
+
+    Attributes:
+        name: that it is asked for by.
+        run: the function; its keyword-only parameters are options, but for those in ``given``.
+        given: parameters that the caller provides, whatever the options.
+    """
+
+    name: str
+    run: Callable[..., Any]
+
+    given: ClassVar[frozenset[str]] = frozenset({"generator"})
 
     @property
-    def name(self) -> str: ...
+    def options(self) -> dict[str, inspect.Parameter]:
+        """The options that it takes, with their defaults and annotations."""
+        parameters = inspect.signature(self.run).parameters.values()
+        return {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in self.given}
+
+    def option(self, chosen: Mapping[str, Any], name: str) -> Any:
+        """The option as chosen, else its default; None where there is no such option, or it has no default."""
+        if name in chosen or name not in self.options:
+            return chosen.get(name)
+        default = self.options[name].default
+        return None if default is inspect.Parameter.empty else default
+
+    def require_options(self, kind: str, names: Iterable[str]) -> None:
+        """Raise ``TypeError`` on an option that it does not have."""
+        for name in names:
+            if name not in self.options:
+                known = ", ".join(self.options) or "none"
+                raise TypeError(f"{kind} {self.name!r} has no option {name!r}; its options: {known}")
 
 
-T = TypeVar("T", bound=Named)
+T = TypeVar("T", bound=Entry)
 
 
 class Registry(Generic[T]):
-    """Things by name, in the order they were added, with an error that suggests the nearest name."""
+    """Entries by name, in the order they were added, with an error that suggests the nearest name.
 
-    def __init__(self, kind: str, discover: Callable[[], None] = lambda: None):
-        self._kind = kind
-        self._discover = discover
+    Before the first look every module of ``packages`` is imported, and every entry point of ``group``. A module that
+    needs a package which is not installed is left out; asking for what it holds says which package that is.
+    """
+
+    every: ClassVar[list["Registry[Any]"]] = []
+
+    def __init__(self, kind: str, *, packages: Sequence[str] = (), group: str = ""):
+        self.kind = kind
+        self._packages, self._group = packages, group
         self._entries: dict[str, T] = {}
+        self._lacking: dict[str, str] = {}
+        self._discovered = False
+        Registry.every.append(self)
 
     def add(self, entry: T) -> None:
         if entry.name in self._entries:
-            raise ValueError(f"there is already a {self._kind} named {entry.name!r}; choose another name")
+            raise ValueError(f"there is already a {self.kind} named {entry.name!r}; choose another name")
         self._entries[entry.name] = entry
 
     def __getitem__(self, name: str) -> T:
         self._discover()
         if name not in self._entries:
-            raise UnknownName(self._kind, name, list(self._entries))
+            raise UnknownName(self.kind, name, list(self._entries), self._lacking)
         return self._entries[name]
 
     def __iter__(self) -> Iterator[T]:
         self._discover()
-        return iter(self._entries.values())
+        return iter(list(self._entries.values()))
+
+    def _discover(self) -> None:
+        if self._discovered:
+            return
+        self._discovered = True  # set first, since what is imported may look here
+        for package_name in self._packages:
+            package = importlib.import_module(package_name)
+            for module in pkgutil.iter_modules(package.__path__):
+                self._import(f"{package_name}.{module.name}")
+        for entry_point in entry_points(group=self._group) if self._group else ():
+            entry_point.load()
+
+    def _import(self, module: str) -> None:
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            missing = (error.name or "").partition(".")[0]
+            if not missing or missing == module.partition(".")[0]:
+                raise
+            self._lacking[module] = missing
 
 
 class UnknownName(KeyError):
     """A name that nothing is registered under."""
 
-    def __init__(self, kind: str, name: str, known: list[str]):
+    def __init__(self, kind: str, name: str, known: list[str], lacking: Mapping[str, str]):
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(sorted(known))}."
-        self.message = f"unknown {kind} {name!r}; {hint} (python -m benchmarks list {kind}s)"
+        left_out = "".join(f" {module} was left out: it needs {package}." for module, package in lacking.items())
+        self.message = f"unknown {kind} {name!r}; {hint}{left_out} (python -m benchmarks list {kind}s)"
         super().__init__(self.message)
 
     def __str__(self) -> str:
@@ -88,31 +148,22 @@ def _restore_unknown_name(message: str) -> UnknownName:
 
 
 @dataclass(frozen=True)
-class Method:
-    """An attribution method and its facts.
+class Method(Entry):
+    """An attribution method and its facts; ``run`` maps ``(explicand, *, generator, **options)`` to
+    ``(batch, *features)``.
 
     Attributes:
-        name: as on the leaderboard.
         family: the group it is listed under.
         source: paper and equation or algorithm.
-        run: ``(explicand, *, generator, **options) -> (batch, *features)``.
         spend: the options whose product is the number of model rows per explicand. The first grows with the budget;
             the others keep their defaults while the budget allows. Empty when the method has one fixed cost.
         control: true for a method that knows nothing and that every metric must rank last.
     """
 
-    name: str
     family: str
     source: str
-    run: Callable[..., Tensor]
     spend: tuple[str, ...] = ()
     control: bool = False
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Option names and their defaults."""
-        parameters = inspect.signature(self.run).parameters.values()
-        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "generator"}
 
     def options_for(self, rows: int) -> dict[str, int]:
         """The options that spend about ``rows`` model rows per explicand, and never more than that.
@@ -124,7 +175,7 @@ class Method:
             raise ValueError(f"a budget of {rows} rows cannot be spent; expected at least 1")
         chosen: dict[str, int] = {}
         for name in reversed(self.spend[1:]):
-            chosen[name] = min(self.options[name], rows)
+            chosen[name] = min(self.options[name].default, rows)
             rows //= chosen[name]
         return {self.spend[0]: rows, **chosen} if self.spend else {}
 
@@ -132,15 +183,15 @@ class Method:
         """Attributions of ``e``, checked.
 
         Raises:
-            TypeError: on an option the method does not have.
+            TypeError: on an option the method does not have, or when it returns no tensor.
             ValueError: when the method returns another shape than the inputs', or values that are not finite.
             NotApplicable: when the method has no meaning for this explicand.
         """
-        for option in options:
-            if option not in self.options:
-                known = ", ".join(self.options) or "none"
-                raise TypeError(f"method {self.name!r} has no option {option!r}; its options: {known}")
-        attribution = self.run(e, generator=generator, **options).detach()
+        self.require_options("method", options)
+        attribution = self.run(e, generator=generator, **options)
+        if not isinstance(attribution, Tensor):
+            raise TypeError(f"method {self.name!r} returned {type(attribution).__name__}, expected a tensor")
+        attribution = attribution.detach()
         if attribution.shape != e.inputs.shape:
             raise ValueError(
                 f"method {self.name!r} returned shape {tuple(attribution.shape)}, expected the inputs' shape "
@@ -173,7 +224,8 @@ class Trial:
     """What a metric sees: an explicand, a method's attribution of it, what that cost, and what the task knows of it.
 
     ``truth`` holds one true attribution for each player, ``(batch, players)``; ``regions`` named masks of features,
-    each ``(batch, *features)``: where in each input the dark squares are, or the shadow.
+    each ``(batch, *features)``: where in each input the dark squares are, or the shadow; ``change``, ``(batch,)``, what
+    the attributions should add up to where the method states paths (``path.change_along_paths``), None elsewhere.
     """
 
     explicand: Explicand
@@ -181,52 +233,67 @@ class Trial:
     cost: Cost
     truth: Float[Tensor, "batch players"] | None = None
     regions: Mapping[str, Bool[Tensor, "batch *features"]] = field(default_factory=dict)
+    change: Float[Tensor, " batch"] | None = None
 
 
 @dataclass(frozen=True)
-class Metric:
-    """A metric and its facts.
+class Metric(Entry):
+    """A metric and its facts; ``run`` maps ``(trial, **options)``, and ``generator`` if it draws random numbers, to one
+    score per explicand ``(batch,)``, NaN where undefined; or, for a curve, to ``(batch, points)`` on an even grid,
+    whose mean over the points (the area) is the score.
 
     Attributes:
-        name: as on the leaderboard; where a task states several truths, ``name_truth``.
         better: whether a lower or a higher score is better.
         range: the smallest and largest possible score.
-        run: ``(trial, **options)`` to one score per explicand ``(batch,)``, NaN where undefined; or, for a curve,
-            ``(batch, points)`` on an even grid, whose mean over the points (the area) is the score.
         unit: of the score, empty for a pure number.
         source: paper and equation.
-        against_truth: scored once against each truth that the task states.
+        against_truth: scored once against each truth that the task states, as ``name_truth``.
         curve: what the points of a curve are, the label of their axis; empty for a plain score.
         judges: whether random attributions must score worse than informed ones (false for costs).
     """
 
-    name: str
     better: Literal["lower", "higher"]
     range: tuple[float | int, float | int]
-    run: Callable[..., Tensor]
     unit: str = ""
     source: str = ""
     against_truth: bool = False
     curve: str = ""
     judges: bool = True
 
-    def __call__(self, trial: Trial, **options: Any) -> Float[Tensor, " batch"] | Float[Tensor, "batch points"]:
-        return self.run(trial, **options)
+    @property
+    def draws(self) -> bool:
+        """Whether it takes a generator of random numbers."""
+        return "generator" in inspect.signature(self.run).parameters
+
+    def __call__(
+        self, trial: Trial, *, generator: torch.Generator | None = None, **options: Any
+    ) -> Float[Tensor, " batch"] | Float[Tensor, "batch points"]:
+        """The scores of a trial, checked, in float64 on the CPU.
+
+        Raises:
+            TypeError: on an option the metric does not have, or when it draws random numbers and is given no generator.
+            ValueError: when the metric returns another shape, or infinity.
+            NotApplicable: when the metric has no meaning for the trial.
+        """
+        self.require_options("metric", options)
+        if self.draws and generator is None:
+            raise TypeError(f"metric {self.name!r} draws random numbers; pass generator=torch.Generator()")
+        values = self.run(trial, **options, **({"generator": generator} if self.draws else {}))
+        batch = len(trial.attribution)
+        if not isinstance(values, Tensor) or values.ndim != (2 if self.curve else 1) or len(values) != batch:
+            found = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+            shape = f"({batch}, points)" if self.curve else f"({batch},)"
+            raise ValueError(f"metric {self.name!r} returned shape {found}, expected {shape}; score each explicand")
+        if values.isinf().any():
+            bad = values[values.isinf()][0].item()
+            raise ValueError(
+                f"metric {self.name!r} gave {bad}, expected a finite number or NaN; look for a division by zero"
+            )
+        return values.detach().cpu().double()
 
 
-@cache
-def discover() -> None:
-    """Import every module of ``sig.methods`` and ``sig.metrics`` and every entry point of the group ``sig.methods``."""
-    for package_name in ("sig.methods", "sig.metrics"):
-        package = importlib.import_module(package_name)
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{package_name}.{module.name}")
-    for entry_point in entry_points(group="sig.methods"):
-        entry_point.load()
-
-
-methods: Registry[Method] = Registry("method", discover)
-metrics: Registry[Metric] = Registry("metric", discover)
+methods: Registry[Method] = Registry("method", packages=["sig.methods"], group="sig.methods")
+metrics: Registry[Metric] = Registry("metric", packages=["sig.metrics"], group="sig.metrics")
 
 
 def method(
@@ -240,7 +307,7 @@ def method(
     """
 
     def register(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        entry = Method(name, family, source, run, spend, control)
+        entry = Method(name, run, family, source, spend, control)
         parameter = inspect.signature(run).parameters.get("generator")
         if parameter is None or parameter.kind is not parameter.KEYWORD_ONLY:
             raise ValueError(
@@ -270,14 +337,14 @@ def metric(
     """Register a function as the metric ``name``; the arguments are the facts of ``Metric``."""
 
     def register(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        metrics.add(Metric(name, better, range, run, unit, source, against_truth, curve, judges))
+        metrics.add(Metric(name, run, better, range, unit, source, against_truth, curve, judges))
         return run
 
     return register
 
 
 def load_plugin(path: Path) -> ModuleType:
-    """Import a file from outside the project, so that the methods and metrics in it are registered.
+    """Import a file from outside the project, so that what is in it is registered: methods, metrics, tasks.
 
     Raises:
         ValueError: when there is no such file, or it registers nothing.
@@ -285,11 +352,15 @@ def load_plugin(path: Path) -> ModuleType:
     path = Path(path).resolve()
     if not path.is_file():
         raise ValueError(f"plug-in {str(path)!r} is not a file; give the path of a Python file with an @method in it")
-    before = {entry.name for entry in (*methods, *metrics)}
+    before = _registered()
     module = _import_file(path)
-    if before == {entry.name for entry in (*methods, *metrics)} and not _registered_by(module):
-        raise ValueError(f"plug-in {str(path)!r} registers nothing; decorate a function with @method(...)")
+    if before == _registered() and not any(inspect.unwrap(run).__module__ == module.__name__ for run in before):
+        raise ValueError(f"plug-in {str(path)!r} registers nothing; decorate a function with @method, @metric or @task")
     return module
+
+
+def _registered() -> set[Callable[..., Any]]:
+    return {entry.run for registry in Registry.every for entry in registry}
 
 
 @cache
@@ -299,9 +370,10 @@ def _import_file(path: Path) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None  # a .py file always has one
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.modules[name] = module  # where dataclasses, pickle and inspect look for it
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module
-
-
-def _registered_by(module: ModuleType) -> bool:
-    return any(entry.run.__module__ == module.__name__ for entry in (*methods, *metrics))

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from training import batches
 from training.checkpoints import Slot
-from training.tracking import Tracking, lightning_logger
+from training.wandb_client import Tracking, lightning_logger
 
 M = TypeVar("M", bound=pl.LightningModule)
 

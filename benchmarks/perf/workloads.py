@@ -5,7 +5,8 @@ from torch import nn
 
 from datasets.mnist import load
 from sig.explicand import Explicand
-from training import gridworld, mnist
+from training import task_gridworld as gridworld
+from training import task_mnist as mnist
 
 PLAYERS = 20
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
-from benchmarks.executor import local_cluster
-from benchmarks.suite import Suite
-from benchmarks.suite_files import load_suite
+from benchmarks.run.executor import local_cluster
+from benchmarks.run.suite import Suite
+from benchmarks.run.suite_files import load_suite
 from datasets.problem import tasks
 from sig import registry
 

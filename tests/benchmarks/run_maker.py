@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.records import (
+from benchmarks.run.records import (
     MANIFEST,
     CellRecord,
     ColumnFacts,
@@ -19,7 +19,7 @@ from benchmarks.records import (
     SweepPoint,
     write,
 )
-from benchmarks.suite import Suite
+from benchmarks.run.suite import Suite
 from sig.registry import Cost
 
 WHEN = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import cli
-from benchmarks.provenance import PROJECT
-from benchmarks.records import read_run
-from benchmarks.suite import Suite
+from benchmarks.run.provenance import PROJECT
+from benchmarks.run.records import read_run
+from benchmarks.run.suite import Suite
 
 SUITE = """
 methods = ["toy-exact", "toy-noise", "toy-fails", "toy-refuses"]
@@ -118,7 +118,7 @@ def test_interrupting_says_how_to_go_on(call: Call, suite_file: Path, monkeypatc
     def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("benchmarks.runner.run_suite", interrupted)
+    monkeypatch.setattr("benchmarks.run.runner.run_suite", interrupted)
     code, _, lines = call("run", suite_file, "--fresh", "--wandb", "disabled")
     command = f"python -m benchmarks run {suite_file} --wandb disabled"
     assert (code, lines) == (130, [f"interrupted; what is finished is kept, to go on: {command}"])
@@ -128,7 +128,7 @@ def test_an_error_of_our_own_is_not_hidden(call: Call, suite_file: Path, monkeyp
     def wrong(*arguments: object, **options: object) -> None:
         raise ValueError("a bug")
 
-    monkeypatch.setattr("benchmarks.runner.run_suite", wrong)
+    monkeypatch.setattr("benchmarks.run.runner.run_suite", wrong)
     with pytest.raises(ValueError, match="a bug"):
         call("run", suite_file, "--wandb", "disabled")
 

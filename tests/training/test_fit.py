@@ -12,7 +12,7 @@ from torch import nn
 
 from training.batches import OrderedBatches, RandomBatches
 from training.fit import Diverged, fit, training_session
-from training.tracking import Tracking
+from training.wandb_client import Tracking
 
 PROJECT = Path(__file__).parents[2]
 
@@ -224,7 +224,7 @@ TRAIN_WITH_A_PARTNER = """
 import sys, time
 from pathlib import Path
 import torch
-from training.gridworld import Recipe, fit_surrogate
+from training.task_gridworld import Recipe, fit_surrogate
 me, partner = map(Path, sys.argv[1:])
 me.touch()
 while not partner.exists():

@@ -1,0 +1,1 @@
+"""Judging a run: from its records to the leaderboard, its figures, and Weights & Biases."""

@@ -1,0 +1,256 @@
+"""From a run's records to tables: what every method scored on every task, and how sure that is.
+
+A *unit* is an explicand of a repetition: means, intervals, ranks and paired tests are over units. *Spread* is the
+standard deviation of the means of the repetitions. Sweeps are kept apart: they are drawn, never ranked.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from typing import Any, Final, cast
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.run.records import CellRecord, Run
+from sig import stats
+
+SEED: Final = 0  # of every bootstrap, so that the same records give the same report
+STATUSES: Final = ["ok", "skipped", "failed", "missing"]
+GROUP: Final = ["task", "method", "budget", "headline", "column"]
+COSTS: Final = ["rows", "backward_rows", "seconds"]
+
+
+@dataclass(frozen=True)
+class Board:
+    """A run as tidy frames; tasks, methods and columns are categories in the order of the suite.
+
+    Attributes:
+        run: the records.
+        cells: one row per cell record: ``task, repetition, method, family, control, budget, headline, sweep, option,
+            value, status, reason``, and per explicand ``rows`` (forward), ``backward_rows`` and ``seconds``.
+        units: one row per score: ``column, explicand, score``, and of its cell ``task, repetition, method, budget,
+            headline, sweep, option, value``.
+        columns: one row per task and column of scores: ``task, column, metric, truth, better, unit, curve, judges``.
+    """
+
+    run: Run
+    cells: pd.DataFrame
+    units: pd.DataFrame
+    columns: pd.DataFrame
+
+    @cached_property
+    def methods(self) -> pd.DataFrame:
+        """``family`` and ``control`` by method: families in the order in which they first come, controls last."""
+        facts = self.cells[self.cells["headline"]].drop_duplicates("method")[["method", "family", "control"]]
+        place = facts.groupby("family", sort=False).ngroup()
+        order = facts.assign(place=place).sort_values(["control", "place"], kind="stable")
+        return order.drop(columns="place").set_index("method")
+
+    @cached_property
+    def controls(self) -> frozenset[str]:
+        """Methods that know nothing and that every judging column must rank last."""
+        return frozenset(self.methods.index[self.methods["control"]])
+
+    def judges(self, task: str) -> list[str]:
+        """The columns that judge methods on a task; the first one orders its board."""
+        chosen = self.columns[(self.columns["task"] == task) & self.columns["judges"]]
+        return chosen["column"].tolist()
+
+    @cached_property
+    def first_judges(self) -> dict[str, str]:
+        """The first judging column, by task."""
+        return {task: judges[0] for task in self.columns["task"].unique() if (judges := self.judges(task))}
+
+    @cached_property
+    def game_columns(self) -> dict[str, str]:
+        """By task, the column of rank correlations with the exact Shapley values of a game, the score of SIG."""
+        chosen = self.columns[(self.columns["metric"] == "spearman") & (self.columns["truth"] == "game")]
+        first = chosen.drop_duplicates("task")
+        return dict(zip(first["task"], first["column"], strict=True))
+
+    def scores(self, task: str, column: str) -> pd.DataFrame:
+        """Scores at the headline budget, a row per method and a column per unit; NaN where undefined or not there."""
+        units = self.units
+        chosen = units[units["headline"] & (units["task"] == task) & (units["column"] == column)]
+        table = chosen.pivot(index="method", columns=["repetition", "explicand"], values="score")
+        return table.reindex([method for method in self.methods.index if method in table.index])
+
+    @cached_property
+    def coverage(self) -> pd.DataFrame:
+        """By task and method, how many cells at the headline budget are ``ok, skipped, failed, missing``.
+
+        With the ``reason`` of the first that is not ok, and mean ``rows, backward_rows, seconds`` per explicand.
+        """
+        suite = self.run.manifest.suite
+        keys = ["task", "method"]
+        index = pd.MultiIndex.from_product(
+            [[task.name for task in suite.tasks], [choice.label for choice in suite.methods]], names=keys
+        )
+        headline = self.cells[self.cells["headline"]].astype({"task": str, "method": str})
+        counts = headline.groupby([*keys, "status"]).size().unstack().reindex(index, columns=STATUSES).fillna(0)
+        planned = index.get_level_values("task").map({task.name: task.repetitions for task in suite.tasks})
+        counts["missing"] = planned - counts.sum(axis=1)
+        reasons = headline[headline["status"] != "ok"].groupby(keys)["reason"].first()
+        return counts.astype(int).join(headline.groupby(keys)[COSTS].mean()).join(reasons).fillna({"reason": ""})
+
+    def cost_and_coverage(self, task: str, method: str) -> dict[str, Any]:
+        """The row of ``coverage`` of a method on a task."""
+        return self._coverage_rows[task, method]
+
+    def over_budget(self, task: str, method: str) -> int | None:
+        """The headline budget, where the method used more model rows than that."""
+        budget = next(entry.headline for entry in self.run.manifest.suite.tasks if entry.name == task)
+        return budget if self.cost_and_coverage(task, method)["rows"] > budget else None
+
+    @cached_property
+    def _coverage_rows(self) -> dict[tuple[str, str], dict[str, Any]]:
+        return {(row["task"], row["method"]): row for row in rows_of(self.coverage.reset_index())}
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """One row per task, method, budget and column.
+
+        ``mean``, ``spread``, number of ``units`` scored and ``undefined`` and of ``repetitions``, and mean ``rows,
+        backward_rows, seconds`` per explicand; at the headline budget also the mean's 95 % interval ``low, high``, and
+        for judging columns the ``rank``, 1 being the best, its 95 % interval ``rank_low, rank_high``, and ``tied``: no
+        test tells the method from the best. A method that spent more than the budget has no rank.
+        """
+        scored = self.units[self.units["sweep"] == ""]
+        grouped = scored.groupby(GROUP, observed=True, dropna=False)["score"]
+        per_repetition = scored.groupby([*GROUP, "repetition"], observed=True, dropna=False)["score"].mean()
+        over_repetitions = per_repetition.groupby(level=GROUP, observed=True, dropna=False)
+        table = pd.DataFrame(
+            {
+                "mean": grouped.mean(),
+                "spread": over_repetitions.std(),
+                "units": grouped.count(),
+                "undefined": grouped.size() - grouped.count(),
+                "repetitions": over_repetitions.count(),
+            }
+        )
+        plain = self.cells[self.cells["sweep"] == ""]
+        costs = plain.groupby(GROUP[:-1], observed=True, dropna=False)[COSTS].mean()
+        ranked = scored[scored["headline"]].groupby(GROUP, observed=True, dropna=False)["score"]
+        table = table.join(with_intervals(ranked)[["low", "high"]])
+        table = table.reset_index().merge(costs.reset_index(), on=GROUP[:-1])
+        return table.merge(self._ranks, on=["task", "method", "headline", "column"], how="left")
+
+    @cached_property
+    def _ranks(self) -> pd.DataFrame:
+        parts = []
+        for fact in rows_of(self.columns[self.columns["judges"]]):
+            scores = self.scores(fact["task"], fact["column"])
+            scores = scores[[self.over_budget(fact["task"], method) is None for method in scores.index.astype(str)]]
+            if scores.empty:
+                continue
+            ranking = stats.ranks(scores.to_numpy(), better=fact["better"], seed=SEED)
+            part = pd.DataFrame({"method": scores.index.astype(str), "rank": ranking.rank})
+            part["rank_low"], part["rank_high"], part["tied"] = ranking.low, ranking.high, ranking.tied_with_best
+            parts.append(part.assign(task=fact["task"], headline=True, column=fact["column"]))
+        names = ["task", "method", "headline", "column", "rank", "rank_low", "rank_high", "tied"]
+        return pd.concat([pd.DataFrame(columns=names), *parts])
+
+    @cached_property
+    def overall(self) -> pd.DataFrame:
+        """Mean over tasks of the rank by the task's first judging column, with its 95 % interval over tasks.
+
+        One row per method: ``method, family, control, mean_rank, low, high, tasks``. Mean ranks over different tasks do
+        not compare: methods ranked on more tasks come first.
+        """
+        chosen = self.summary["column"].astype(str) == self.summary["task"].astype(str).map(self.first_judges)
+        ranks = self.summary[chosen & self.summary["rank"].notna()].groupby("method", observed=True)["rank"]
+        table = with_intervals(ranks).rename(columns={"mean": "mean_rank"}).assign(tasks=ranks.size())
+        table = self.methods.join(table, how="inner").reset_index()
+        return table.sort_values(["tasks", "mean_rank"], ascending=[False, True], ignore_index=True)
+
+
+def with_intervals(samples: Any) -> pd.DataFrame:
+    """The mean and its 95 % interval, ``mean, low, high``, of each group of a pandas ``SeriesGroupBy``."""
+    bounds = [stats.interval(group.to_numpy(dtype=float), seed=SEED) for _, group in samples]
+    table = pd.DataFrame({"mean": samples.mean()})
+    table[["low", "high"]] = np.reshape(bounds, (-1, 2))
+    return table
+
+
+def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame, by column."""
+    return cast(list[dict[str, Any]], frame.to_dict("records"))
+
+
+def aggregate(run: Run) -> Board:
+    """The leaderboard of a run, of whatever part of its records is there."""
+    columns = _columns(run)
+    cells = _cells(run)
+    return Board(run, cells, _units(run, cells, columns), columns)
+
+
+CELL_COLUMNS: Final[dict[str, Any]] = {
+    "task": str,
+    "repetition": int,
+    "method": str,
+    "family": str,
+    "control": bool,
+    "budget": "Int64",
+    "headline": bool,
+    "sweep": str,
+    "option": str,
+    "value": object,
+    "status": str,
+    "reason": str,
+    "rows": float,
+    "backward_rows": float,
+    "seconds": float,
+}
+
+
+def _cells(run: Run) -> pd.DataFrame:
+    frame = pd.DataFrame([_cell(record) for record in run.cells], columns=list(CELL_COLUMNS)).astype(CELL_COLUMNS)
+    suite = run.manifest.suite
+    labels = [choice.label for choice in suite.methods] + [s.method for task in suite.tasks for s in task.sweeps]
+    frame["task"] = pd.Categorical(frame["task"], [task.name for task in suite.tasks])
+    frame["method"] = pd.Categorical(frame["method"], list(dict.fromkeys(labels)))
+    return frame
+
+
+def _cell(record: CellRecord) -> dict[str, Any]:
+    sweep, cost = record.sweep, record.cost
+    explicands = max((len(scores) for scores in record.scores.values()), default=0)
+    per_explicand = {}
+    if cost is not None and explicands:
+        totals = (cost.forward_rows, cost.backward_rows, cost.seconds)
+        per_explicand = dict(zip(COSTS, (total / explicands for total in totals), strict=True))
+    return {
+        **{name: getattr(record, name) for name in CELL_COLUMNS if name in CellRecord.model_fields},
+        "method": record.label,
+        "sweep": sweep.name if sweep else "",
+        "option": sweep.option if sweep else "",
+        "value": sweep.value if sweep else None,
+        **per_explicand,
+    }
+
+
+def _columns(run: Run) -> pd.DataFrame:
+    """Columns in the order of the task's metrics, then of its truths."""
+    found = {(record.task, column): facts for record in run.cells for column, facts in record.facts.items()}
+    table = [
+        {"task": task, "column": column, **facts.model_dump(exclude={"range", "source"})}
+        for (task, column), facts in found.items()
+    ]
+    return pd.DataFrame(
+        table, columns=["task", "column", "metric", "truth", "better", "unit", "curve", "judges", "options"]
+    ).astype({"judges": bool})
+
+
+def _units(run: Run, cells: pd.DataFrame, columns: pd.DataFrame) -> pd.DataFrame:
+    blocks = [
+        (i, column, scores) for i, record in enumerate(run.cells) for column, scores in record.scores.items() if scores
+    ]
+    lengths = [len(scores) for _, _, scores in blocks]
+    of_cell = ["task", "repetition", "method", "budget", "headline", "sweep", "option", "value"]
+    frame = cells.loc[np.repeat([i for i, _, _ in blocks], lengths).astype(int), of_cell].reset_index(drop=True)
+    names = np.repeat([column for _, column, _ in blocks], lengths).astype(str)
+    frame["column"] = pd.Categorical(names, columns["column"].unique())
+    frame["explicand"] = np.fromiter(chain.from_iterable(map(range, lengths)), dtype=int)
+    frame["score"] = np.fromiter(chain.from_iterable(scores for _, _, scores in blocks), dtype=object).astype(float)
+    return frame

@@ -1,0 +1,34 @@
+"""How well each method ranks the players of a game (SIG, Fig. 3)."""
+
+from typing import Any
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from benchmarks.board.figures.style import INK, family_colours, family_legend, headline, panels
+
+
+def score_bars(scores: pd.DataFrame, methods: pd.DataFrame, *, label: str, title: str) -> Figure:
+    """A panel per task: bars are means, whiskers the standard deviation over repetitions, dots the repetitions.
+
+    ``scores`` has a row per repetition: ``task, method, repetition, score``; ``methods`` is ``Board.methods``.
+    """
+    tasks = list(scores["task"].unique())
+    colours = family_colours(methods)
+    shown = [method for method in methods.index if method in set(scores["method"])]
+    figure, axes = panels(len(tasks), columns=4, width=3.1, height=1.1 + 0.21 * len(shown), sharey=True, sharex=True)
+    for ax, task in zip(axes, tasks, strict=True):
+        part = scores[scores["task"] == task].astype({"method": str})
+        part = part.assign(family=part["method"].map(methods["family"]))
+        common = {"data": part, "x": "score", "y": "method", "order": shown, "ax": ax}
+        spread: dict[str, Any] = {"errorbar": "sd", "capsize": 0.5, "err_kws": {"linewidth": 1, "color": INK}}
+        sns.barplot(**common, **spread, hue="family", palette=colours, legend=False, alpha=0.75)
+        sns.stripplot(**common, color="white", edgecolor=INK, linewidth=0.5, size=2.3, jitter=False, zorder=3)
+        ax.set(title=task, xlabel=label, ylabel="")
+        ax.axvline(0, color=INK, linewidth=0.8)
+        ax.grid(axis="y", visible=False)
+    headline(figure, title)
+    drawn = set(methods.loc[shown, "family"])
+    family_legend(figure, {family: colour for family, colour in colours.items() if family in drawn})
+    return figure

@@ -1,0 +1,42 @@
+"""What it costs to train with damaged inputs: accuracy on undamaged ones as training goes on (ICG, Fig. 8)."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import EngFormatter
+
+from benchmarks.board.figures.style import headline, legend_below, palette, panels
+
+
+def damage_training(accuracies: pd.DataFrame, *, title: str) -> Figure:
+    """A panel per task: thin lines are repetitions, thick ones their mean; numbers are the mean accuracies at the end.
+
+    ``accuracies`` has a row per point: ``task, training, repetition, images, accuracy``, where ``training`` says how
+    the model was trained.
+    """
+    tasks = list(accuracies["task"].unique())
+    colours = dict(zip(accuracies["training"].unique(), palette(), strict=False))
+    figure, axes = panels(len(tasks), columns=4, width=3.0, height=2.9, sharey=True)
+    for ax, task in zip(axes, tasks, strict=True):
+        ends = []
+        for training, points in accuracies[accuracies["task"] == task].groupby("training", sort=False):
+            lines = [line for _, line in points.groupby("repetition")]
+            for line in lines:
+                ax.plot(line["images"], line["accuracy"], color=colours[training], linewidth=0.6, alpha=0.5)
+            mean = mean_line(points)
+            ax.plot(mean.index, mean, color=colours[training], linewidth=2)
+            ends.append(f"{training}: {100 * np.mean([line['accuracy'].iloc[-1] for line in lines]):.1f} %")
+        ax.text(0.97, 0.04, "\n".join(ends), transform=ax.transAxes, ha="right", va="bottom", fontsize=8)
+        ax.set(title=task, xlabel="training images")
+        ax.xaxis.set_major_formatter(EngFormatter())
+    axes[0].set_ylabel("held-out accuracy")
+    headline(figure, title)
+    legend_below(figure, [Line2D([], [], color=colour, label=training) for training, colour in colours.items()])
+    return figure
+
+
+def mean_line(points: pd.DataFrame) -> pd.Series:
+    """Mean accuracy over repetitions by images, each repetition linear between its points, where all have some."""
+    table = points.pivot_table(index="images", columns="repetition", values="accuracy")
+    return table.interpolate(method="index", limit_area="inside").dropna().mean(axis=1)

@@ -1,0 +1,48 @@
+"""What a certainty-aware model predicts as all certainty is taken from its inputs (ICG, Fig. 7)."""
+
+from typing import Final
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from benchmarks.board.figures.style import INK, headline, legend_below, palette, panels
+
+COLOUR: Final = palette()[0]
+BANDS: Final = {("p05", "p95"): ("5 to 95 % of inputs", 0.15), ("p25", "p75"): ("25 to 75 %", 0.4)}
+
+
+def information_absence(predictions: pd.DataFrame, *, title: str) -> Figure:
+    """A panel per task: quantiles over inputs of the probability of class 1 against the certainty of every feature.
+
+    Bands and median are those of the first repetition, thin lines the ends of the wide band of the others. The dashed
+    line is the frequency of the class: where no feature is certain, a model that ignores all it is told predicts just
+    that, and the bands end on the line. ``predictions`` has a row per point: ``task, repetition, certainty, p05, p25,
+    p50, p75, p95, share``.
+    """
+    tasks = list(predictions["task"].unique())
+    figure, axes = panels(len(tasks), columns=4, width=3.0, height=2.9, sharey=True)
+    for ax, task in zip(axes, tasks, strict=True):
+        repetitions = [points for _, points in predictions[predictions["task"] == task].groupby("repetition")]
+        first, *others = repetitions
+        for (low, high), (_, alpha) in BANDS.items():
+            ax.fill_between(first["certainty"], first[low], first[high], color=COLOUR, alpha=alpha, linewidth=0)
+        for other in others:
+            ax.plot(other["certainty"], other[["p05", "p95"]], color=COLOUR, linewidth=0.6)
+        ax.plot(first["certainty"], first["p50"], color=COLOUR, linewidth=2)
+        ax.plot(first["certainty"], first["share"], color=INK, linewidth=1, linestyle="--")
+        ax.set(title=task, xlabel="certainty of every feature", ylabel="probability of class 1", ylim=(-0.02, 1.02))
+        ax.label_outer(remove_inner_ticks=False)
+    headline(figure, title)
+    legend_below(figure, _legend())
+    return figure
+
+
+def _legend() -> list[Patch | Line2D]:
+    return [
+        *(Patch(color=COLOUR, alpha=alpha, label=label) for label, alpha in BANDS.values()),
+        Line2D([], [], color=COLOUR, linewidth=2, label="median"),
+        Line2D([], [], color=COLOUR, linewidth=0.6, label="other repetitions"),
+        Line2D([], [], color=INK, linewidth=1, linestyle="--", label="class frequency"),
+    ]

@@ -1,0 +1,47 @@
+"""Attributions of one input of Local Minimum next to the true scores of its features (ICG, Table 2)."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+from benchmarks.board.figures.style import INK, headline, panels
+
+
+def attribution_table(tables: Mapping[str, pd.DataFrame], methods: pd.DataFrame, *, title: str) -> Figure:
+    """A panel per task: a row for each truth and, below a line, for each method, and a column per feature.
+
+    ``tables`` holds the numbers by task, ``methods`` is ``Board.methods``. Colours end at -1 and 1, since
+    division by a small maximum knows no bound.
+    """
+    height = 1.1 + 0.22 * max(map(len, tables.values()))
+    figure, axes = panels(len(tables), columns=3, width=5.2, height=height)
+    for ax, (task, table) in zip(axes, tables.items(), strict=True):
+        colours = {"cmap": "RdBu_r", "vmin": -1, "vmax": 1, "cbar": False}
+        sns.heatmap(table.clip(-1, 1), **colours, annot=table.map(_text), fmt="", linewidths=0.5, ax=ax)
+        ax.axhline((~table.index.isin(methods.index)).sum(), color=INK, linewidth=1.5)
+        ax.set(title=task, xlabel="value of the feature", ylabel="")
+        ax.grid(visible=False)
+        ax.tick_params(axis="y", rotation=0, length=0)
+        ax.tick_params(axis="x", length=0)
+        ax.xaxis.tick_top()
+        ax.xaxis.set_label_position("top")
+    headline(figure, title)
+    return figure
+
+
+def by_maximum(rows: Float[np.ndarray, "repetitions features"]) -> Float[np.ndarray, " features"]:
+    """Each row divided by its maximum, then the mean over repetitions; NaN where no row has a positive maximum.
+
+    **Reading.** Rows without a positive maximum are left out: divided by a negative one, their signs would turn.
+    """
+    largest = rows.max(1, keepdims=True)
+    positive = largest[:, 0] > 0
+    return (rows[positive] / largest[positive]).mean(0) if positive.any() else np.full(rows.shape[1], np.nan)
+
+
+def _text(value: float) -> str:
+    return f"{value:z.2f}" if abs(value) < 10 else f"{value:.0f}"

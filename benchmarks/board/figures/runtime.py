@@ -1,0 +1,30 @@
+"""What an attribution takes (SIG, Fig. 9 and Table 2)."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from benchmarks.board.figures.style import INK, family_colours, family_legend, headline, panels
+
+
+def runtimes(costs: pd.DataFrame, methods: pd.DataFrame, *, title: str) -> Figure:
+    """A panel per task: seconds per explicand on a log axis, with the model rows that these bought.
+
+    ``costs`` has a row per task and method: ``task, method, rows, seconds``, the means over repetitions.
+    """
+    tasks = list(costs["task"].unique())
+    colours = family_colours(methods)
+    shown = [method for method in methods.index if method in set(costs["method"])]
+    place = {method: i for i, method in enumerate(shown)}
+    figure, axes = panels(len(tasks), columns=4, width=2.9, height=1.6 + 0.2 * len(shown), sharey=True)
+    for ax, task in zip(axes, tasks, strict=True):
+        part = costs[costs["task"] == task]
+        y = part["method"].astype(str).map(place)
+        ax.scatter(part["seconds"], y, c=[colours[methods["family"][method]] for method in part["method"]], s=28)
+        for at, rows in zip(y, part["rows"], strict=True):
+            ax.text(1.02, at, f"{rows:,.0f}", transform=ax.get_yaxis_transform(), va="center", fontsize=7, color=INK)
+        ax.text(1.02, -0.9, "rows", transform=ax.get_yaxis_transform(), va="center", fontsize=7, color=INK)
+        ax.set(title=task, xlabel="seconds per explicand", xscale="log", ylim=(len(shown) - 0.5, -0.5))
+        ax.set_yticks(range(len(shown)), shown)
+    headline(figure, title)
+    family_legend(figure, colours, marker="o")
+    return figure

@@ -1,0 +1,32 @@
+"""Does the network reproduce the game it was trained on? Shapley values of the one against the other (SIG, Fig. 8)."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy import stats
+
+from benchmarks.board.figures.style import INK, headline, palette, panels
+
+
+def network_against_game(truths: pd.DataFrame, *, title: str) -> Figure:
+    """A panel per task: a point per player, explicand and repetition; R^2 and rank correlation are of all of them.
+
+    ``truths`` has a row per point: ``task, game, model``. R^2 is that of the line on which both are equal.
+    """
+    tasks = list(truths["task"].unique())
+    figure, axes = panels(len(tasks), columns=4, width=3.0, height=3.0)
+    for ax, task in zip(axes, tasks, strict=True):
+        part = truths[truths["task"] == task]
+        ends = [part[["game", "model"]].to_numpy().min(), part[["game", "model"]].to_numpy().max()]
+        ax.plot(ends, ends, color=INK, linewidth=0.8, linestyle="--")
+        ax.scatter(part["game"], part["model"], s=10, alpha=0.5, color=palette()[0], linewidth=0)
+        rho = stats.spearmanr(part["game"], part["model"]).statistic
+        ax.text(0.04, 0.96, f"$R^2$ = {_r2(part):.3f}\nrank correlation = {rho:.3f}", transform=ax.transAxes, va="top")
+        ax.set(title=task, xlabel="Shapley value of the reward")
+    axes[0].set_ylabel("Shapley value of the network")
+    headline(figure, title)
+    return figure
+
+
+def _r2(part: pd.DataFrame) -> float:
+    return float(1 - np.mean((part["model"] - part["game"]) ** 2) / np.var(part["game"]))

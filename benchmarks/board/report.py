@@ -1,0 +1,234 @@
+"""Write what a run found, from its records alone: the leaderboard in several formats, claims, ledger and figures."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+import pandas as pd
+from rich import box
+from rich.console import Group
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from benchmarks.board import figures, tables
+from benchmarks.board.aggregate import STATUSES, Board, aggregate
+from benchmarks.board.tables import Table
+from benchmarks.papers.claim_tables import claim_table
+from benchmarks.papers.ledger import VERDICTS, Line, ledger
+from benchmarks.papers.paper_claims import CLAIMS
+from benchmarks.papers.paper_entries import ENTRIES
+from benchmarks.papers.paper_tables import paper_tables
+from benchmarks.run.records import Provenance, Run, read_run
+
+LEGEND: Final = "Brackets: 95 % intervals. *: tied with the best. rows, seconds: per explicand."
+DPI: Final = 150
+PAPERS: Final = {
+    "SIG": "A New Baseline Assumption of Integrated Gradients Based on Shapley value, arXiv 2310.04821",
+    "ES": "The effective coalitions of Shapley value for Integrated Gradients, ICLR 2023 submission",
+    "ICG": "Exploring unfairness in Integrated Gradients based attribution methods, ICLR 2022 submission",
+}
+TEMPLATES: Final = Path(__file__).parent / "templates"
+MARKDOWN: Final = {"<": "&lt;", "\n": " ", **{sign: f"\\{sign}" for sign in "\\|*_`"}}
+TEX: Final = {
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What has been written: the aggregated run, and the files. Rich prints it as a compact leaderboard."""
+
+    board: Board
+    files: list[Path]
+
+    def __rich__(self) -> Group:
+        suite = self.board.run.manifest.suite
+        warnings = [Text(f"Incomplete: {warning}", style="yellow") for warning in _warnings(self.board.run)]
+        boards = [tables.compact_table(self.board, task.name) for task in suite.tasks]
+        boards += [tables.overall_table(self.board)] if len(suite.tasks) > 1 else []
+        counts = Text(f"{suite.name}: {_counts(self.board.run)}. {LEGEND}")
+        files = Text("\n".join(str(file) for file in self.files if file.suffix != ".png"), style="dim")
+        return Group(*(part for table in boards for part in _rich(table)), counts, *warnings, files)
+
+
+def write_report(directory: Path) -> Report:
+    """Write ``leaderboard.{md,csv,tex}``, ``claims.md``, ``reproduction.md`` and ``figures/*.png`` into a run's folder.
+
+    A run that is not finished is reported as far as it went, and said to be incomplete.
+
+    Raises:
+        RecordError: when the folder holds no readable manifest.
+    """
+    board = aggregate(read_run(directory))
+    drawings, pictures = _draw(board, directory / "figures")
+    claims = [table for claim in CLAIMS if (table := claim_table(board, claim)).rows]
+    lines = ledger(ENTRIES, board, [drawing["name"] for drawing in drawings])
+    names = [task.name for task in board.run.manifest.suite.tasks]
+    context = {
+        "suite": board.run.manifest.suite,
+        "warnings": _warnings(board.run),
+        "facts": _facts(board.run),
+        "checks": tables.checks_table(board.run),
+        "overall": tables.overall_table(board),
+        "tasks": [tables.task_table(board, name) for name in names],
+        "paper_tables": paper_tables(board),
+        "claims": claims,
+        "ledger": lines,
+        "counts": _verdict_counts(lines),
+        "verdicts": VERDICTS,
+        "papers": PAPERS,
+        "failures": tables.failures_table(board.run),
+        "inapplicable": tables.inapplicable_table(board.run),
+        "missing": board.run.missing,
+        "drawings": drawings,
+    }
+    compact = [tables.overall_table(board), *(tables.compact_table(board, name) for name in names)]
+    texts = {
+        "leaderboard.md": _markdown().get_template("leaderboard.md.j2").render(context),
+        "leaderboard.tex": _tex().get_template("leaderboard.tex.j2").render(tables=compact),
+        "leaderboard.csv": tidy(board).to_csv(index=False),
+        "claims.md": _markdown().get_template("claims.md.j2").render(context) if claims else "",
+        "reproduction.md": _markdown().get_template("reproduction.md.j2").render(context),
+    }
+    for name in texts:
+        (directory / name).unlink(missing_ok=True)  # of an earlier report, on other tasks
+    files = [_write(directory / name, text) for name, text in texts.items() if text]
+    return Report(board, files + pictures)
+
+
+def tidy(board: Board) -> pd.DataFrame:
+    """``Board.summary`` with the facts of methods and columns, and a row for each method without a score.
+
+    ``ok, skipped, failed, missing`` count a method's cells on a task at the headline budget; ``reason`` is the first
+    of those that are not ok.
+    """
+    about = board.columns[["task", "column", "metric", "truth", "better", "unit", "judges"]]
+    names = {"task": str, "method": str, "column": str}
+    scores = board.summary.astype(names).merge(about, on=["task", "column"])
+    coverage = board.coverage[[*STATUSES, "reason"]].reset_index()
+    table = coverage.merge(scores, on=["task", "method"], how="left")
+    table = table.astype(dict.fromkeys(("units", "undefined", "repetitions"), "Int64"))
+    return table.merge(board.methods.reset_index().astype({"method": str}), on="method", how="left")
+
+
+def _draw(board: Board, directory: Path) -> tuple[list[dict[str, str]], list[Path]]:
+    """Save every figure; names and captions of what was drawn, and the files."""
+    for old in directory.glob("*.png"):
+        old.unlink()
+    directory.mkdir(parents=True, exist_ok=True)
+    drawings, files = [], []
+    for drawing in figures.draw(board):
+        drawing.figure.savefig(directory / f"{drawing.name}.png", dpi=DPI)
+        drawings.append({"name": drawing.name, "caption": drawing.caption})
+        files.append(directory / f"{drawing.name}.png")
+    return drawings, files
+
+
+def _write(file: Path, text: str) -> Path:
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+# ---- what the report says of the run -----------------------------------------------------------------------------
+
+
+def _facts(run: Run) -> list[tuple[str, str]]:
+    manifest, sources = run.manifest, [record.provenance for record in run.cells or run.problems]
+    ended = f"finished {manifest.finished_at:%Y-%m-%d %H:%M %Z}" if manifest.finished_at else "not finished"
+    packages = _distinct(", ".join(f"{name} {is_at}" for name, is_at in source.packages.items()) for source in sources)
+    return [
+        ("Date", f"{_scored(sources)}last run started {manifest.started_at:%Y-%m-%d %H:%M %Z}, {ended}"),
+        ("Commit", _distinct(map(_commit, sources))),
+        ("Device", _distinct(source.device for source in sources)),
+        ("Python", _distinct(source.python for source in sources)),
+        ("Packages", packages),
+        ("Cells", _counts(run)),
+    ]
+
+
+def _scored(sources: Sequence[Provenance]) -> str:
+    """When the records were made, which is before the last run where that reused them."""
+    times = [source.started_at for source in sources]
+    return f"scored from {min(times):%Y-%m-%d %H:%M} to {max(times):%Y-%m-%d %H:%M %Z}; " if times else ""
+
+
+def _commit(source: Provenance) -> str:
+    if source.commit is None:
+        return "none (not a git checkout)"
+    return source.commit[:12] + (" with uncommitted changes" if source.dirty else "")
+
+
+def _distinct(values: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(values))
+
+
+def _counts(run: Run) -> str:
+    found = pd.Series([cell.status for cell in run.cells], dtype=str).value_counts()
+    counts: Mapping[str, Any] = {**found, "missing": len(run.manifest.cells) - len(run.cells)}
+    return ", ".join(f"{counts.get(status, 0)} {status}" for status in STATUSES)
+
+
+def _verdict_counts(lines: Mapping[str, Sequence[Line]]) -> str:
+    found = [line.outcome.verdict for of_paper in lines.values() for line in of_paper]
+    return ", ".join(f"{found.count(verdict)} {verdict}" for verdict in VERDICTS if verdict in found)
+
+
+def _warnings(run: Run) -> list[str]:
+    warnings = []
+    if run.missing:
+        planned = len(run.manifest.cells) + len(run.manifest.problems)
+        warnings.append(f"{len(run.missing)} of {planned} records are missing or unreadable; run the suite again.")
+    elif run.manifest.finished_at is None:
+        warnings.append("the run has not finished; run the suite again.")
+    return warnings
+
+
+# ---- formats -----------------------------------------------------------------------------------------------------
+
+
+def _markdown() -> jinja2.Environment:
+    return _environment("markdown", MARKDOWN)
+
+
+def _tex() -> jinja2.Environment:
+    signs = {"block": ("<%", "%>"), "variable": ("<<", ">>"), "comment": ("<#", "#>")}
+    starts = {f"{kind}_start_string": start for kind, (start, _) in signs.items()}
+    ends = {f"{kind}_end_string": end for kind, (_, end) in signs.items()}
+    return _environment("tex", TEX, **starts, **ends)
+
+
+def _environment(name: str, special: Mapping[str, str], **delimiters: Any) -> jinja2.Environment:
+    """Templates with a filter called ``name`` that escapes what is special in that format."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+        **delimiters,
+    )
+    environment.filters[name] = lambda text: str(text).translate(
+        {ord(sign): escaped for sign, escaped in special.items()}
+    )
+    return environment
+
+
+def _rich(table: Table) -> list[RichTable | Text]:
+    shown = RichTable(title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, name in enumerate(table.header):
+        shown.add_column(
+            name, no_wrap=i < 2, overflow="fold", justify="right" if name in ("rows", "seconds") else "left"
+        )
+    for row in table.rows:
+        shown.add_row(*(Text(f"{cell.text}*", style="bold") if cell.strong else Text(cell.text) for cell in row))
+    return [shown, *(Text(note, style="dim") for note in table.notes), Text()]

@@ -1,0 +1,169 @@
+"""Put a finished run on Weights & Biases: one W&B run for each method, and one for the suite.
+
+Everything comes from the local records and from the files that the report made of them; these remain the truth.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.board.aggregate import Board, aggregate
+from benchmarks.run.records import CellRecord, Run, read_run
+from training.wandb_client import Tracking, tracked_run
+
+REPORT_FILES: Final = {".csv", ".html", ".json", ".md", ".png", ".tex"}
+NOT_REPORT: Final = {"problems", "records", "wandb"}  # folders
+
+
+def log_suite(directory: Path, tracking: Tracking, board: Board | None = None) -> None:
+    """Log the run in a folder, after its report has been made; ``board`` is that report's, if it is at hand.
+
+    Each method's W&B run is named ``suite/method`` and has the same keys as every other, so that W&B draws methods into
+    one chart. Its summary holds ``task/column/mean`` and the ends ``low, high`` of the interval at the headline budget;
+    its history the frontier, the curves and the sweeps. The suite's run holds tables, figures and files, in its summary
+    ``task/checks/name``, the mean over repetitions of what was measured of the trained models, and in its history
+    ``task/series/name/column``, that of their series.
+
+    Raises:
+        RecordError: when the folder holds no readable manifest.
+    """
+    if tracking.mode == "disabled":
+        return
+    board = board or aggregate(read_run(directory))
+    suite = board.run.manifest.suite
+    tracking = replace(tracking, group=tracking.group or suite.name)
+    for method in board.cells["method"].cat.categories:
+        _log_method(board, method, tracking)
+    _log_whole(board, tracking)
+
+
+def _log_method(board: Board, method: str, tracking: Tracking) -> None:
+    suite = board.run.manifest.suite
+    with tracked_run(
+        tracking,
+        name=f"{suite.name}/{method}",
+        job_type="method",
+        config=_method_config(board.run, method),
+        tags=[suite.name],
+    ) as run:
+        run.summarise(_method_summary(board, method))
+        for series in (*_frontiers(board, method), *_curves(board.run, method), *_sweeps(board, method)):
+            run.log_series(series)
+
+
+def _log_whole(board: Board, tracking: Tracking) -> None:
+    suite, directory = board.run.manifest.suite, board.run.directory
+    files = [path for path in sorted(directory.rglob("*")) if _of_report(path.relative_to(directory))]
+    with tracked_run(
+        tracking,
+        name=f"{suite.name}/leaderboard",
+        job_type="suite",
+        config={"suite": suite.model_dump(mode="json"), **_environment(board.run.cells)},
+        tags=[suite.name],
+    ) as run:
+        run.summarise({**_statuses(board.cells), **_checks(board.run)})
+        for series in _series(board.run):
+            run.log_series(series)
+        run.log_table("leaderboard", board.summary)
+        run.log_table("overall", board.overall)
+        run.log_table("coverage", board.coverage.reset_index())
+        for file in files:
+            if file.suffix == ".png":
+                run.log_picture(file.relative_to(directory).with_suffix("").as_posix(), file)
+        run.upload(f"{suite.name}-results", "results", files, base=directory)
+
+
+def _of_report(path: Path) -> bool:
+    return path.suffix in REPORT_FILES and path.parts[0] not in NOT_REPORT
+
+
+def _method_config(run: Run, method: str) -> dict[str, Any]:
+    """The method's facts, what it was run with, and where."""
+    suite = run.manifest.suite
+    cells = [cell for cell in run.cells if cell.label == method]
+    facts = cells[0].model_dump(include={"method", "family", "source", "control"}) if cells else {}
+    return {
+        **facts,
+        "suite": suite.name,
+        "options": {cell.task: cell.options for cell in cells if cell.headline},
+        "budgets": {task.name: task.budgets for task in suite.tasks},
+        "repetitions": {task.name: task.repetitions for task in suite.tasks},
+        **_environment(cells),
+    }
+
+
+def _environment(cells: list[CellRecord]) -> Mapping[str, Any]:
+    wanted = {"commit", "dirty", "python", "packages", "device"}
+    return cells[0].provenance.model_dump(include=wanted) if cells else {}
+
+
+def _method_summary(board: Board, method: str) -> dict[str, Any]:
+    scores = board.summary[board.summary["headline"] & (board.summary["method"] == method)]
+    values = {
+        f"{row['task']}/{row['column']}/{name}": row[name]
+        for row in scores.to_dict("records")
+        for name in ("mean", "low", "high", "rank")
+        if pd.notna(row[name])
+    }
+    return {**values, **_statuses(board.cells[board.cells["method"] == method])}
+
+
+def _statuses(cells: pd.DataFrame) -> dict[str, int]:
+    return {f"cells/{status}": int(count) for status, count in cells["status"].value_counts().items()}
+
+
+def _checks(run: Run) -> dict[str, float]:
+    found = [
+        (f"{problem.task}/checks/{name}", value) for problem in run.problems for name, value in problem.checks.items()
+    ]
+    table = pd.DataFrame(found, columns=["check", "value"]).astype({"value": float})
+    return {str(name): value for name, value in table.groupby("check")["value"].mean().dropna().items()}
+
+
+def _series(run: Run) -> Iterator[pd.DataFrame]:
+    """Of each task and table, the mean over repetitions against its first column."""
+    tables: dict[str, list[pd.DataFrame]] = {}
+    for problem in run.problems:
+        for name, table in problem.series.items():
+            tables.setdefault(f"{problem.task}/series/{name}", []).append(pd.DataFrame(table, dtype=float))
+    for prefix, repetitions in tables.items():
+        axis = repetitions[0].columns[0]
+        yield pd.concat(repetitions).groupby(axis).mean().add_prefix(f"{prefix}/").rename_axis(f"{prefix}/{axis}")
+
+
+def _frontiers(board: Board, method: str) -> Iterator[pd.DataFrame]:
+    """For each task, mean scores against the model rows spent on an explicand."""
+    chosen = board.summary[board.summary["method"] == method]
+    for task, scores in chosen.groupby("task", observed=True):
+        yield _table(scores, f"{task}/frontier", "rows", "mean")
+
+
+def _curves(run: Run, method: str) -> Iterator[pd.DataFrame]:
+    """Of each task and column that is a curve, the mean over units at the headline budget; all on one axis."""
+    units: dict[str, list[np.ndarray]] = {}
+    for cell in run.cells:
+        if cell.label == method and cell.headline:
+            for column, curve in cell.curves.items():
+                units.setdefault(f"{cell.task}/{column}/curve", []).append(curve.decode())
+    if units:
+        means = {name: pd.DataFrame(np.concatenate(curves)).mean() for name, curves in units.items()}
+        grids = {name: mean.set_axis(np.linspace(0, 1, len(mean))) for name, mean in means.items()}
+        yield pd.DataFrame(grids).rename_axis("curves/fraction")
+
+
+def _sweeps(board: Board, method: str) -> Iterator[pd.DataFrame]:
+    """For each sweep over numbers, mean scores against the option that varies."""
+    chosen = board.units[(board.units["method"] == method) & (board.units["sweep"] != "")]
+    for (task, sweep, option), scores in chosen.groupby(["task", "sweep", "option"], observed=True):
+        scores = scores.assign(value=pd.to_numeric(scores["value"], errors="coerce")).dropna(subset="value")
+        means = scores.groupby(["value", "column"], observed=True)["score"].mean().reset_index()
+        yield _table(means.rename(columns={"value": option}), f"{task}/{sweep}", str(option), "score")
+
+
+def _table(scores: pd.DataFrame, prefix: str, axis: str, values: str) -> pd.DataFrame:
+    table = scores.pivot_table(index=axis, columns="column", values=values, observed=True)  # equal rows are averaged
+    return table.add_prefix(f"{prefix}/").rename_axis(index=f"{prefix}/{axis}", columns=None)

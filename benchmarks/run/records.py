@@ -1,0 +1,323 @@
+"""What a record holds, and how records are kept on disk.
+
+A run is a folder, by default ``results/runs/<suite>``::
+
+    manifest.json                                       the suite as resolved, and the records that belong to it
+    problems/<task>/<repetition>-<key>.json             one ``ProblemRecord`` for each task and repetition
+    records/<task>/<repetition>/<method>-<budget>-<key>.json   one ``CellRecord`` for each cell
+
+Records are JSON, written atomically. A record whose key no longer belongs to the plan stays on disk, unread.
+"""
+
+import base64
+import os
+import re
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+import numpy as np
+import pydantic
+
+from benchmarks.run.suite import MetricChoice, Suite
+from sig.registry import Cost
+
+SCHEMA_VERSION: Final = 2
+MANIFEST = "manifest.json"
+
+
+class RecordError(ValueError):
+    """A record or a run folder that cannot be read; the message names the file and the remedy."""
+
+
+class Model(pydantic.BaseModel):
+    """What goes to disk: unknown fields are refused, so that a record of another version is never half understood."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", ser_json_inf_nan="strings")
+
+
+Number = Annotated[float, pydantic.Field(allow_inf_nan=False)] | None  # None stands for an undefined score
+
+
+class EncodedArray(Model):
+    """A float32 array as text: base64 of the zlib-compressed little-endian bytes, in C order."""
+
+    shape: tuple[int, ...]
+    data: str
+
+    @classmethod
+    def of(cls, array: Any) -> "EncodedArray":
+        values = np.asarray(array, dtype="<f4")
+        return cls(shape=values.shape, data=base64.b64encode(zlib.compress(values.tobytes())).decode())
+
+    def decode(self) -> np.ndarray:
+        return np.frombuffer(zlib.decompress(base64.b64decode(self.data)), dtype="<f4").reshape(self.shape)
+
+
+class SweepPoint(Model):
+    """Where a cell stands in a sweep: the sweep's name, the option that varies, and its value here."""
+
+    name: str
+    option: str
+    value: Any
+
+
+class Provenance(Model):
+    """Where numbers come from.
+
+    Attributes:
+        commit: of the checkout, None outside one.
+        dirty: whether the checkout differed from the commit.
+        python: its version.
+        packages: versions by name.
+        device: that the model ran on.
+        data: SHA-256 of data and checkpoints, by name.
+        started_at: when the work began, with its time zone.
+    """
+
+    commit: str | None
+    dirty: bool | None
+    python: str
+    packages: dict[str, str]
+    device: str
+    data: dict[str, str]
+    started_at: datetime
+
+
+class ProblemSpec(Model):
+    """One repetition of a task, and the seed of its data, model and background: never the method's business.
+
+    ``key`` is a hash of all the rest and of the sources that decide it.
+    """
+
+    task: str
+    kind: str
+    task_options: dict[str, Any]
+    repetition: int
+    problem_seed: int
+    key: str
+
+    @property
+    def file(self) -> str:
+        """Path inside the run folder."""
+        return f"problems/{self.task}/{self.repetition}-{self.key[:8]}.json"
+
+
+class ProblemRecord(ProblemSpec):
+    """What became of a problem.
+
+    Attributes:
+        status: failed when it could not be prepared; then its cells are failed too, with the same ``reason``.
+        checks: measured of the trained model, by name.
+        truths: true attributions by name, one list of player values for each explicand.
+        series: tables of numbers for figures by name, each of columns by name, equally long; the first one is the axis.
+        explicands: how many there are.
+        features: shape of one input.
+        players: how many there are.
+        shown: indices of the explicands whose attributions figures show.
+        shown_inputs: those explicands, ``(shown, *features)``.
+        shown_targets: the output explained of each.
+        shown_predictions: the largest output of each; 0 for a model with one output.
+        seconds: to prepare it, training included unless the checkpoint was there.
+    """
+
+    schema_version: Literal[2] = SCHEMA_VERSION
+    status: Literal["ok", "failed"]
+    reason: str = ""
+    traceback: str = ""
+    checks: dict[str, Number] = {}
+    truths: dict[str, list[list[float]]] = {}
+    series: dict[str, dict[str, list[Number]]] = {}
+    explicands: int = 0
+    features: tuple[int, ...] = ()
+    players: int = 0
+    shown: list[int] = []
+    shown_inputs: EncodedArray | None = None
+    shown_targets: list[int] = []
+    shown_predictions: list[int] = []
+    seconds: float = 0.0
+    provenance: Provenance
+
+
+class CellSpec(Model):
+    """One cell: task x repetition x method x budget, or one point of a sweep.
+
+    Attributes:
+        problem: key of the problem it belongs to.
+        label: the method's name on the leaderboard.
+        method: its registered name.
+        family, source, control: its facts.
+        options: those passed to it, the budget's included; the others keep their defaults.
+        budget: model rows per explicand it may spend; None where the method has one cost of its own, or in a sweep.
+        headline: whether the leaderboard ranks on it: the last budget, or a method's one cost; never a sweep.
+        sweep: where the cell stands in a sweep, if it is part of one.
+        metrics: the scores asked for.
+        method_seed: of the generator passed to the method.
+        key: hash of all the above and of the sources that decide the scores.
+    """
+
+    task: str
+    kind: str
+    task_options: dict[str, Any]
+    repetition: int
+    problem: str
+    label: str
+    method: str
+    family: str
+    source: str
+    control: bool
+    options: dict[str, Any]
+    budget: int | None
+    headline: bool
+    sweep: SweepPoint | None
+    metrics: list[MetricChoice]
+    problem_seed: int
+    method_seed: int
+    key: str
+
+    @property
+    def file(self) -> str:
+        """Path inside the run folder."""
+        point = f"{self.sweep.name}-{self.sweep.value}" if self.sweep else self.budget or "fixed"
+        return f"records/{self.task}/{self.repetition}/{_slug(f'{self.label}-{point}')}-{self.key[:8]}.json"
+
+
+class ColumnFacts(Model):
+    """What the leaderboard needs to know about a column of scores; ``Metric`` says what each field means.
+
+    ``metric`` is the registered name, ``truth`` the truth that the column scores against, empty for none.
+    """
+
+    metric: str
+    options: dict[str, Any]
+    truth: str
+    better: Literal["lower", "higher"]
+    range: tuple[float, float]
+    unit: str
+    source: str
+    curve: str
+    judges: bool
+
+
+class CellRecord(CellSpec):
+    """What became of a cell.
+
+    Attributes:
+        status: ``skipped`` when the method has no meaning for the task, ``failed`` when it or a metric raised; a
+            failed cell keeps the scores of the metrics that did not.
+        reason: why it was skipped or failed, in one line.
+        scores: one number for each explicand by column, None where undefined. A metric against truths has a column
+            ``label_truth`` for each truth, any other one named by its label.
+        curves: ``(explicands, points)`` by column, for metrics that are curves; the score is their mean over points.
+        metric_notes: why a column has no scores, by column.
+        facts: of each column in ``scores``.
+        cost: of the attribution, for all explicands together.
+        maps: attributions of the problem's ``shown`` explicands, ``(shown, *features)``; headline cells only.
+    """
+
+    schema_version: Literal[2] = SCHEMA_VERSION
+    status: Literal["ok", "skipped", "failed"]
+    reason: str = ""
+    traceback: str = ""
+    scores: dict[str, list[Number]] = {}
+    curves: dict[str, EncodedArray] = {}
+    metric_notes: dict[str, str] = {}
+    facts: dict[str, ColumnFacts] = {}
+    cost: Cost | None = None
+    maps: EncodedArray | None = None
+    provenance: Provenance
+
+
+class Manifest(Model):
+    """What a run consists of.
+
+    Attributes:
+        suite: as resolved and restricted.
+        problems, cells: files of the records that belong to it, relative to the folder, in the order of the suite.
+        started_at, finished_at: of the latest run; ``finished_at`` is None while it runs and after an interruption.
+    """
+
+    schema_version: Literal[2] = SCHEMA_VERSION
+    suite: Suite
+    problems: list[str]
+    cells: list[str]
+    started_at: datetime
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder as the report reads it; ``missing`` are files of the manifest that are not there or unreadable."""
+
+    directory: Path
+    manifest: Manifest
+    problems: list[ProblemRecord]
+    cells: list[CellRecord]
+    missing: list[str]
+
+
+M = TypeVar("M", bound=Model)
+
+
+def read_run(directory: Path) -> Run:
+    """Read every record that the manifest lists, in its order.
+
+    Raises:
+        RecordError: when the folder holds no readable manifest.
+    """
+    file = directory / MANIFEST
+    if not file.exists():
+        raise RecordError(f"{file}: no such file, expected a run's manifest; run the suite first")
+    manifest = read(Manifest, file)
+    problems, no_problems = _read_all(ProblemRecord, directory, manifest.problems)
+    cells, no_cells = _read_all(CellRecord, directory, manifest.cells)
+    return Run(directory, manifest, problems, cells, no_problems + no_cells)
+
+
+def _read_all(model: type[M], directory: Path, files: Sequence[str]) -> tuple[list[M], list[str]]:
+    found, missing = [], []
+    for file in files:
+        try:
+            found.append(read(model, directory / file))
+        except (RecordError, OSError):
+            missing.append(file)
+    return found, missing
+
+
+def read(model: type[M], file: Path) -> M:
+    """One record.
+
+    Raises:
+        RecordError: when the file is not such a record, in one line.
+        OSError: when it cannot be read.
+    """
+    try:
+        return model.model_validate_json(file.read_bytes())
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "content"
+        raise RecordError(f"{file}: {where}: {first['msg']}; the record is damaged or of another version") from None
+
+
+def write(record: Model, file: Path) -> None:
+    """Write a record so that the file is at any time absent, the old one, or the new one in full.
+
+    A temporary file in the same folder is written, flushed to the disk, and takes the file's place in one step.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w") as stream:
+            stream.write(record.model_dump_json(indent=1))
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._=-]+", "_", text)[:120]

@@ -1,0 +1,179 @@
+"""What to run: tasks, methods, metrics, repetitions and budgets (``benchmarks.run.suite_files`` reads them from files)."""
+
+import difflib
+import itertools
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import AfterValidator, Field, PositiveInt, StringConstraints, model_validator
+
+
+class SuiteError(ValueError):
+    """A suite that cannot be run; ``lines`` holds one line for each thing wrong with it."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.lines = list(lines)
+        super().__init__("\n".join(lines))
+
+
+class Strict(pydantic.BaseModel):
+    """A model that takes no field it does not know."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+
+Text = Annotated[str, StringConstraints(min_length=1)]
+
+
+class Choice(Strict):
+    """A registered thing under a label, with options of its own. In the file a bare name stands for no options."""
+
+    name: Text
+    label: Text
+    options: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = {"name": value}
+        return {"label": value["name"], **value} if isinstance(value, dict) and "name" in value else value
+
+
+class MethodChoice(Choice):
+    """A method of the suite; ``label`` is its name on the leaderboard."""
+
+
+class MetricChoice(Choice):
+    """A metric of a task; ``label`` is its column on the leaderboard."""
+
+
+class Sweep(Strict):
+    """One method run over several values of one of its options, the others fixed.
+
+    Attributes:
+        name: what the sweep is called in figures.
+        method: the method's registered name.
+        option: the option that varies.
+        values: the values it takes, in the order they are drawn.
+        options: the other options; those left out keep the method's defaults.
+    """
+
+    name: Text
+    method: str
+    option: str
+    values: Annotated[list[Any], Field(min_length=1)]
+    options: dict[str, Any] = {}
+
+
+def _increasing(values: list[int]) -> list[int]:
+    if any(a >= b for a, b in itertools.pairwise(values)):
+        raise ValueError(f"{values} is not increasing, expected e.g. [50, 500]; sort it and drop repeats")
+    return values
+
+
+def _folder_name(name: str) -> str:
+    if not name or not all(c.isalnum() or c in "._-" for c in name) or not name[0].isalnum():
+        raise ValueError(f"{name!r} cannot name a folder, expected letters, digits, '.', '_' and '-'; rename it")
+    return name
+
+
+Paper = Literal["SIG", "ES", "ICG"]
+FolderName = Annotated[str, AfterValidator(_folder_name)]
+
+
+class TaskChoice(Strict):
+    """One task of a suite.
+
+    Attributes:
+        name: as on the leaderboard; it names a folder of records.
+        seeds: tasks that give the same name here draw the same data, model and background in each repetition, so that
+            e.g. two outputs of one trained model are explained on the same inputs; the task's own name where the file
+            gives none.
+        kind: the registered task.
+        options: of that task.
+        repetitions: independent repetitions; the suite's number where the file gives none.
+        budgets: model rows per explicand at which each method that can spend more or less is run, increasing.
+        metrics: the scores computed.
+        sweeps: methods run over several values of one option.
+        reproduces: papers whose claims and ledger entries the task is evidence for; none where the file names none.
+    """
+
+    name: FolderName
+    seeds: FolderName | None = None
+    kind: str
+    options: dict[str, Any] = {}
+    repetitions: PositiveInt | None = None
+    budgets: Annotated[list[PositiveInt], Field(min_length=1), AfterValidator(_increasing)]
+    metrics: Annotated[list[MetricChoice], Field(min_length=1)]
+    sweeps: list[Sweep] = []
+    reproduces: list[Paper] = []
+
+    @property
+    def headline(self) -> int:
+        """The budget on which the leaderboard ranks: the last one."""
+        return self.budgets[-1]
+
+
+class Suite(Strict):
+    """A suite; one that ``benchmarks.run.suite_files.load_suite`` has resolved names every method that is run.
+
+    Attributes:
+        name: the file's stem where it gives no other; it names the folder of runs.
+        description: one line for the leaderboard.
+        methods: each label once.
+        exclude: names of methods that ``"*"`` leaves out.
+        repetitions: of the tasks that give no number of their own.
+        tasks: at least one, each name once.
+    """
+
+    name: FolderName
+    description: str = ""
+    methods: Annotated[list[MethodChoice], Field(min_length=1)]
+    exclude: list[str] = []
+    repetitions: PositiveInt = 1
+    tasks: Annotated[list[TaskChoice], Field(min_length=1)]
+
+    def restricted(
+        self, *, methods: Sequence[str] = (), tasks: Sequence[str] = (), repetitions: int | None = None
+    ) -> "Suite":
+        """The part of the suite with these method labels (or names) and task names; empty means all.
+
+        Raises:
+            SuiteError: on a name that the suite does not hold.
+        """
+        labels = [choice.label for choice in self.methods]
+        names = [choice.name for choice in self.methods]
+        lines = unknown(methods, [*labels, *names], f"method in suite {self.name!r}")
+        lines += unknown(tasks, [task.name for task in self.tasks], f"task in suite {self.name!r}")
+        if repetitions is not None and repetitions < 1:
+            lines.append(f"repetitions is {repetitions}, expected at least 1; leave it out for the suite's own number")
+        if lines:
+            raise SuiteError(lines)
+        return self.model_copy(
+            update={
+                "methods": [c for c in self.methods if not methods or c.label in methods or c.name in methods],
+                "tasks": [
+                    task.model_copy(
+                        update={
+                            "repetitions": repetitions or task.repetitions,
+                            "sweeps": [s for s in task.sweeps if not methods or s.method in methods],
+                        }
+                    )
+                    for task in self.tasks
+                    if not tasks or task.name in tasks
+                ],
+            }
+        )
+
+
+def unknown(names: Sequence[str], known: Sequence[str], kind: str) -> list[str]:
+    """A line for each name that is not known."""
+    return [f"unknown {kind} {name!r}; {nearest(name, known)}" for name in names if name not in known]
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """What was probably meant, or all that could have been."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(sorted(set(known))) or 'none'}"

@@ -1,0 +1,210 @@
+"""Suite files: TOML, by name (``benchmarks/suites/<name>.toml``) or by path; checked, and resolved.
+
+What ``load_suite`` returns is resolved against everything registered: every method is named (``"*"`` expanded), each
+task has its repetitions, and there is no name and no option that does not exist.
+"""
+
+import reprlib
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from benchmarks.run.suite import (
+    Choice,
+    MethodChoice,
+    MetricChoice,
+    Strict,
+    Suite,
+    SuiteError,
+    Sweep,
+    TaskChoice,
+    nearest,
+    unknown,
+)
+from datasets.problem import Task, tasks
+from sig.registry import Registry, UnknownName, methods, metrics
+
+SUITES = Path(__file__).parent / "suites"
+
+
+def suite_names() -> list[str]:
+    """The suites that come with the project."""
+    return sorted(path.stem for path in SUITES.glob("*.toml"))
+
+
+def load_suite(name_or_path: str) -> Suite:
+    """Read, check and resolve a suite, by name or by the path of a TOML file.
+
+    Raises:
+        SuiteError: when there is no such suite, or with one line for each mistake in it, as
+            ``file: field: value, what was expected; remedy``.
+    """
+    path = _find(name_or_path)
+    try:
+        content = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SuiteError([f"{_shown(path)}: {error}; expected a TOML file, see {_shown(SUITES)}"]) from None
+    try:
+        suite = Suite.model_validate({"name": path.stem, **content})
+    except pydantic.ValidationError as error:
+        raise SuiteError([f"{_shown(path)}: {line}" for line in _explain(error)]) from None
+    mistakes = [f"{_shown(path)}: {where}: {what}" for where, what in _mistakes(suite)]
+    if mistakes:
+        raise SuiteError(mistakes)
+    return _resolved(suite)
+
+
+def _find(name_or_path: str) -> Path:
+    path = Path(name_or_path)
+    if path.suffix == ".toml" or len(path.parts) > 1:
+        if not path.is_file():
+            raise SuiteError([f"{name_or_path}: no such file, expected a suite in TOML; see {_shown(SUITES)}"])
+        return path
+    lines = unknown([name_or_path], suite_names(), "suite")
+    if lines:
+        raise SuiteError([f"{lines[0]} (python -m benchmarks list suites)"])
+    return SUITES / f"{name_or_path}.toml"
+
+
+def _shown(path: Path) -> str:
+    absolute = path.resolve()
+    return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(path)
+
+
+def _resolved(suite: Suite) -> Suite:
+    chosen: list[MethodChoice] = []
+    for choice in suite.methods:
+        if choice.name == "*":
+            names = [method.name for method in methods if method.name not in suite.exclude]
+            chosen += [MethodChoice(name=name, label=name) for name in names]
+        else:
+            chosen.append(choice)
+    with_repetitions = [
+        task.model_copy(update={"repetitions": task.repetitions or suite.repetitions}) for task in suite.tasks
+    ]
+    return suite.model_copy(update={"methods": chosen, "tasks": with_repetitions})
+
+
+# ---- mistakes that pydantic finds --------------------------------------------------------------------------------
+
+
+def _explain(error: pydantic.ValidationError) -> list[str]:
+    return [_explain_one(mistake["loc"], mistake) for mistake in error.errors(include_url=False)]
+
+
+def _explain_one(location: tuple[int | str, ...], mistake: Mapping[str, Any]) -> str:
+    where = _dotted(location)
+    value = mistake["input"]
+    match mistake["type"]:
+        case "extra_forbidden":
+            return f"{where}: unknown field; {nearest(str(location[-1]), _fields_at(location[:-1]))}"
+        case "missing":
+            return f"{where}: missing, expected a value; add it"
+        case "value_error":
+            return f"{where}: {mistake['ctx']['error']}"
+        case "too_short":
+            return f"{where}: is empty, expected at least one entry; add one or leave the field out"
+        case "model_type":
+            return f"{where}: {reprlib.repr(value)}, expected a table such as {{name = ...}}; correct the entry"
+        case _:
+            expected = mistake["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+            return f"{where}: {reprlib.repr(value)}, expected {expected}; correct the value"
+
+
+def _dotted(location: Sequence[int | str]) -> str:
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text or "suite"
+
+
+def _fields_at(location: Sequence[int | str]) -> list[str]:
+    """The fields of the table at a location such as ``("tasks", 0, "sweeps", 1)``."""
+    models: dict[str, type[Strict]] = {
+        "methods": MethodChoice,
+        "metrics": MetricChoice,
+        "tasks": TaskChoice,
+        "sweeps": Sweep,
+    }
+    tables = [part for part in location if isinstance(part, str)]
+    return list((models[tables[-1]] if tables else Suite).model_fields)
+
+
+# ---- mistakes that only the registries can tell ------------------------------------------------------------------
+
+Mistakes = Iterator[tuple[str, str]]
+
+
+def _mistakes(suite: Suite) -> Mistakes:
+    """Where and what is wrong with names, labels and options."""
+    for i, choice in enumerate(suite.methods):
+        if choice.name != "*":
+            yield from _wrong_choice(methods, choice, f"methods[{i}]")
+    for i, name in enumerate(suite.exclude):
+        yield from _wrong_name(methods, name, f"exclude[{i}]")
+    labels = [choice.label for choice in _resolved(suite).methods]
+    yield from _repeated(labels, "methods", "label")
+    if not labels:
+        yield "methods", 'nothing is left of "*", expected at least one method; shorten exclude'
+    yield from _repeated([task.name for task in suite.tasks], "tasks", "name")
+    for i, task in enumerate(suite.tasks):
+        where = f"tasks[{i}]"
+        yield from _wrong_choice(tasks, task, where, "kind")
+        for j, metric in enumerate(task.metrics):
+            yield from _wrong_choice(metrics, metric, f"{where}.metrics[{j}]")
+        yield from _repeated([metric.label for metric in task.metrics], f"{where}.metrics", "label")
+        for j, sweep in enumerate(task.sweeps):
+            yield from _wrong_sweep(sweep, f"{where}.sweeps[{j}]")
+        yield from _repeated([sweep.name for sweep in task.sweeps], f"{where}.sweeps", "name")
+
+
+def _wrong_name(registry: Registry[Any], name: str, where: str) -> Mistakes:
+    try:
+        registry[name]
+    except UnknownName as error:
+        yield where, str(error)
+
+
+def _wrong_choice(registry: Registry[Any], choice: Choice | TaskChoice, where: str, field: str = "name") -> Mistakes:
+    name = getattr(choice, field)
+    wrong = list(_wrong_name(registry, name, f"{where}.{field}"))
+    yield from wrong
+    if not wrong:
+        for option, value in choice.options.items():
+            yield from _wrong_option(registry[name], option, value, f"{where}.options.{option}")
+
+
+def _wrong_sweep(sweep: Sweep, where: str) -> Mistakes:
+    wrong = list(_wrong_name(methods, sweep.method, f"{where}.method"))
+    yield from wrong
+    if wrong:
+        return
+    for option, value in sweep.options.items():
+        yield from _wrong_option(methods[sweep.method], option, value, f"{where}.options.{option}")
+    for i, value in enumerate(sweep.values):
+        location = f"{where}.values[{i}]" if sweep.option in methods[sweep.method].options else f"{where}.option"
+        yield from _wrong_option(methods[sweep.method], sweep.option, value, location)
+        if location.endswith("option"):
+            return
+
+
+def _wrong_option(entry: Any, option: str, value: Any, where: str) -> Mistakes:
+    known = entry.options
+    if option not in known:
+        yield where, f"{entry.name!r} has no option {option!r}; {nearest(option, list(known))}"
+        return
+    try:  # a task converts its options when it runs, a method or a metric takes them as written
+        pydantic.TypeAdapter(known[option].annotation).validate_python(value, strict=not isinstance(entry, Task))
+    except (pydantic.PydanticSchemaGenerationError, pydantic.PydanticUndefinedAnnotation):
+        return
+    except pydantic.ValidationError as error:
+        message = error.errors(include_url=False)[0]["msg"].removeprefix("Input should be ")
+        yield where, f"{value!r}, expected {message}; correct the value"
+
+
+def _repeated(names: Sequence[str], where: str, field: str) -> Mistakes:
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield where, f"{field} {name!r} is used {names.count(name)} times, expected once; give each its own {field}"

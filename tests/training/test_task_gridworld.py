@@ -1,0 +1,137 @@
+import itertools
+
+import pydantic
+import pytest
+import torch
+from scipy.stats import spearmanr
+
+from datasets.gridworld import GridWorld
+from datasets.problem import Problem, tasks
+from training.task_gridworld import Coalitions, Recipe, Surrogate, gridworld, network_values
+
+
+@pytest.fixture(scope="module")
+def problem(tmp_path_factory) -> Problem:
+    """The harder reward on the small grid."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ATTRIBUTION_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return gridworld(rows=2, cols=2, reward="r2", seed=0)
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    """Trainings of a few steps, where it does not matter how well the network learns."""
+    recipe = Recipe(share=0.5, rows_per_step=1, steps=80)
+    monkeypatch.setattr(Recipe, "for_players", lambda n: recipe)
+
+
+def by_permutations(values: torch.Tensor, n: int) -> list[float]:
+    """Shapley values as the mean marginal contribution over all orders of the players."""
+    totals = [0.0] * n
+    orders = list(itertools.permutations(range(n)))
+    for order in orders:
+        mask = 0
+        for player in order:
+            totals[player] += (values[mask | 1 << player] - values[mask]).item()
+            mask |= 1 << player
+    return [total / len(orders) for total in totals]
+
+
+def test_the_network_learns_the_game(problem) -> None:
+    assert problem.checks["r2"] >= 0.99
+    assert problem.checks["shapley_rank_correlation"] >= 0.97
+
+
+def test_checks_are_those_of_the_explained_model(problem) -> None:
+    values = GridWorld(2, 2, "r2").values()
+    predicted = problem.explicand.model(torch.tensor(list(itertools.product((0.0, 1.0), repeat=12))).flip(1)).squeeze(1)
+    everywhere = 1 - ((predicted - values) ** 2).sum() / ((values - values.mean()) ** 2).sum()
+    assert problem.checks["r2"] == pytest.approx(everywhere.item(), abs=0.005)
+    assert torch.equal(predicted, network_values(problem.explicand.model, 12))
+    correlation = spearmanr(problem.truths["game"][0], problem.truths["model"][0]).statistic
+    assert problem.checks["shapley_rank_correlation"] == pytest.approx(correlation)
+
+
+def test_the_explicand_is_the_full_coalition(problem) -> None:
+    explicand = problem.explicand
+    assert torch.equal(explicand.inputs, torch.ones(1, 12))
+    assert set(explicand.background.unique().tolist()) == {0, 1}
+    assert 0.45 < explicand.background.mean() < 0.55
+    assert explicand.n_players == 12
+    assert problem.shown == ()
+
+
+def test_truths_of_a_small_game_by_permutations(hasty) -> None:
+    problem = gridworld(rows=1, cols=2, reward="r2", seed=0)
+    values = GridWorld(1, 2, "r2").values()
+    assert problem.truths["game"][0].tolist() == pytest.approx(by_permutations(values, 4))
+    learned = torch.stack(
+        [problem.explicand.model(torch.tensor([[float(mask >> i & 1) for i in range(4)]]))[0, 0] for mask in range(16)]
+    )
+    assert problem.truths["model"][0].tolist() == pytest.approx(by_permutations(learned, 4), abs=1e-5)
+
+
+def test_players_that_mirror_each_other_are_tied_in_the_truth(problem) -> None:
+    """Reflected in the diagonal, the 2x2 grid is the same: cell 1 is cell 2, down is right, up is left."""
+    players = GridWorld(2, 2, "r2").players
+    cells, actions = {0: 0, 1: 2, 2: 1, 3: 3}, {"up": "left", "left": "up", "down": "right", "right": "down"}
+    truth = problem.truths["game"][0]
+    for i, (cell, action) in enumerate(players):
+        assert truth[i] == truth[players.index((cells[cell], actions.get(action, action)))]
+
+
+def test_the_same_seed_is_the_same_problem_and_another_is_not(hasty, tmp_path, monkeypatch) -> None:
+    def prepare(place: str, seed: int) -> Problem:
+        monkeypatch.setenv("ATTRIBUTION_CACHE", str(tmp_path / place))
+        return gridworld(rows=1, cols=2, reward="r2", background=7, seed=seed)
+
+    one, same, another = prepare("a", 0), prepare("b", 0), prepare("a", 1)
+    assert one.explicand.background.shape == (7, 4)
+    assert same.provenance == one.provenance
+    assert torch.equal(same.explicand.background, one.explicand.background)
+    assert torch.equal(same.truths["model"], one.truths["model"])
+    assert another.provenance["data"] == one.provenance["data"]
+    assert another.provenance["checkpoint"] != one.provenance["checkpoint"]
+    assert not torch.equal(another.explicand.background, one.explicand.background)
+
+
+@pytest.mark.parametrize(("rows", "cols", "share"), [(2, 2, 0.5), (2, 3, 0.4)])
+def test_training_sees_its_share_of_the_coalitions_and_the_rest_is_held_out(rows, cols, share) -> None:
+    values = GridWorld(rows, cols, "r1").values()
+    n = GridWorld(rows, cols, "r1").n_players
+    data = Coalitions(values, recipe=Recipe.for_players(n), seed=3)
+    masks = 2 ** torch.arange(n)
+    shown, targets = data.train_dataloader().rows
+    held_out = torch.cat([batch[0] for batch in data.val_dataloader()])
+    assert len(shown) == round(share * 2**n)
+    shown_masks, held_out_masks = (shown.long() * masks).sum(1), (held_out.long() * masks).sum(1)
+    assert torch.equal(torch.cat([shown_masks, held_out_masks]).sort().values, torch.arange(2**n))
+    assert torch.equal(targets, values[shown_masks].float())
+
+
+def test_the_surrogate_is_on_the_scale_of_the_rewards() -> None:
+    surrogate = Surrogate(3, mean=-5.0, spread=2.0, recipe=Recipe.for_players(3))
+    x = torch.rand(4, 3)
+    assert torch.allclose(surrogate(x), -5 + 2 * surrogate.network(x))
+
+
+@pytest.mark.parametrize("options", [{"reward": "r3"}, {"rows": "two"}, {"colour": 1}])
+def test_bad_options(options) -> None:
+    with pytest.raises(pydantic.ValidationError, match=next(iter(options))):
+        tasks["gridworld"](**{"rows": 2, "cols": 2, "reward": "r1", "seed": 0, **options})
+
+
+@pytest.mark.parametrize("grid", [{"rows": 1, "cols": 1}, {"rows": 3, "cols": 3}])
+def test_grids_that_are_too_small_or_too_large(grid) -> None:
+    with pytest.raises(ValueError, match=r"grid .*expected"):
+        gridworld(**grid, reward="r1", seed=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reward", ["r1", "r2"])
+@pytest.mark.parametrize(("rows", "cols", "r2"), [(2, 2, 0.99), (2, 3, 0.97)])
+def test_every_repetition_of_the_paper_s_environments_is_learned(rows, cols, r2, reward) -> None:
+    for seed in range(10):
+        checks = gridworld(rows=rows, cols=cols, reward=reward, seed=seed).checks
+        assert checks["r2"] >= r2
+        assert checks["shapley_rank_correlation"] >= 0.97

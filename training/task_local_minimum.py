@@ -1,0 +1,170 @@
+"""Networks that learn Local Minimum component by component, and the task of explaining them (ICG, Table 2)."""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
+from typing import Final, Literal
+
+import torch
+from jaxtyping import Float
+from pydantic import NonNegativeInt
+from scipy.optimize import brentq
+from torch import Tensor, nn
+
+from datasets import local_minimum as data
+from datasets.problem import Problem, task
+from sig.explicand import Explicand, Tally
+from sig.games import coalition_matrix, shapley_values
+from training.batches import FreshBatches
+from training.certainty_classifier import Bounds, CertaintyData, Damage, Output, Recipe, Trained, fit_certainty
+from training.seeds import generator_for, seed_for
+
+HELD_OUT: Final = 20_000
+ROWS_PER_BATCH: Final = 1024
+BOUNDS: Final = Bounds(accuracy=0.93)  # the paper's accuracy
+AROUND_THE_STEP: Final = (0.4, 0.6)  # at 1/2 the scores of all features jump, and so does the class of equal features
+RECIPES: Final = {
+    "slim": Recipe(batch=256, images=512_000, lr=4e-3),
+    "paper": Recipe(batch=128, images=192_000, lr=1e-3),
+}
+
+
+class ComponentNetwork(nn.Module):
+    """Each feature, with its certainty, goes through the same network to one number; their mean decides the class.
+
+    Args:
+        component: sizes of the hidden layers before the mean.
+        head: sizes of those after it.
+    """
+
+    def __init__(self, component: Sequence[int], head: Sequence[int]):
+        super().__init__()
+        self.component = _dense(2, *component, 1)
+        self.head = _dense(1, *head, 2)
+
+    def forward(self, x: Float[Tensor, "rows 2 6"]) -> Float[Tensor, "rows 2"]:
+        logits: Tensor = self.head(self.component(x.transpose(1, 2)).mean(1))
+        return logits
+
+
+def _dense(*sizes: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for before, after in pairwise(sizes):
+        linear = nn.Linear(before, after)
+        nn.init.xavier_uniform_(linear.weight)
+        nn.init.zeros_(linear.bias)
+        layers += [linear, nn.LeakyReLU(0.02)]
+    return nn.Sequential(*layers[:-1])
+
+
+NETWORKS: Final = {
+    "slim": lambda: ComponentNetwork((64,) * 4, (64, 64)),
+    "paper": lambda: ComponentNetwork((500,) * 6, (20,) * 4),
+}
+
+
+class LocalMinimumData(CertaintyData):
+    """Samples made as training goes, and 20,000 held out."""
+
+    def __init__(self, recipe: Recipe, *, seed: int):
+        super().__init__(
+            FreshBatches(data.generate, size=recipe.batch, steps=recipe.steps, seed=seed_for(seed, "training")),
+            *data.generate(HELD_OUT, generator_for(seed, "held out")),
+        )
+
+
+@task("local-minimum")
+def local_minimum(
+    *,
+    inputs: NonNegativeInt = 500,
+    background: int = 100,
+    output: Output = "probability",
+    network: Literal["slim", "paper"] = "slim",
+    damage: Damage = "mixture",
+    compare: bool = True,
+    seed: int,
+) -> Problem:
+    """Random inputs, or the one of the paper's Table 2, explained for class 1.
+
+    Truths are the scores of the features (``scores``, see ``datasets.local_minimum``) and the exact Shapley values of
+    the network (``bshap``), where features that are out all take the one value at which the network is undecided
+    between the classes, as in the paper. Checks and series are those of ``training.certainty_classifier.Trained``, and the
+    ``boundary``, that value. The paper's input is shown.
+
+    Args:
+        inputs: how many random ones; 0 for the paper's alone.
+        background: how many samples.
+        output: the probability of class 1, or its logit.
+        network: ``slim``, or the paper's; see ``ComponentNetwork``.
+        damage: of the training samples.
+        compare: train without damage too.
+
+    Raises:
+        NotConverged: when no seed leads to a usable model.
+        ValueError: when the model has no boundary near 1/2.
+    """
+    trained = fit_network(network=network, damage=damage, compare=compare, seed=seed)
+    x = torch.tensor([data.TABLE_2_INPUT])
+    if inputs:
+        x, _ = data.generate(inputs, generator_for(seed, "explained"))
+    explicand = Explicand(
+        model=trained.model(output),
+        inputs=x,
+        target=torch.ones(len(x), dtype=torch.long),
+        background=data.generate(background, generator_for(seed, "background"))[0],
+        players=torch.arange(data.FEATURES),
+        rows_per_batch=ROWS_PER_BATCH,
+    )
+    boundary = decision_boundary(trained.model("probability"))
+    return Problem(
+        explicand,
+        truths={"scores": data.scores(x).double(), "bshap": shapley_from(explicand, boundary)},
+        checks={**trained.checks, "boundary": boundary},
+        provenance=trained.provenance,
+        shown=() if inputs else (0,),
+        series=trained.series,
+    )
+
+
+def fit_network(*, network: str = "slim", damage: Damage = "mixture", compare: bool, seed: int) -> Trained:
+    """A network trained on Local Minimum."""
+    return fit_certainty(
+        NETWORKS[network],
+        partial(LocalMinimumData, seed=seed),
+        name=f"local-minimum-{network}",
+        recipe=replace(RECIPES[network], damage=damage),
+        bounds=BOUNDS,
+        config={"network": network},
+        seed=seed,
+        sources=[data, sys.modules[__name__]],
+        compare=compare,
+    )
+
+
+def decision_boundary(model: Callable[[Tensor], Tensor]) -> float:
+    """The value b near 1/2 for which the model gives (b, ..., b) even odds.
+
+    Raises:
+        ValueError: when the model is not for class 0 at 0.4 and for class 1 at 0.6.
+    """
+
+    def lead(value: float) -> float:
+        with torch.no_grad():
+            return float(model(torch.full((1, data.FEATURES), value))[0, 1]) - 0.5
+
+    low, high = AROUND_THE_STEP
+    if not lead(low) < 0 < lead(high):
+        raise ValueError(
+            f"the probability of class 1 goes from {0.5 + lead(low):.3f} to {0.5 + lead(high):.3f} as all features go "
+            f"from {low} to {high}, expected it to pass 0.5: the model does not change its mind; train it longer"
+        )
+    return float(brentq(lead, low, high))
+
+
+def shapley_from(e: Explicand, value: float) -> Float[Tensor, "batch 6"]:
+    """The exact Shapley values of the game in which features that are out take one and the same value."""
+    every = coalition_matrix(e.n_players).expand(len(e.inputs), -1, -1)
+    apart = e.with_tally(Tally())
+    return shapley_values(apart.coalition_scores(every, torch.full_like(e.inputs, value)))
