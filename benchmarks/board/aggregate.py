@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 import numpy as np
 import pandas as pd
 
-from benchmarks.run.records import CellRecord, Run
+from benchmarks.run.records import CellRecord, ProblemRecord, Run
 from sig import stats
 
 SEED: Final = 0  # of every bootstrap, so that the same records give the same report
@@ -61,6 +61,18 @@ class Board:
     def first_judges(self) -> dict[str, str]:
         """The first judging column, by task."""
         return {task: judges[0] for task in self.columns["task"].unique() if (judges := self.judges(task))}
+
+    @cached_property
+    def models(self) -> list[ProblemRecord]:
+        """The first problem of every trained model, in the order of the suite.
+
+        A model is known by its checkpoint, since several tasks may explain one; without a checkpoint a problem has a
+        model of its own.
+        """
+        first: dict[str, ProblemRecord] = {}
+        for problem in self.run.problems:
+            first.setdefault(problem.provenance.data.get("checkpoint", problem.file), problem)
+        return list(first.values())
 
     @cached_property
     def game_columns(self) -> dict[str, str]:

@@ -1,7 +1,10 @@
-"""Write what a run found, from its records alone: the leaderboard in several formats, claims, ledger and figures."""
+"""Write what a run found, from its records alone: the leaderboard in several formats, and figures.
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+What else a report shows, of whatever the run is compared with, comes as a ``Supplement``.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,21 +17,14 @@ from rich.text import Text
 
 from benchmarks.board import figures, tables
 from benchmarks.board.aggregate import STATUSES, Board, aggregate
+from benchmarks.board.figures import Drawing
+from benchmarks.board.figures.style import styled
 from benchmarks.board.tables import Table
-from benchmarks.papers.claim_tables import claim_table
-from benchmarks.papers.ledger import VERDICTS, Line, ledger
-from benchmarks.papers.paper_claims import CLAIMS
-from benchmarks.papers.paper_entries import ENTRIES
-from benchmarks.papers.paper_tables import paper_tables
 from benchmarks.run.records import Provenance, Run, read_run
 
 LEGEND: Final = "Brackets: 95 % intervals. *: tied with the best. rows, seconds: per explicand."
 DPI: Final = 150
-PAPERS: Final = {
-    "SIG": "A New Baseline Assumption of Integrated Gradients Based on Shapley value, arXiv 2310.04821",
-    "ES": "The effective coalitions of Shapley value for Integrated Gradients, ICLR 2023 submission",
-    "ICG": "Exploring unfairness in Integrated Gradients based attribution methods, ICLR 2022 submission",
-}
+WRITTEN: Final = "report-files.txt"  # lists what the latest report wrote, for the next one to remove
 TEMPLATES: Final = Path(__file__).parent / "templates"
 MARKDOWN: Final = {"<": "&lt;", "\n": " ", **{sign: f"\\{sign}" for sign in "\\|*_`"}}
 TEX: Final = {
@@ -42,6 +38,21 @@ TEX: Final = {
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
 }
+
+
+@dataclass(frozen=True)
+class Supplement:
+    """What a report shows beside the leaderboard.
+
+    Attributes:
+        drawings: figures, saved and captioned as the generic ones are, after them.
+        sections: Markdown for ``leaderboard.md``, by heading.
+        pages: whole files, by name.
+    """
+
+    drawings: Sequence[Drawing] = ()
+    sections: Mapping[str, str] = field(default_factory=dict)
+    pages: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,49 +72,68 @@ class Report:
         return Group(*(part for table in boards for part in _rich(table)), counts, *warnings, files)
 
 
-def write_report(directory: Path) -> Report:
-    """Write ``leaderboard.{md,csv,tex}``, ``claims.md``, ``reproduction.md`` and ``figures/*.png`` into a run's folder.
+def write_report(directory: Path, supplement: Callable[[Board, Sequence[str]], Supplement] | None = None) -> Report:
+    """Write ``leaderboard.{md,csv,tex}``, ``figures/*.png`` and what the supplement has into a run's folder.
 
-    A run that is not finished is reported as far as it went, and said to be incomplete.
+    A run that is not finished is reported as far as it went, and said to be incomplete. What an earlier report wrote is
+    removed first. ``supplement`` takes the board and the names of the generic figures drawn, and is called within
+    ``styled``.
 
     Raises:
         RecordError: when the folder holds no readable manifest.
     """
     board = aggregate(read_run(directory))
-    drawings, pictures = _draw(board, directory / "figures")
-    claims = [table for claim in CLAIMS if (table := claim_table(board, claim)).rows]
-    lines = ledger(ENTRIES, board, [drawing["name"] for drawing in drawings])
-    names = [task.name for task in board.run.manifest.suite.tasks]
+    _remove_earlier(directory)
+    (directory / "figures").mkdir(exist_ok=True)
+    with styled():
+        drawn = [_save(drawing, directory) for drawing in figures.draw(board)]
+        added = supplement(board, [drawing["name"] for drawing in drawn]) if supplement else Supplement()
+        drawn += [_save(drawing, directory) for drawing in added.drawings]
+    texts = {**_leaderboards(board, drawn, added.sections), **added.pages}
+    files = [_write(directory / name, text) for name, text in texts.items()]
+    files += [directory / drawing["file"] for drawing in drawn]
+    names = [file.relative_to(directory).as_posix() for file in files]
+    _write(directory / WRITTEN, "".join(f"{name}\n" for name in names))
+    return Report(board, files)
+
+
+def _remove_earlier(directory: Path) -> None:
+    """Remove what an earlier report wrote, which may have been on other tasks."""
+    listing = directory / WRITTEN
+    for name in listing.read_text(encoding="utf-8").splitlines() if listing.exists() else ():
+        (directory / name).unlink(missing_ok=True)
+
+
+def _save(drawing: Drawing, directory: Path) -> dict[str, str]:
+    """Save a figure; its ``name``, ``caption`` and ``file``."""
+    file = f"figures/{drawing.name}.png"
+    drawing.figure.savefig(directory / file, dpi=DPI)
+    return {"name": drawing.name, "caption": drawing.caption, "file": file}
+
+
+def _leaderboards(board: Board, drawings: Sequence[Mapping[str, str]], sections: Mapping[str, str]) -> dict[str, str]:
+    """The leaderboard in each format, by the name of the file."""
+    run = board.run
+    names = [task.name for task in run.manifest.suite.tasks]
     context = {
-        "suite": board.run.manifest.suite,
-        "warnings": _warnings(board.run),
-        "facts": _facts(board.run),
-        "checks": tables.checks_table(board.run),
+        "suite": run.manifest.suite,
+        "warnings": _warnings(run),
+        "facts": _facts(run),
+        "checks": tables.checks_table(run),
         "overall": tables.overall_table(board),
         "tasks": [tables.task_table(board, name) for name in names],
-        "paper_tables": paper_tables(board),
-        "claims": claims,
-        "ledger": lines,
-        "counts": _verdict_counts(lines),
-        "verdicts": VERDICTS,
-        "papers": PAPERS,
-        "failures": tables.failures_table(board.run),
-        "inapplicable": tables.inapplicable_table(board.run),
-        "missing": board.run.missing,
+        "sections": sections,
+        "failures": tables.failures_table(run),
+        "inapplicable": tables.inapplicable_table(run),
+        "missing": run.missing,
         "drawings": drawings,
     }
     compact = [tables.overall_table(board), *(tables.compact_table(board, name) for name in names)]
-    texts = {
-        "leaderboard.md": _markdown().get_template("leaderboard.md.j2").render(context),
-        "leaderboard.tex": _tex().get_template("leaderboard.tex.j2").render(tables=compact),
+    return {
+        "leaderboard.md": markdown_environment().get_template("leaderboard.md.j2").render(context),
+        "leaderboard.tex": _tex_environment().get_template("leaderboard.tex.j2").render(tables=compact),
         "leaderboard.csv": tidy(board).to_csv(index=False),
-        "claims.md": _markdown().get_template("claims.md.j2").render(context) if claims else "",
-        "reproduction.md": _markdown().get_template("reproduction.md.j2").render(context),
     }
-    for name in texts:
-        (directory / name).unlink(missing_ok=True)  # of an earlier report, on other tasks
-    files = [_write(directory / name, text) for name, text in texts.items() if text]
-    return Report(board, files + pictures)
 
 
 def tidy(board: Board) -> pd.DataFrame:
@@ -119,19 +149,6 @@ def tidy(board: Board) -> pd.DataFrame:
     table = coverage.merge(scores, on=["task", "method"], how="left")
     table = table.astype(dict.fromkeys(("units", "undefined", "repetitions"), "Int64"))
     return table.merge(board.methods.reset_index().astype({"method": str}), on="method", how="left")
-
-
-def _draw(board: Board, directory: Path) -> tuple[list[dict[str, str]], list[Path]]:
-    """Save every figure; names and captions of what was drawn, and the files."""
-    for old in directory.glob("*.png"):
-        old.unlink()
-    directory.mkdir(parents=True, exist_ok=True)
-    drawings, files = [], []
-    for drawing in figures.draw(board):
-        drawing.figure.savefig(directory / f"{drawing.name}.png", dpi=DPI)
-        drawings.append({"name": drawing.name, "caption": drawing.caption})
-        files.append(directory / f"{drawing.name}.png")
-    return drawings, files
 
 
 def _write(file: Path, text: str) -> Path:
@@ -178,11 +195,6 @@ def _counts(run: Run) -> str:
     return ", ".join(f"{counts.get(status, 0)} {status}" for status in STATUSES)
 
 
-def _verdict_counts(lines: Mapping[str, Sequence[Line]]) -> str:
-    found = [line.outcome.verdict for of_paper in lines.values() for line in of_paper]
-    return ", ".join(f"{found.count(verdict)} {verdict}" for verdict in VERDICTS if verdict in found)
-
-
 def _warnings(run: Run) -> list[str]:
     warnings = []
     if run.missing:
@@ -196,21 +208,24 @@ def _warnings(run: Run) -> list[str]:
 # ---- formats -----------------------------------------------------------------------------------------------------
 
 
-def _markdown() -> jinja2.Environment:
-    return _environment("markdown", MARKDOWN)
+def markdown_environment(*folders: Path) -> jinja2.Environment:
+    """Templates of these folders, then the board's own, with a filter ``markdown`` that escapes what is special."""
+    return _environment("markdown", MARKDOWN, [*folders, TEMPLATES])
 
 
-def _tex() -> jinja2.Environment:
+def _tex_environment() -> jinja2.Environment:
     signs = {"block": ("<%", "%>"), "variable": ("<<", ">>"), "comment": ("<#", "#>")}
     starts = {f"{kind}_start_string": start for kind, (start, _) in signs.items()}
     ends = {f"{kind}_end_string": end for kind, (_, end) in signs.items()}
-    return _environment("tex", TEX, **starts, **ends)
+    return _environment("tex", TEX, [TEMPLATES], **starts, **ends)
 
 
-def _environment(name: str, special: Mapping[str, str], **delimiters: Any) -> jinja2.Environment:
+def _environment(
+    name: str, special: Mapping[str, str], folders: Sequence[Path], **delimiters: Any
+) -> jinja2.Environment:
     """Templates with a filter called ``name`` that escapes what is special in that format."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader(folders),
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
