@@ -15,7 +15,7 @@ from rich.console import Group
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from benchmarks.board import figures, tables
+from benchmarks.board import figures, leaderboard
 from benchmarks.board.aggregate import STATUSES, Board, aggregate
 from benchmarks.board.figures import Drawing
 from benchmarks.board.figures.style import styled
@@ -57,19 +57,24 @@ class Supplement:
 
 @dataclass(frozen=True)
 class Report:
-    """What has been written: the aggregated run, and the files. Rich prints it as a compact leaderboard."""
+    """What has been written: the aggregated run, and the files.
+
+    Rich prints it as a compact leaderboard; what failed comes last, where it is seen.
+    """
 
     board: Board
     files: list[Path]
 
     def __rich__(self) -> Group:
-        suite = self.board.run.manifest.suite
-        warnings = [Text(f"Incomplete: {warning}", style="yellow") for warning in _warnings(self.board.run)]
-        boards = [tables.compact_table(self.board, task.name) for task in suite.tasks]
-        boards += [tables.overall_table(self.board)] if len(suite.tasks) > 1 else []
-        counts = Text(f"{suite.name}: {_counts(self.board.run)}. {LEGEND}")
+        run = self.board.run
+        suite = run.manifest.suite
+        boards = [leaderboard.make_compact_table(self.board, task.name) for task in suite.tasks]
+        boards += [leaderboard.make_overall_table(self.board)] if len(suite.tasks) > 1 else []
+        counts = Text(f"{suite.name}: {_count_cells(run)}. {LEGEND}")
         files = Text("\n".join(str(file) for file in self.files if file.suffix != ".png"), style="dim")
-        return Group(*(part for table in boards for part in _rich(table)), counts, *warnings, files)
+        warnings = [Text(f"Incomplete: {warning}", style="yellow") for warning in _list_warnings(run)]
+        failures = [Text(line, style="red") for line in leaderboard.list_failures(run)]
+        return Group(*(part for table in boards for part in _make_rich(table)), counts, files, *warnings, *failures)
 
 
 def write_report(directory: Path, supplement: Callable[[Board, Sequence[str]], Supplement] | None = None) -> Report:
@@ -86,10 +91,10 @@ def write_report(directory: Path, supplement: Callable[[Board, Sequence[str]], S
     _remove_earlier(directory)
     (directory / "figures").mkdir(exist_ok=True)
     with styled():
-        drawn = [_save(drawing, directory) for drawing in figures.draw(board)]
+        drawn = [_save_figure(drawing, directory) for drawing in figures.draw(board)]
         added = supplement(board, [drawing["name"] for drawing in drawn]) if supplement else Supplement()
-        drawn += [_save(drawing, directory) for drawing in added.drawings]
-    texts = {**_leaderboards(board, drawn, added.sections), **added.pages}
+        drawn += [_save_figure(drawing, directory) for drawing in added.drawings]
+    texts = {**_render_leaderboards(board, drawn, added.sections), **added.pages}
     files = [_write(directory / name, text) for name, text in texts.items()]
     files += [directory / drawing["file"] for drawing in drawn]
     names = [file.relative_to(directory).as_posix() for file in files]
@@ -104,51 +109,38 @@ def _remove_earlier(directory: Path) -> None:
         (directory / name).unlink(missing_ok=True)
 
 
-def _save(drawing: Drawing, directory: Path) -> dict[str, str]:
+def _save_figure(drawing: Drawing, directory: Path) -> dict[str, str]:
     """Save a figure; its ``name``, ``caption`` and ``file``."""
     file = f"figures/{drawing.name}.png"
     drawing.figure.savefig(directory / file, dpi=DPI)
     return {"name": drawing.name, "caption": drawing.caption, "file": file}
 
 
-def _leaderboards(board: Board, drawings: Sequence[Mapping[str, str]], sections: Mapping[str, str]) -> dict[str, str]:
+def _render_leaderboards(
+    board: Board, drawings: Sequence[Mapping[str, str]], sections: Mapping[str, str]
+) -> dict[str, str]:
     """The leaderboard in each format, by the name of the file."""
     run = board.run
     names = [task.name for task in run.manifest.suite.tasks]
     context = {
         "suite": run.manifest.suite,
-        "warnings": _warnings(run),
-        "facts": _facts(run),
-        "checks": tables.checks_table(run),
-        "overall": tables.overall_table(board),
-        "tasks": [tables.task_table(board, name) for name in names],
+        "warnings": _list_warnings(run),
+        "facts": _list_facts(run),
+        "checks": leaderboard.make_checks_table(run),
+        "overall": leaderboard.make_overall_table(board),
+        "tasks": [leaderboard.make_task_table(board, name) for name in names],
         "sections": sections,
-        "failures": tables.failures_table(run),
-        "inapplicable": tables.inapplicable_table(run),
+        "failures": leaderboard.make_failures_table(run),
+        "inapplicable": leaderboard.make_inapplicable_table(run),
         "missing": run.missing,
         "drawings": drawings,
     }
-    compact = [tables.overall_table(board), *(tables.compact_table(board, name) for name in names)]
+    compact = [leaderboard.make_overall_table(board), *(leaderboard.make_compact_table(board, name) for name in names)]
     return {
         "leaderboard.md": markdown_environment().get_template("leaderboard.md.j2").render(context),
-        "leaderboard.tex": _tex_environment().get_template("leaderboard.tex.j2").render(tables=compact),
-        "leaderboard.csv": tidy(board).to_csv(index=False),
+        "leaderboard.tex": _make_tex_environment().get_template("leaderboard.tex.j2").render(tables=compact),
+        "leaderboard.csv": leaderboard.make_tidy_frame(board).to_csv(index=False),
     }
-
-
-def tidy(board: Board) -> pd.DataFrame:
-    """``Board.summary`` with the facts of methods and columns, and a row for each method without a score.
-
-    ``ok, skipped, failed, missing`` count a method's cells on a task at the headline budget; ``reason`` is the first
-    of those that are not ok.
-    """
-    about = board.columns[["task", "column", "metric", "truth", "better", "unit", "judges"]]
-    names = {"task": str, "method": str, "column": str}
-    scores = board.summary.astype(names).merge(about, on=["task", "column"])
-    coverage = board.coverage[[*STATUSES, "reason"]].reset_index()
-    table = coverage.merge(scores, on=["task", "method"], how="left")
-    table = table.astype(dict.fromkeys(("units", "undefined", "repetitions"), "Int64"))
-    return table.merge(board.methods.reset_index().astype({"method": str}), on="method", how="left")
 
 
 def _write(file: Path, text: str) -> Path:
@@ -159,43 +151,45 @@ def _write(file: Path, text: str) -> Path:
 # ---- what the report says of the run -----------------------------------------------------------------------------
 
 
-def _facts(run: Run) -> list[tuple[str, str]]:
+def _list_facts(run: Run) -> list[tuple[str, str]]:
     manifest, sources = run.manifest, [record.provenance for record in run.cells or run.problems]
     ended = f"finished {manifest.finished_at:%Y-%m-%d %H:%M %Z}" if manifest.finished_at else "not finished"
-    packages = _distinct(", ".join(f"{name} {is_at}" for name, is_at in source.packages.items()) for source in sources)
+    packages = _join_distinct(
+        ", ".join(f"{name} {is_at}" for name, is_at in source.packages.items()) for source in sources
+    )
     return [
-        ("Date", f"{_scored(sources)}last run started {manifest.started_at:%Y-%m-%d %H:%M %Z}, {ended}"),
-        ("Commit", _distinct(map(_commit, sources))),
-        ("Device", _distinct(source.device for source in sources)),
-        ("Python", _distinct(source.python for source in sources)),
+        ("Date", f"{_describe_times(sources)}last run started {manifest.started_at:%Y-%m-%d %H:%M %Z}, {ended}"),
+        ("Commit", _join_distinct(map(_describe_commit, sources))),
+        ("Device", _join_distinct(source.device for source in sources)),
+        ("Python", _join_distinct(source.python for source in sources)),
         ("Packages", packages),
-        ("Cells", _counts(run)),
+        ("Cells", _count_cells(run)),
     ]
 
 
-def _scored(sources: Sequence[Provenance]) -> str:
+def _describe_times(sources: Sequence[Provenance]) -> str:
     """When the records were made, which is before the last run where that reused them."""
     times = [source.started_at for source in sources]
     return f"scored from {min(times):%Y-%m-%d %H:%M} to {max(times):%Y-%m-%d %H:%M %Z}; " if times else ""
 
 
-def _commit(source: Provenance) -> str:
+def _describe_commit(source: Provenance) -> str:
     if source.commit is None:
         return "none (not a git checkout)"
     return source.commit[:12] + (" with uncommitted changes" if source.dirty else "")
 
 
-def _distinct(values: Iterable[str]) -> str:
+def _join_distinct(values: Iterable[str]) -> str:
     return "; ".join(dict.fromkeys(values))
 
 
-def _counts(run: Run) -> str:
+def _count_cells(run: Run) -> str:
     found = pd.Series([cell.status for cell in run.cells], dtype=str).value_counts()
     counts: Mapping[str, Any] = {**found, "missing": len(run.manifest.cells) - len(run.cells)}
     return ", ".join(f"{counts.get(status, 0)} {status}" for status in STATUSES)
 
 
-def _warnings(run: Run) -> list[str]:
+def _list_warnings(run: Run) -> list[str]:
     warnings = []
     if run.missing:
         planned = len(run.manifest.cells) + len(run.manifest.problems)
@@ -210,17 +204,17 @@ def _warnings(run: Run) -> list[str]:
 
 def markdown_environment(*folders: Path) -> jinja2.Environment:
     """Templates of these folders, then the board's own, with a filter ``markdown`` that escapes what is special."""
-    return _environment("markdown", MARKDOWN, [*folders, TEMPLATES])
+    return _make_environment("markdown", MARKDOWN, [*folders, TEMPLATES])
 
 
-def _tex_environment() -> jinja2.Environment:
+def _make_tex_environment() -> jinja2.Environment:
     signs = {"block": ("<%", "%>"), "variable": ("<<", ">>"), "comment": ("<#", "#>")}
     starts = {f"{kind}_start_string": start for kind, (start, _) in signs.items()}
     ends = {f"{kind}_end_string": end for kind, (_, end) in signs.items()}
-    return _environment("tex", TEX, [TEMPLATES], **starts, **ends)
+    return _make_environment("tex", TEX, [TEMPLATES], **starts, **ends)
 
 
-def _environment(
+def _make_environment(
     name: str, special: Mapping[str, str], folders: Sequence[Path], **delimiters: Any
 ) -> jinja2.Environment:
     """Templates with a filter called ``name`` that escapes what is special in that format."""
@@ -238,7 +232,7 @@ def _environment(
     return environment
 
 
-def _rich(table: Table) -> list[RichTable | Text]:
+def _make_rich(table: Table) -> list[RichTable | Text]:
     shown = RichTable(title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for i, name in enumerate(table.header):
         shown.add_column(

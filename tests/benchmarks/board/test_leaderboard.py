@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.board.aggregate import SEED, Board, aggregate, rows_of
-from benchmarks.board.tables import note
+from benchmarks.board.leaderboard import write_note
 from benchmarks.run.records import read_run
 from sig import stats
 from tests.benchmarks.run_maker import RunMaker, small_run
@@ -168,9 +168,9 @@ def test_methods_that_spend_more_than_the_budget_are_told_and_not_ranked(tmp_pat
     board = aggregate(read_run(maker.write()))
     assert board.over_budget("t", "dear") == 100
     assert board.over_budget("t", "cheap") is None
-    assert note(board, "t", "dear") == "not ranked: more rows than the budget of 100"
+    assert write_note(board, "t", "dear") == "not ranked: more rows than the budget of 100"
     summary = board.summary.set_index("method")
     assert summary.loc["dear", "mean"] == 0.9
     assert pd.isna(summary["rank"]["dear"])
     assert summary.loc["cheap", "rank"] == 1
-    assert note(board, "t", "cheap") == ""
+    assert write_note(board, "t", "cheap") == ""
