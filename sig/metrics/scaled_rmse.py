@@ -17,22 +17,35 @@ Players = Float[Tensor, "batch players"]
 Scale = Literal["maximum", "largest"]
 
 
-def scaled_rmse(attribution: Players, truth: Players, *, scale: Scale = "maximum") -> Float[Tensor, " batch"]:
-    """The root mean square, over the players, of the difference between scaled attribution and scaled truth.
+def scaled(values: Players, by: Scale) -> Players:
+    """Each row divided by its ``maximum``, as in the paper, or by its ``largest`` absolute value; in float64.
 
-    Args:
-        scale: both are divided by their ``maximum``, as in the paper, or by the ``largest`` absolute value, which keeps
-            the score within [0, 2] where no attribution is much above zero.
-
-    Returns:
-        One number for each row, 0 or more; NaN where what it would be divided by is not positive.
+    **Reading.** A row is NaN where that is not positive: divided by a negative maximum, its signs would turn.
 
     Raises:
         ValueError: on an unknown scale.
     """
-    if scale not in ("maximum", "largest"):
-        raise ValueError(f"unknown scale {scale!r}; expected 'maximum' or 'largest'")
-    difference = _scaled(attribution, scale) - _scaled(truth, scale)
+    if by not in ("maximum", "largest"):
+        raise ValueError(f"unknown scale {by!r}; expected 'maximum' or 'largest'")
+    values = values.double()
+    divisor = (values if by == "maximum" else values.abs()).amax(1, keepdim=True)
+    return values / torch.where(divisor > 0, divisor, torch.nan)
+
+
+def scaled_rmse(attribution: Players, truth: Players, *, scale: Scale = "maximum") -> Float[Tensor, " batch"]:
+    """The root mean square, over the players, of the difference between scaled attribution and scaled truth.
+
+    Args:
+        scale: what both are divided by; by the ``largest`` absolute value, the score stays within [0, 2] where no
+            attribution is much above zero.
+
+    Returns:
+        One number for each row, 0 or more; NaN where either is NaN once ``scaled``.
+
+    Raises:
+        ValueError: on an unknown scale.
+    """
+    difference = scaled(attribution, scale) - scaled(truth, scale)
     return difference.square().mean(1).sqrt()
 
 
@@ -46,9 +59,3 @@ def local_minimum(trial: Trial, *, scale: Scale = "maximum") -> Float[Tensor, " 
     if trial.truth is None:
         raise NotApplicable("the task states no true attribution")
     return scaled_rmse(trial.explicand.player_sums(trial.attribution), trial.truth, scale=scale)
-
-
-def _scaled(values: Players, scale: Scale) -> Players:
-    values = values.double()
-    by = (values if scale == "maximum" else values.abs()).amax(1, keepdim=True)
-    return values / torch.where(by > 0, by, torch.nan)

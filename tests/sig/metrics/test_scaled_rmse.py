@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sig.explicand import Explicand
-from sig.metrics.scaled_rmse import scaled_rmse
+from sig.metrics.scaled_rmse import scaled, scaled_rmse
 from sig.registry import Cost, NotApplicable, Trial, metrics
 
 
@@ -18,6 +18,15 @@ def test_by_hand():
     # By the largest absolute value the truth is (1/3, 2/3, -1).
     expected = (((1 - 1 / 3) ** 2 + (0.5 - 2 / 3) ** 2) / 3) ** 0.5
     assert scaled_rmse(row(4, 2, -4), row(1, 2, -3), scale="largest").item() == pytest.approx(expected)
+
+
+def test_rows_are_divided_by_the_maximum_or_the_largest_absolute_value():
+    rows = torch.tensor([[2.0, 1.0, -4.0], [-1.0, -2.0, -3.0], [0.0, 0.0, 0.0]])
+    nan = [float("nan")] * 3
+    assert scaled(rows, "maximum").tolist() == [[1, 0.5, -2], *[pytest.approx(nan, nan_ok=True)] * 2]
+    by_largest = [[0.5, 0.25, -1], pytest.approx([-1 / 3, -2 / 3, -1]), pytest.approx(nan, nan_ok=True)]
+    assert scaled(rows, "largest").tolist() == by_largest
+    assert scaled(rows, "largest").dtype == torch.float64
 
 
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=6).filter(lambda values: max(values) > 0.01), st.floats(0.1, 10))
