@@ -10,25 +10,19 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from benchmarks.board.aggregate import Board, rows_of
-from benchmarks.board.figures.bars import score_bars
 from benchmarks.board.figures.curves import removal_curves
-from benchmarks.board.figures.damage_training import damage_training
 from benchmarks.board.figures.frontier import frontiers
-from benchmarks.board.figures.information_absence import information_absence
-from benchmarks.board.figures.local_minimum import attribution_table, by_maximum
 from benchmarks.board.figures.runtime import runtimes
 from benchmarks.board.figures.saliency import saliency_grid
 from benchmarks.board.figures.style import styled
 from benchmarks.board.figures.sweeps import sweep_lines
 from benchmarks.board.figures.transfer import transfer_bars
-from benchmarks.board.figures.truths import network_against_game
 from benchmarks.run.records import ProblemRecord
 from datasets.problem import tasks
 from sig.metrics.attribution_transfer import attribution_strayed, attribution_transfer
 from sig.metrics.iaccuracy import iaccuracy
 
 OPTIONS: Final = {"samples": "N, the number of coalitions", "fraction": "Q, the share of coalitions to draw from"}
-TRAININGS: Final = {"training": "with damage", "training-without-damage": "without damage"}
 SHARES: Final = ["dark", "light", "distractors", "background"]  # measures of attribution transfer that make up all
 PICTURED: Final = {  # where the paper shows attributions of such pictures, by kind of task
     "burnt-snacks": "ICG Fig. 4",
@@ -51,12 +45,7 @@ def draw(board: Board) -> Iterator[Drawing]:
     """Every figure that the run has the data for, in the order of the report."""
     with styled():
         for drawings in (
-            _bars,
             _sweeps,
-            _truths,
-            _information_absence,
-            _damage_training,
-            _local_minimum,
             _transfer,
             _curves,
             _frontiers,
@@ -64,17 +53,6 @@ def draw(board: Board) -> Iterator[Drawing]:
             _saliency,
         ):
             yield from drawings(board)
-
-
-def _bars(board: Board) -> Iterator[Drawing]:
-    units = board.units[board.units["headline"] & _is_column(board.units, board.game_columns)]
-    if len(units):
-        keys = ["task", "method", "repetition"]
-        scores = units.groupby(keys, observed=True)["score"].mean().reset_index()
-        title = "Rank correlation with the exact Shapley values of the game (SIG Fig. 3)"
-        figure = score_bars(scores, board.methods, label="Spearman's rank correlation", title=title)
-        caption = f"{title}: means, standard deviation over repetitions (whiskers), repetitions (dots)."
-        yield Drawing("spearman", caption, figure)
 
 
 def _sweeps(board: Board) -> Iterator[Drawing]:
@@ -86,81 +64,6 @@ def _sweeps(board: Board) -> Iterator[Drawing]:
         title = f"Effect of {axis} (SIG Figs. 4, 10 and 11)"
         figure = sweep_lines(scores, axis=axis, label=label, title=title)
         yield Drawing(f"sweep-{option}", f"{title}: means and 95 % intervals over repetitions.", figure)
-
-
-def _truths(board: Board) -> Iterator[Drawing]:
-    points = [
-        pd.DataFrame({name: np.ravel(problem.truths[name]) for name in ("game", "model")}).assign(task=problem.task)
-        for problem in board.run.problems
-        if {"game", "model"} <= problem.truths.keys()
-    ]
-    if points:
-        title = "Shapley values of the trained network against those of the reward (SIG Fig. 8)"
-        caption = f"{title}: a point per player and repetition; R^2 is that of the dashed line of equality."
-        yield Drawing("network-against-reward", caption, network_against_game(pd.concat(points), title=title))
-
-
-def _information_absence(board: Board) -> Iterator[Drawing]:
-    predictions = _series(board, "certainty", {"certainty", "p05", "p25", "p50", "p75", "p95", "share"})
-    if len(predictions):
-        title = "Predictions as certainty is taken from all features (ICG Fig. 7)"
-        figure = information_absence(predictions, title=title)
-        caption = f"{title}: at certainty 0 nothing but the class frequency, dashed, is left to predict."
-        yield Drawing("information-absence", caption, figure)
-
-
-def _damage_training(board: Board) -> Iterator[Drawing]:
-    columns = {"images", "accuracy"}
-    parts = [_series(board, name, columns).assign(training=training) for name, training in TRAININGS.items()]
-    accuracies = pd.concat([part for part in parts if len(part)] or parts)
-    if len(accuracies):
-        undamaged = {p.task for p in board.run.problems if p.task_options.get("damage") == "none"}  # of an ablation
-        accuracies.loc[accuracies["task"].isin(undamaged), "training"] = TRAININGS["training-without-damage"]
-        title = "Accuracy on undamaged inputs in training with and without damage (ICG Fig. 8)"
-        caption = f"{title}: means over repetitions, thin lines for each; numbers are those at the end of training."
-        yield Drawing("damage-training", caption, damage_training(accuracies, title=title))
-
-
-def _series(board: Board, name: str, columns: set[str]) -> pd.DataFrame:
-    """The tables of this name with at least these columns, of all models, and their ``task`` and ``repetition``.
-
-    A model that several tasks explain, known by its checkpoint, counts for the first of them alone.
-    """
-    models: dict[str, ProblemRecord] = {}
-    for problem in board.run.problems:
-        if columns <= problem.series.get(name, {}).keys():
-            models.setdefault(problem.provenance.data.get("checkpoint", problem.file), problem)
-    tables = [
-        pd.DataFrame(problem.series[name], dtype=float).assign(task=problem.task, repetition=problem.repetition)
-        for problem in models.values()
-    ]
-    return pd.concat(tables) if tables else pd.DataFrame()
-
-
-def _local_minimum(board: Board) -> Iterator[Drawing]:
-    names = [task.name for task in board.run.manifest.suite.tasks if task.kind == "local-minimum"]
-    tables = {name: table for name in names if len(table := _by_maximum(board, name))}
-    if tables:
-        title = "Attributions of one input of Local Minimum, divided by their maximum (ICG Table 2)"
-        caption = f"{title}: means over repetitions, the truths on top; blank where no attribution is positive."
-        yield Drawing("local-minimum", caption, attribution_table(tables, board.methods, title=title))
-
-
-def _by_maximum(board: Board, task: str) -> pd.DataFrame:
-    """A row for each truth, then for each method, of the first input shown, whose values name the columns."""
-    problems = [problem for problem in board.run.problems if problem.task == task and problem.shown_inputs]
-    rows: dict[str, list[Any]] = {}
-    for problem in problems:
-        for name, truth in problem.truths.items():
-            rows.setdefault(f"{name} (truth)", []).append(truth[problem.shown[0]])
-    truths = list(rows)
-    for record in board.run.cells:
-        if record.task == task and record.maps is not None:
-            rows.setdefault(record.label, []).append(record.maps.decode()[0])
-    ordered = [*truths, *(method for method in board.methods.index if method in rows)]
-    values = next((shown.decode()[0] for problem in problems if (shown := problem.shown_inputs)), ())
-    numbers = [by_maximum(np.array(rows[name])) for name in ordered]
-    return pd.DataFrame(numbers, index=ordered, columns=[f"{value:g}" for value in values])
 
 
 def _transfer(board: Board) -> Iterator[Drawing]:

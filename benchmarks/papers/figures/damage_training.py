@@ -9,7 +9,7 @@ from matplotlib.ticker import EngFormatter
 from benchmarks.board.figures.style import headline, legend_below, palette, panels
 
 
-def damage_training(accuracies: pd.DataFrame, *, title: str) -> Figure:
+def draw_damage_training(accuracies: pd.DataFrame, *, title: str) -> Figure:
     """A panel per task: thin lines are repetitions, thick ones their mean; numbers are the mean accuracies at the end.
 
     ``accuracies`` has a row per point: ``task, training, repetition, images, accuracy``, where ``training`` says how
@@ -24,7 +24,7 @@ def damage_training(accuracies: pd.DataFrame, *, title: str) -> Figure:
             lines = [line for _, line in points.groupby("repetition")]
             for line in lines:
                 ax.plot(line["images"], line["accuracy"], color=colours[training], linewidth=0.6, alpha=0.5)
-            mean = mean_line(points)
+            mean = average_lines(points)
             ax.plot(mean.index, mean, color=colours[training], linewidth=2)
             ends.append(f"{training}: {100 * np.mean([line['accuracy'].iloc[-1] for line in lines]):.1f} %")
         ax.text(0.97, 0.04, "\n".join(ends), transform=ax.transAxes, ha="right", va="bottom", fontsize=8)
@@ -36,7 +36,7 @@ def damage_training(accuracies: pd.DataFrame, *, title: str) -> Figure:
     return figure
 
 
-def mean_line(points: pd.DataFrame) -> pd.Series:
+def average_lines(points: pd.DataFrame) -> pd.Series:
     """Mean accuracy over repetitions by images, each repetition linear between its points, where all have some."""
     table = points.pivot_table(index="images", columns="repetition", values="accuracy")
     return table.interpolate(method="index", limit_area="inside").dropna().mean(axis=1)

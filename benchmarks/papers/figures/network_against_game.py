@@ -8,7 +8,7 @@ from scipy import stats
 from benchmarks.board.figures.style import INK, headline, palette, panels
 
 
-def network_against_game(truths: pd.DataFrame, *, title: str) -> Figure:
+def draw_network_against_game(truths: pd.DataFrame, *, title: str) -> Figure:
     """A panel per task: a point per player, explicand and repetition; R^2 and rank correlation are of all of them.
 
     ``truths`` has a row per point: ``task, game, model``. R^2 is that of the line on which both are equal.

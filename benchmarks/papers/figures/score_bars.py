@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from benchmarks.board.figures.style import INK, family_colours, family_legend, headline, panels
 
 
-def score_bars(scores: pd.DataFrame, methods: pd.DataFrame, *, label: str, title: str) -> Figure:
+def draw_score_bars(scores: pd.DataFrame, methods: pd.DataFrame, *, label: str, title: str) -> Figure:
     """A panel per task: bars are means, whiskers the standard deviation over repetitions, dots the repetitions.
 
     ``scores`` has a row per repetition: ``task, method, repetition, score``; ``methods`` is ``Board.methods``.

@@ -13,7 +13,7 @@ COLOUR: Final = palette()[0]
 BANDS: Final = {("p05", "p95"): ("5 to 95 % of inputs", 0.15), ("p25", "p75"): ("25 to 75 %", 0.4)}
 
 
-def information_absence(predictions: pd.DataFrame, *, title: str) -> Figure:
+def draw_information_absence(predictions: pd.DataFrame, *, title: str) -> Figure:
     """A panel per task: quantiles over inputs of the probability of class 1 against the certainty of every feature.
 
     Bands and median are those of the first repetition, thin lines the ends of the wide band of the others. The dashed

@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 import seaborn as sns
-from jaxtyping import Float
 from matplotlib.figure import Figure
 
 from benchmarks.board.figures.style import INK, headline, panels
 
 
-def attribution_table(tables: Mapping[str, pd.DataFrame], methods: pd.DataFrame, *, title: str) -> Figure:
+def draw_attribution_table(tables: Mapping[str, pd.DataFrame], methods: pd.DataFrame, *, title: str) -> Figure:
     """A panel per task: a row for each truth and, below a line, for each method, and a column per feature.
 
     ``tables`` holds the numbers by task, ``methods`` is ``Board.methods``. Colours end at -1 and 1, since
@@ -31,16 +29,6 @@ def attribution_table(tables: Mapping[str, pd.DataFrame], methods: pd.DataFrame,
         ax.xaxis.set_label_position("top")
     headline(figure, title)
     return figure
-
-
-def by_maximum(rows: Float[np.ndarray, "repetitions features"]) -> Float[np.ndarray, " features"]:
-    """Each row divided by its maximum, then the mean over repetitions; NaN where no row has a positive maximum.
-
-    **Reading.** Rows without a positive maximum are left out: divided by a negative one, their signs would turn.
-    """
-    largest = rows.max(1, keepdims=True)
-    positive = largest[:, 0] > 0
-    return (rows[positive] / largest[positive]).mean(0) if positive.any() else np.full(rows.shape[1], np.nan)
 
 
 def _text(value: float) -> str:
