@@ -1,11 +1,13 @@
 """What a task hands to the benchmark: a model to explain, inputs, and whatever truth is known about them."""
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import pydantic
+import torch
 from torch import Tensor
 
 from sig.explicand import Explicand
@@ -18,12 +20,17 @@ class Problem:
 
     Attributes:
         explicand: the model and the inputs that every method explains.
-        truths: true attributions of the players by name, each ``(batch, players)`` in float64.
+        truths: true attributions of the players by name, each ``(batch, players)``; they become float64.
         regions: masks of features by name, each ``(batch, *features)``: what is where in the inputs.
         series: tables of numbers for figures by name, each of columns by name, equally long; the first one is the axis.
         checks: what was measured of the trained model (held-out accuracy, R^2), by name.
         provenance: SHA-256 of the data and of the checkpoint, by name.
         shown: indices of the inputs whose attributions figures show.
+
+    Raises:
+        TypeError: when the explicand is none, or a truth, a region or a column is no tensor.
+        ValueError: on a truth, a region or a column of another shape, a truth that is not finite, an infinite check, or
+            an index that no input has.
     """
 
     explicand: Explicand
@@ -33,6 +40,43 @@ class Problem:
     shown: tuple[int, ...] = ()
     regions: Mapping[str, Tensor] = field(default_factory=dict)
     series: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        e = self.explicand
+        if not isinstance(e, Explicand):
+            raise TypeError(f"explicand is of type {type(e).__name__}, expected sig.Explicand")
+        for name, truth in self.truths.items():
+            _require_shape(f"truth {name!r}", truth, (len(e.inputs), e.n_players), "one number for each player")
+            if not torch.isfinite(truth).all():
+                raise ValueError(f"truth {name!r} holds NaN or infinity, expected finite values; leave the truth out")
+        for name, region in self.regions.items():
+            _require_shape(f"region {name!r}", region, tuple(e.inputs.shape), "a mark for each feature")
+        for name, columns in self.series.items():
+            _require_table(name, columns)
+        for name, value in self.checks.items():
+            if math.isinf(value):
+                raise ValueError(f"check {name!r} is {value}, expected a finite number, or NaN where it is unknown")
+        for index in self.shown:
+            if not 0 <= index < len(e.inputs):
+                raise ValueError(f"shown holds {index}, expected indices of the inputs, 0 .. {len(e.inputs) - 1}")
+        object.__setattr__(self, "truths", {name: truth.double() for name, truth in self.truths.items()})
+
+
+def _require_shape(what: str, values: Tensor, shape: tuple[int, ...], why: str) -> None:
+    if not isinstance(values, Tensor):
+        raise TypeError(f"{what} is of type {type(values).__name__}, expected a tensor of shape {shape}")
+    if tuple(values.shape) != shape:
+        raise ValueError(f"{what} has shape {tuple(values.shape)}, expected {shape}: {why} of every input")
+
+
+def _require_table(name: str, columns: Mapping[str, Tensor]) -> None:
+    for column, values in columns.items():
+        if not isinstance(values, Tensor) or values.ndim != 1:
+            found = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+            raise TypeError(f"column {column!r} of series {name!r} is {found}, expected a tensor of one axis")
+    lengths = {column: len(values) for column, values in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"series {name!r} has columns of lengths {lengths}, expected one length; fill up with NaN")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Random draws happen on the CPU and move to the explicand's device, so that a see
 """
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
@@ -14,8 +14,8 @@ from torch import Generator, Tensor
 from sig.explicand import Explicand
 from sig.registry import NotApplicable
 
-Name = Literal["zero", "mean", "middle", "max-distance", "blur"]
 Default = Literal["zero", "mean", "middle"]  # what absent players can take
+DEFAULTS: tuple[str, ...] = get_args(Default)
 
 Baselines = Float[Tensor, "batch baselines *features"]
 
@@ -67,10 +67,8 @@ SINGLE: dict[str, Callable[[Explicand], Baselines]] = {
 }
 
 
-def single(
-    e: Explicand, name: Name | Default, *, known: Sequence[str] = tuple(SINGLE)
-) -> Float[Tensor, "batch *features"]:
-    """The one baseline of this name for each explicand; ``known`` are those that the caller takes.
+def single(e: Explicand, name: str, *, known: Sequence[str] = tuple(SINGLE)) -> Float[Tensor, "batch *features"]:
+    """The one baseline of this name for each explicand; ``known`` are the names that the caller takes.
 
     Raises:
         ValueError: on a name that is not known.

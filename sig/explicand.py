@@ -5,6 +5,7 @@
 *Coalition*: a set of players that keep the explicand's values. *Attribution*: one number for each feature.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -12,6 +13,8 @@ from functools import cached_property
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+from sig.players import patch_players
 
 Forward = Callable[[Tensor], Tensor]
 
@@ -92,6 +95,45 @@ class Explicand:
                 f"({low}, {high}); rescale the inputs or state their range"
             )
 
+    @classmethod
+    def of(
+        cls,
+        model: Forward,
+        inputs: Float[Tensor, "batch *features"],
+        *,
+        target: Int[Tensor, " batch"] | None = None,
+        background: Float[Tensor, "samples *features"] | None = None,
+        players: Int[Tensor, "*features"] | int | None = None,
+        input_range: tuple[float, float] | None = None,
+        rows_per_batch: int = 64,
+    ) -> "Explicand":
+        """An explicand of any model, where what is not given is filled in.
+
+        Args:
+            target: the class that the model predicts.
+            background: the inputs themselves; a sample of the training data says more.
+            players: a number for squares of so many pixels a side (``sig.players``); each feature its own.
+            input_range: from the smallest to the largest value among inputs and background.
+
+        Raises:
+            ValueError: when the model is in training mode, or as ``Explicand`` does.
+        """
+        if getattr(model, "training", False):
+            raise ValueError("the model is in training mode, where outputs change from call to call; call model.eval()")
+        inputs = inputs.detach()
+        background = inputs if background is None else background
+        if input_range is None:
+            values = torch.cat([inputs.flatten(), background.flatten()])
+            input_range = (float(values.min()), float(values.max()))
+        if not isinstance(players, Tensor):
+            players = _as_players(players, tuple(inputs.shape[1:])).to(inputs.device)
+        unknown = torch.zeros(len(inputs), dtype=torch.long, device=inputs.device)
+        e = cls(model, inputs, unknown if target is None else target, background, players, input_range, rows_per_batch)
+        if target is not None:
+            return e
+        with torch.no_grad():
+            return replace(e, target=e.with_tally(Tally()).outputs(inputs).argmax(1))
+
     @property
     def features(self) -> tuple[int, ...]:
         """The shape of one input."""
@@ -100,6 +142,11 @@ class Explicand:
     @cached_property
     def n_players(self) -> int:
         return int(self.players.max()) + 1
+
+    @property
+    def player_sizes(self) -> Int[Tensor, " players"]:
+        """How many features each player has."""
+        return torch.bincount(self.players.flatten(), minlength=self.n_players)
 
     @property
     def device(self) -> torch.device:
@@ -157,8 +204,7 @@ class Explicand:
 
     def spread_over_features(self, values: Float[Tensor, "batch players"]) -> Float[Tensor, "batch *features"]:
         """Each player's value shared equally among its features, so that ``player_sums`` gives the values back."""
-        sizes = torch.bincount(self.players.flatten(), minlength=self.n_players)
-        return (values / sizes)[:, self.players].to(self.inputs.dtype)
+        return (values / self.player_sizes)[:, self.players].to(self.inputs.dtype)
 
     def _mix(self, coalitions: Tensor, owner: Tensor, default: Tensor) -> Tensor:
         return torch.where(coalitions[:, self.players], self.inputs[owner], default[owner])
@@ -180,6 +226,14 @@ class Explicand:
 
     def _count_backward(self, grad: Tensor) -> None:
         self.tally.backward_rows += len(grad)
+
+
+def _as_players(patch: int | None, features: tuple[int, ...]) -> Int[Tensor, "*features"]:
+    if patch is None:
+        return torch.arange(math.prod(features)).view(features)
+    if len(features) != 3:
+        raise ValueError(f"patches need pictures (channels, height, width), the inputs have shape {features}")
+    return patch_players((features[0], features[1], features[2]), patch)
 
 
 def _require_finite(name: str, values: Tensor) -> None:

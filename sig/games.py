@@ -37,7 +37,7 @@ def shapley_values(values: Float[Tensor, "*batch coalitions"]) -> Float[Tensor, 
 
 @torch.no_grad()
 def value_table(e: Explicand, default: Float[Tensor, "batch *features"]) -> Float[Tensor, "batch coalitions"]:
-    """The game of each explicand: v(S) = F(x_S) of all ``2**n`` coalitions, players outside S taking the default's values.
+    """The game of each explicand: v(S) = F(x_S) of all ``2**n`` coalitions; players outside S take the default's.
 
     In float64, on the explicand's device; uses ``2**n`` forward rows per explicand.
 

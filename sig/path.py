@@ -146,9 +146,10 @@ def _mean_scores(e: Explicand, points: Float[Tensor, "batch points *features"]) 
 
 def _require_fit(name: str, e: Explicand, points: Tensor) -> None:
     if points.shape[0] != len(e.inputs) or points.shape[2:] != e.inputs.shape[1:]:
+        features = ", ".join(map(str, e.features))
         raise ValueError(
-            f"{name} have shape {tuple(points.shape)}, expected ({len(e.inputs)}, {'paths' if name == 'starts' else name}, "
-            f"{', '.join(map(str, e.features))}); give each explicand its own {name}"
+            f"{name} have shape {tuple(points.shape)}, expected ({len(e.inputs)}, any number, {features}); give each "
+            f"explicand its own {name}"
         )
 
 

@@ -165,19 +165,24 @@ class Method(Entry):
     spend: tuple[str, ...] = ()
     control: bool = False
 
-    def options_for(self, rows: int) -> dict[str, int]:
+    def options_for(self, rows: int, **fixed: Any) -> dict[str, int]:
         """The options that spend about ``rows`` model rows per explicand, and never more than that.
+
+        ``fixed`` are options that are chosen already, which take the place of defaults. Nothing is left to choose where
+        the first spending option is among them, or the method has one fixed cost.
 
         Raises:
             ValueError: when ``rows`` is below one.
         """
         if rows < 1:
             raise ValueError(f"a budget of {rows} rows cannot be spent; expected at least 1")
+        if not self.spend or self.spend[0] in fixed:
+            return {}
         chosen: dict[str, int] = {}
         for name in reversed(self.spend[1:]):
-            chosen[name] = min(self.options[name].default, rows)
+            chosen[name] = min(self.option(fixed, name), rows)
             rows //= chosen[name]
-        return {self.spend[0]: rows, **chosen} if self.spend else {}
+        return {self.spend[0]: rows, **chosen}
 
     def __call__(self, e: Explicand, *, generator: torch.Generator, **options: Any) -> Float[Tensor, "batch *features"]:
         """Attributions of ``e``, checked.

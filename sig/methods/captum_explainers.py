@@ -85,8 +85,7 @@ def feature_ablation(e: Explicand, *, generator: Generator) -> Tensor:
 
 def _shared_among_features(e: Explicand, values: Tensor) -> Tensor:
     """captum repeats a player's value on each of its features; here the features share it."""
-    sizes = torch.bincount(e.players.flatten(), minlength=e.n_players)
-    return values / sizes[e.players]
+    return values / e.player_sizes[e.players]
 
 
 @contextmanager

@@ -54,7 +54,7 @@ def _value_table(
 ) -> Float[Tensor, " coalitions"]:
     """v(S) of a single explicand; each coalition takes as many members, the first among equals."""
     squares = _squared_differences(one, background)
-    sizes = torch.bincount(one.players.flatten(), minlength=one.n_players).to(squares)
+    sizes = one.player_sizes.to(squares)
     values = []
     for coalitions in games.coalition_matrix(one.n_players).to(one.device).split(max(1, one.rows_per_batch // members)):
         inside = coalitions.to(squares)

@@ -9,14 +9,9 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from sig import baselines, coalitions, games
+from sig.baselines import Default
 from sig.explicand import Explicand
-from sig.methods.shapley_integrated_gradients import (
-    Default,
-    Direction,
-    Normalise,
-    default_input,
-    integrate_over_coalitions,
-)
+from sig.methods.shapley_integrated_gradients import Direction, Normalise, integrate_over_coalitions
 from sig.registry import NotApplicable, method
 
 FAMILY = "effective-coalitions"
@@ -25,12 +20,18 @@ MAX_PLAYERS = 20
 
 @method("effective-shapley", family=FAMILY, source="ES, Algorithm 1")
 def effective_shapley(
-    e: Explicand, *, draws: int = 2000, fraction: float = 0.4, count: bool = False, generator: Generator
+    e: Explicand,
+    *,
+    draws: int = 2000,
+    fraction: float = 0.4,
+    count: bool = False,
+    default: Default = "zero",
+    generator: Generator,
 ) -> Tensor:
     """The sum of each player's drawn contributions, over the number of draws: a multiple of the Shapley values."""
     drawn = [
         coalitions.effective(values, draws=draws, fraction=fraction, count=count, generator=generator)
-        for values in _value_tables(e, baselines.zero(e))
+        for values in _value_tables(e, default)
     ]
     estimates = torch.stack([one.estimate() / draws for one in drawn])
     return e.spread_over_features(estimates.to(e.device))
@@ -56,15 +57,14 @@ def effective_sig(
     """
     drawn = [
         coalitions.effective(values, draws=draws, fraction=fraction, count=count, generator=generator).coalitions()
-        for values in _value_tables(e, default_input(e, default))
+        for values in _value_tables(e, default)
     ]
     if any(len(one) == 0 for one in drawn):
         raise NotApplicable("the model gives every coalition the same score, so none is effective")
     return integrate_over_coalitions(e, torch.stack(drawn).to(e.device), default, direction, normalise, steps)
 
 
-def _value_tables(e: Explicand, default: Float[Tensor, "batch 1 *features"]) -> Float[Tensor, "batch coalitions"]:
+def _value_tables(e: Explicand, default: Default) -> Float[Tensor, "batch coalitions"]:
     if e.n_players > MAX_PLAYERS:
         raise NotApplicable(f"valuing all coalitions of {e.n_players} players is out of reach; up to {MAX_PLAYERS}")
-    every = games.coalition_matrix(e.n_players).to(e.device).expand(len(e.inputs), -1, -1)
-    return e.coalition_scores(every, default[:, 0]).double().cpu()
+    return games.value_table(e, baselines.single(e, default, known=baselines.DEFAULTS)).cpu()

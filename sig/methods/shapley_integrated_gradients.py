@@ -18,15 +18,14 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 
 from sig import baselines, coalitions, path
+from sig.baselines import Default
 from sig.explicand import Explicand
 from sig.registry import method
 
 Direction = Literal["to-input", "from-default", "both"]
 Normalise = Literal["all", "absent"]
-Default = Literal["zero", "mean", "middle"]
 
 FAMILY = "shapley-integrated-gradients"
-DEFAULTS = {"zero": baselines.zero, "mean": baselines.mean, "middle": baselines.middle}
 SPEND = ("samples", "steps")
 
 
@@ -96,9 +95,9 @@ def integrate_over_coalitions(
     """
     _require_known("direction", direction, get_args(Direction))
     _require_known("normalise", normalise, get_args(Normalise))
-    origin = default_input(e, default)
-    middles = e.coalition_inputs(drawn, origin[:, 0])
-    origins = origin.expand_as(middles)
+    origin = baselines.single(e, default, known=baselines.DEFAULTS)
+    middles = e.coalition_inputs(drawn, origin)
+    origins = origin.unsqueeze(1).expand_as(middles)
     if direction == "to-input":
         return path.integrate(e, middles, steps=steps) * _correction(e, ~drawn, normalise)
     if direction == "from-default":
@@ -108,16 +107,6 @@ def integrate_over_coalitions(
     second = path.integrate(e, middles, steps=half) * _correction(e, ~drawn, normalise)
     e.tally.paths = (origins, e.inputs.unsqueeze(1).expand_as(origins))
     return first + second
-
-
-def default_input(e: Explicand, default: Default) -> Float[Tensor, "batch 1 *features"]:
-    """The input whose values absent players take.
-
-    Raises:
-        ValueError: on an unknown default.
-    """
-    _require_known("default", default, get_args(Default))
-    return DEFAULTS[default](e)
 
 
 def _require_known(name: str, value: str, known: tuple[str, ...]) -> None:

@@ -4,7 +4,7 @@ In a hybrid every player takes either the explicand's values or the baseline's (
 baseline ``certainty`` is that of a certainty-aware model: the player keeps its values, at certainty 1 or 0.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
@@ -16,11 +16,9 @@ from sig.registry import NotApplicable
 
 Baseline = Literal["zero", "mean", "middle", "certainty"]
 
-BASELINES = {"zero": baselines.zero, "mean": baselines.mean, "middle": baselines.middle}
 MAX_PLAYERS = 12
 
 
-@torch.no_grad()
 def swap_effects(e: Explicand, baseline: Baseline) -> Float[Tensor, "batch players hybrids"]:
     """What changes in F, in float64, when a player goes from the baseline's values to the explicand's, in each hybrid
     of the others; the rows it takes are not counted on ``e``.
@@ -31,9 +29,7 @@ def swap_effects(e: Explicand, baseline: Baseline) -> Float[Tensor, "batch playe
     """
     if e.n_players > MAX_PLAYERS:
         raise NotApplicable(f"{e.n_players} players have too many hybrids to try all; up to {MAX_PLAYERS}")
-    every = games.coalition_matrix(e.n_players).to(e.device).expand(len(e.inputs), -1, -1)
-    seen, default = _seen_and_default(e.with_tally(Tally()), baseline)
-    values = seen.coalition_scores(every, default).double()
+    values = games.value_table(*_seen_and_default(e.with_tally(Tally()), baseline))
     return torch.stack([games.marginal_contributions(values, player) for player in range(e.n_players)], dim=1)
 
 
@@ -42,6 +38,4 @@ def _seen_and_default(e: Explicand, baseline: Baseline) -> tuple[Explicand, Floa
     if baseline == "certainty":
         aware = certainty.explicand_with_certainty(e)
         return aware, certainty.with_certainty(e.inputs, torch.zeros_like(e.inputs))
-    if baseline not in BASELINES:
-        raise ValueError(f"unknown baseline {baseline!r}; expected one of {', '.join(BASELINES)}, certainty")
-    return e, BASELINES[baseline](e)[:, 0]
+    return e, baselines.single(e, baseline, known=get_args(Baseline))

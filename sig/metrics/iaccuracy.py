@@ -11,7 +11,7 @@ from sig import baselines
 from sig.explicand import Explicand, Tally
 from sig.registry import NotApplicable, Trial, metric
 
-REPLACEMENTS = {"zero": baselines.zero, "mean": baselines.mean, "blur": baselines.blur}
+REMOVALS = ("zero", "mean", "blur")
 
 
 @torch.no_grad()
@@ -46,7 +46,7 @@ def iaccuracy(
     _check_options(removal, patch, share, points)
     after = _removed_after(e, attribution, patch=patch)
     counts = _grid(math.prod(after.shape[1:]), share, points).to(e.device)
-    replacement = REPLACEMENTS[removal](e).squeeze(1)
+    replacement = baselines.single(e, removal)
     chunks = torch.arange(len(e.inputs), device=e.device).split(max(1, e.rows_per_batch // len(counts)))
     uncounted = e.with_tally(Tally())
     return torch.cat([_curves(uncounted, i, replacement[i], after[i], counts) for i in chunks])
@@ -106,8 +106,8 @@ def _grid(n_features: int, share: float, points: int) -> Int[Tensor, " points"]:
 
 
 def _check_options(removal: str, patch: int, share: float, points: int) -> None:
-    if removal not in REPLACEMENTS:
-        raise ValueError(f"removal is {removal!r}, expected one of {', '.join(REPLACEMENTS)}")
+    if removal not in REMOVALS:
+        raise ValueError(f"removal is {removal!r}, expected one of {', '.join(REMOVALS)}")
     if patch < 0:
         raise ValueError(f"patch is {patch}, expected 0 (the feature alone) or a larger whole number")
     if not 0 < share <= 1:

@@ -121,12 +121,31 @@ def test_quadrature_is_exact_for_its_degree(steps):
     ("arguments", "message"),
     [
         ({"starts": torch.zeros(3, 1, 8), "steps": 0}, "steps is 0, expected at least 1"),
-        ({"starts": torch.zeros(2, 1, 8)}, "starts have shape (2, 1, 8), expected (3, paths, 8)"),
+        ({"starts": torch.zeros(2, 1, 8)}, "starts have shape (2, 1, 8), expected (3, any number, 8)"),
     ],
 )
 def test_bad_arguments_are_named(vector_explicand, arguments, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         path.integrate(vector_explicand, **arguments)
+
+
+def test_gradients_at_any_points_are_those_of_one_row_at_a_time(vector_explicand):
+    e = vector_explicand
+    points = torch.rand(3, 50, 8, generator=torch.Generator().manual_seed(3)) * 4 - 2  # more than a batch, out of range
+    found = path.gradients(e, points)
+    assert e.tally.forward_rows == e.tally.backward_rows == 150
+    for i, j in [(0, 0), (1, 7), (2, 49)]:
+        x = points[i, j].clone().requires_grad_()
+        (expected,) = torch.autograd.grad(e.model(x.unsqueeze(0))[0, e.target[i]], x)
+        torch.testing.assert_close(found[i, j], expected)
+    torch.testing.assert_close(path.gradients(e, e.inputs.unsqueeze(1)).squeeze(1), path.gradient(e))
+    assert path.gradients(e, points[:, :0]).shape == (3, 0, 8)
+
+
+@pytest.mark.usefixtures("as_users_run_it")
+def test_gradients_need_points_of_every_explicand(vector_explicand):
+    with pytest.raises(ValueError, match=r"points have shape \(2, 1, 8\), expected \(3, any number, 8\)"):
+        path.gradients(vector_explicand, torch.zeros(2, 1, 8))
 
 
 @pytest.mark.usefixtures("as_users_run_it")

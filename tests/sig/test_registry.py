@@ -1,10 +1,11 @@
 import pickle
 import re
+import sys
 
 import pytest
 import torch
 
-from sig.registry import UnknownName, load_plugin, method, methods, metric, metrics
+from sig.registry import Cost, Registry, Trial, UnknownName, load_plugin, method, methods, metric, metrics
 
 PLUGIN = """
 from sig.registry import method
@@ -53,7 +54,7 @@ def test_plugins_register_once(tmp_path, forget):
     load_plugin(file)
     load_plugin(file)
     assert methods["my-method"].family == "mine"
-    assert methods["my-method"].options == {"samples": 2, "steps": 10}
+    assert {name: p.default for name, p in methods["my-method"].options.items()} == {"samples": 2, "steps": 10}
 
 
 @pytest.mark.parametrize(
@@ -101,6 +102,11 @@ def test_a_budget_grows_the_first_option(rows, expected):
     assert methods["sig-game"].options_for(rows) == expected
 
 
+def test_options_that_are_chosen_already_take_the_place_of_defaults():
+    assert methods["sig-game"].options_for(1000, steps=10) == {"samples": 100, "steps": 10}
+    assert methods["sig-game"].options_for(1000, samples=7) == {}
+
+
 def test_budgets_need_a_row():
     with pytest.raises(ValueError, match="a budget of 0 rows cannot be spent"):
         methods["ig-zero"].options_for(0)
@@ -140,3 +146,82 @@ def test_a_metric_is_a_function_with_facts(forget):
     assert metrics["mine"].better == "lower"
     with pytest.raises(ValueError, match="there is already a metric named 'mine'"):
         metric("mine", better="lower", range=(0, 1))(mine)
+
+
+@pytest.mark.usefixtures("as_users_run_it")
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (torch.tensor(0.5), "returned shape (), expected (3,); score each explicand"),
+        (0.5, "returned shape float, expected (3,)"),
+        (torch.tensor([0.0, torch.inf, 1.0]), "gave inf, expected a finite number or NaN; look for a division by zero"),
+    ],
+)
+def test_bad_scores_are_named(vector_explicand, forget, returned, message):
+    metric("mine", better="lower", range=(0, 1))(lambda trial: returned)
+    with pytest.raises(ValueError, match=re.escape(f"metric 'mine' {message}")):
+        metrics["mine"](Trial(vector_explicand, vector_explicand.inputs, Cost(0.0, 0, 0, 0)))
+
+
+def test_a_metric_that_draws_is_given_a_generator(vector_explicand, forget):
+    @metric("draws", better="lower", range=(0, 1))
+    def draws(trial, *, scale: float = 1.0, generator):
+        return scale * torch.rand(len(trial.attribution), generator=generator)
+
+    trial = Trial(vector_explicand, vector_explicand.inputs, Cost(0.0, 0, 0, 0))
+    assert metrics["draws"].draws
+    assert list(metrics["draws"].options) == ["scale"]
+    first, again = (metrics["draws"](trial, generator=torch.Generator().manual_seed(3)) for _ in range(2))
+    assert torch.equal(first, again)
+    assert torch.equal(first, torch.rand(3, generator=torch.Generator().manual_seed(3)).double())
+    with pytest.raises(TypeError, match="metric 'draws' draws random numbers; pass generator="):
+        metrics["draws"](trial)
+    with pytest.raises(TypeError, match="metric 'draws' has no option 'scael'; its options: scale"):
+        metrics["draws"](trial, scael=2.0, generator=torch.Generator())
+    assert not metrics["spearman"].draws
+
+
+def test_an_option_may_be_called_seed(vector_explicand, generator, forget):
+    @method("seeded", family="f", source="s")
+    def seeded(e, *, seed: int = 3, generator):
+        return torch.full_like(e.inputs, seed)
+
+    assert list(methods["seeded"].options) == ["seed"]
+    assert methods["seeded"](vector_explicand, generator=generator, seed=8).unique().tolist() == [8]
+
+
+def test_an_option_as_chosen_or_by_default():
+    iaccuracy = metrics["iaccuracy"]
+    assert iaccuracy.option({"removal": "mean"}, "removal") == "mean"
+    assert iaccuracy.option({}, "removal") == "zero"
+    assert iaccuracy.option({}, "no such") is None
+
+
+def test_modules_that_lack_a_package_are_left_out_and_said(tmp_path, monkeypatch):
+    package = tmp_path / "parts"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "whole.py").write_text("x = 1")
+    (package / "lacking.py").write_text("import no_such_package_here")
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = Registry("part", packages=["parts"])
+    try:
+        with pytest.raises(UnknownName, match=r"parts\.lacking was left out: it needs no_such_package_here"):
+            registry["mine"]
+        assert "parts.whole" in sys.modules
+    finally:
+        Registry.every.remove(registry)
+
+
+def test_a_broken_module_is_no_lacking_package(tmp_path, monkeypatch):
+    package = tmp_path / "broken_parts"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "bad.py").write_text("import broken_parts.nowhere")
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = Registry("part", packages=["broken_parts"])
+    try:
+        with pytest.raises(ModuleNotFoundError, match="nowhere"):
+            list(registry)
+    finally:
+        Registry.every.remove(registry)

@@ -118,13 +118,13 @@ def test_sig_of_an_additive_model_is_half_of_every_term():
 
 @pytest.mark.usefixtures("as_users_run_it")
 @pytest.mark.parametrize(
-    ("option", "known"),
+    ("option", "what", "known"),
     [
-        ("default", "zero, mean, middle"),
-        ("direction", "to-input, from-default, both"),
-        ("normalise", "all, absent"),
+        ("default", "baseline", "zero, mean, middle"),
+        ("direction", "direction", "to-input, from-default, both"),
+        ("normalise", "normalise", "all, absent"),
     ],
 )
-def test_unknown_choices_are_named(vector_explicand, option, known):
-    with pytest.raises(ValueError, match=f"unknown {option} 'sideways'; expected one of {known}"):
+def test_unknown_choices_are_named(vector_explicand, option, what, known):
+    with pytest.raises(ValueError, match=f"unknown {what} 'sideways'; expected one of {known}"):
         run("sig-game", vector_explicand, **{option: "sideways"})

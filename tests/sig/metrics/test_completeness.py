@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from sig import path
 from sig.explicand import Explicand
 from sig.registry import Cost, NotApplicable, Trial, metrics
 
@@ -17,14 +18,16 @@ def trial(attribution: list[list[float]], starts: list[list[list[float]]] | None
     if starts is not None:
         begin = torch.tensor(starts)
         e.tally.paths = (begin, inputs.unsqueeze(1).expand_as(begin))
-    return Trial(e, torch.tensor(attribution), Cost(0.0, 0, 0, 0))
+    return Trial(e, torch.tensor(attribution), Cost(0.0, 0, 0, 0), change=path.change_along_paths(e))
 
 
 def test_gap_by_hand() -> None:
     # First explicand: F goes from 0 and from 2 to 5, by 4 on average. Second: its target is constant.
     starts = [[[0.0, 0.0], [1.0, 1.0]], [[0.0, 0.0], [1.0, 1.0]]]
     assert metrics["completeness"](trial([[1.0, 3.0], [2.0, -2.0]], starts)).tolist() == [0, 0]
-    assert metrics["completeness"](trial([[1.0, 1.5], [2.0, -1.5]], starts)).tolist() == [1.5, 0.5]
+    scored = trial([[1.0, 1.5], [2.0, -1.5]], starts)
+    assert metrics["completeness"](scored).tolist() == [1.5, 0.5]
+    assert path.completeness_gap(scored.explicand, scored.attribution).tolist() == [1.5, 0.5]
 
 
 def test_counts_no_rows_on_the_method() -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -193,7 +194,7 @@ def test_the_registered_metric_counts_no_rows_on_the_method() -> None:
         ({"points": 1}, "points is 1, expected at least 2"),
     ],
 )
-def test_bad_options_are_named(options: dict[str, object], message: str) -> None:
+def test_bad_options_are_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         metrics["iaccuracy"](Trial(explain(linear, torch.ones(1, 3)), WEIGHTS[None], Cost(0.0, 0, 0, 0)), **options)
 

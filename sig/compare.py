@@ -1,0 +1,169 @@
+"""Methods side by side on a model of your own, without the harness: attributions, scores, a table and a picture.
+
+Every method gets the same model rows and is watched as on the board (``sig.guard``), so that none can touch another.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import torch
+from jaxtyping import Bool, Float
+from torch import Generator, Tensor
+from tqdm.auto import tqdm
+
+from sig.explicand import Explicand
+from sig.guard import Attributed, Guard, Interference
+from sig.registry import Method, Metric, NotApplicable, Trial, methods, metrics
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass
+class Outcome:
+    """What came of one method: its attribution if there is one, scores by metric, and why something is missing."""
+
+    method: str
+    attributed: Attributed | None = None
+    scores: dict[str, Float[Tensor, " batch"]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What several methods gave and scored; printed, or in a notebook, it is its table."""
+
+    explicand: Explicand
+    outcomes: list[Outcome]
+
+    @property
+    def attributions(self) -> dict[str, Float[Tensor, "batch *features"]]:
+        """By method, without those that could not attribute."""
+        return {one.method: one.attributed.attribution for one in self.outcomes if one.attributed}
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """A row for each explicand, and a column for each method and metric; NaN where a score is undefined."""
+        columns = {(one.method, name): of.numpy() for one in self.outcomes for name, of in one.scores.items()}
+        return pd.DataFrame(columns).rename_axis(index="explicand", columns=["method", "metric"])
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """By method the mean of each score, model ``rows`` and ``seconds`` for each explicand, and a ``note``."""
+        batch = len(self.explicand.inputs)
+        rows = []
+        for one in self.outcomes:
+            row: dict[str, Any] = {
+                "method": one.method,
+                **{name: of.nanmean().item() for name, of in one.scores.items()},
+            }
+            if one.attributed:
+                row |= {"rows": one.attributed.cost.forward_rows / batch}
+                row |= {"seconds": one.attributed.cost.seconds / batch}
+            rows.append({**row, "note": "; ".join(one.notes)})
+        table = pd.DataFrame(rows).set_index("method")
+        last = [name for name in ("rows", "seconds", "note") if name in table]
+        return table[[*table.columns.drop(last), *last]]
+
+    def draw(self, shown: int = 3) -> "Figure":
+        """The first inputs and all attributions of them: as pictures, or as heat maps where features have one axis.
+
+        Red raises the output explained, blue lowers it; each attribution is drawn on its own scale. Needs matplotlib.
+        """
+        from sig.drawing import draw_attributions
+
+        maps = {name: of[:shown] for name, of in self.attributions.items()}
+        return draw_attributions(self.explicand.inputs[:shown], maps)
+
+    def __str__(self) -> str:
+        return self.table.to_string(float_format="{:.4g}".format)
+
+    def _repr_html_(self) -> str:
+        return str(self.table.to_html(float_format="{:.4g}".format))
+
+
+def compare(
+    e: Explicand,
+    method_names: Sequence[str],
+    metric_names: Sequence[str] = (),
+    *,
+    rows: int = 500,
+    truth: Float[Tensor, "batch players"] | None = None,
+    regions: Mapping[str, Bool[Tensor, "batch *features"]] | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> Comparison:
+    """Attribute by each method, spending ``rows`` model rows on each explicand, and score by each metric.
+
+    A method with one fixed cost spends that. One that fails, or has no meaning here, gets a note and does not stop the
+    others.
+
+    Args:
+        truth: for metrics that compare with a truth.
+        regions: for metrics that look at regions.
+        options: of methods and metrics, by name.
+        seed: of everything random; the same for every method.
+
+    Raises:
+        UnknownName: on a name that nothing is registered under.
+        ValueError: when ``rows`` is below one.
+    """
+    task = _Task(e, rows, truth, regions or {}, options or {}, seed)
+    chosen, judges = [methods[name] for name in method_names], [metrics[name] for name in metric_names]
+    for method in chosen:
+        method.options_for(rows)  # refuses a budget that nothing can spend, before any work
+    return Comparison(e, [task.run(method, judges) for method in tqdm(chosen, desc="methods", disable=not progress)])
+
+
+@dataclass(frozen=True)
+class _Task:
+    explicand: Explicand
+    rows: int
+    truth: Tensor | None
+    regions: Mapping[str, Tensor]
+    options: Mapping[str, Mapping[str, Any]]
+    seed: int
+
+    @cached_property
+    def guard(self) -> Guard:
+        return Guard(self.explicand, **({} if self.truth is None else {"truth": self.truth}), **self.regions)
+
+    def run(self, method: Method, judges: Sequence[Metric]) -> Outcome:
+        outcome = Outcome(method.name)
+        try:
+            outcome.attributed = self._attribute(method)
+        except Exception as error:  # a method may raise anything; the others go on
+            outcome.notes.append(_reason(error))
+            return outcome
+        for metric in judges:
+            try:
+                outcome.scores[metric.name] = self._score(metric, outcome.attributed)
+            except Exception as error:
+                outcome.notes.append(f"{metric.name}: {_reason(error)}")
+        return outcome
+
+    def _attribute(self, method: Method) -> Attributed:
+        fixed = self.options.get(method.name, {})
+        spent = method.options_for(self.rows, **fixed)
+        budget = self.rows if spent else None
+        with torch.random.fork_rng(devices=[]):  # others' code may draw from the global generator
+            torch.manual_seed(self.seed)
+            return self.guard.attribute(method, generator=self._generator(), budget=budget, **{**fixed, **spent})
+
+    def _score(self, metric: Metric, found: Attributed) -> Float[Tensor, " batch"]:
+        trial = Trial(self.explicand, found.attribution, found.cost, self.truth, self.regions, found.change)
+        generator = self._generator() if metric.draws else None
+        values = self.guard.score(metric, trial, generator=generator, **self.options.get(metric.name, {}))
+        return values.mean(1) if metric.curve else values
+
+    def _generator(self) -> Generator:
+        return Generator().manual_seed(self.seed)
+
+
+def _reason(error: Exception) -> str:
+    plain = isinstance(error, NotApplicable | Interference)
+    return str(error) if plain else f"{type(error).__name__}: {error}"

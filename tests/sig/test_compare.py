@@ -1,0 +1,154 @@
+import pytest
+import torch
+from matplotlib.figure import Figure
+from torch import nn
+
+from sig.compare import compare
+from sig.explicand import Explicand
+from sig.games import shapley_values, value_table
+from sig.registry import UnknownName, methods
+
+WEIGHTS = torch.tensor([[1.0, -1.0], [2.0, 0.0], [-3.0, 1.0], [0.5, 0.5]])
+
+
+@pytest.fixture
+def linear() -> Explicand:
+    return Explicand.of(lambda x: x @ WEIGHTS, torch.tensor([[1.0, 1.0, 1.0, 1.0], [0.0, 2.0, 1.0, 0.0]]))
+
+
+def test_a_linear_model_by_hand(linear: Explicand) -> None:
+    assert linear.target.tolist() == [0, 1] or linear.target.tolist() == [0, 0]
+    truth = linear.inputs * WEIGHTS[:, linear.target].T
+    result = compare(
+        linear, ["ig-zero", "bshap", "gradient", "random-attribution"], ["spearman", "completeness"], rows=20,
+        truth=truth.double(), progress=False,
+    )  # fmt: skip
+    for name in ("ig-zero", "bshap"):
+        torch.testing.assert_close(result.attributions[name], truth)
+    torch.testing.assert_close(result.attributions["gradient"], WEIGHTS[:, linear.target].T)
+    table = result.table
+    assert list(table.index) == ["ig-zero", "bshap", "gradient", "random-attribution"]
+    assert table["spearman"]["ig-zero"] == pytest.approx(1)
+    assert table["completeness"]["bshap"] == pytest.approx(0, abs=1e-6)
+    assert table["rows"].tolist() == [20, 16, 1, 0]
+    assert table["note"]["gradient"] == "completeness: the method states no baseline"
+    assert result.scores["ig-zero"]["spearman"].tolist() == pytest.approx([1, 1])
+
+
+def test_scores_are_those_of_methods_and_metrics_called_by_themselves(picture_explicand: Explicand) -> None:
+    result = compare(picture_explicand, ["sig-game"], ["iaccuracy"], rows=100, seed=4, progress=False)
+    generator = torch.Generator().manual_seed(4)
+    expected = methods["sig-game"](picture_explicand, generator=generator, samples=2, steps=50)
+    assert torch.equal(result.attributions["sig-game"], expected)
+    again = compare(
+        picture_explicand, ["random-attribution", "sig-game"], ["iaccuracy"], rows=100, seed=4, progress=False
+    )
+    assert result.scores["sig-game"].equals(again.scores["sig-game"])
+
+
+def test_options_by_name(picture_explicand: Explicand) -> None:
+    options = {"sig-game": {"steps": 10, "direction": "both"}, "iaccuracy": {"removal": "mean"}}
+    result = compare(picture_explicand, ["sig-game"], ["iaccuracy"], rows=100, options=options, progress=False)
+    generator = torch.Generator().manual_seed(0)
+    expected = methods["sig-game"](picture_explicand, generator=generator, samples=10, steps=10, direction="both")
+    assert torch.equal(result.attributions["sig-game"], expected)
+
+
+def test_what_cannot_be_is_noted_and_stops_nothing(linear: Explicand) -> None:
+    result = compare(linear, ["icg", "ig-blur", "ig-zero"], ["shadow", "spearman"], rows=5, progress=False)
+    assert "certainty-aware" in result.table["note"]["icg"]
+    assert "pictures" in result.table["note"]["ig-blur"]
+    assert "spearman: the task states no true attribution" in result.table["note"]["ig-zero"]
+    assert list(result.attributions) == ["ig-zero"]
+    assert "ig-blur" in str(result)
+    assert "<table" in result._repr_html_()
+
+
+def test_mistakes_are_named_before_any_work(linear: Explicand) -> None:
+    with pytest.raises(UnknownName, match="did you mean 'ig-zero'"):
+        compare(linear, ["ig-zreo"])
+    with pytest.raises(UnknownName, match="did you mean 'spearman'"):
+        compare(linear, ["ig-zero"], ["spaerman"])
+    with pytest.raises(ValueError, match="a budget of 0 rows"):
+        compare(linear, ["ig-zero"], rows=0)
+
+
+def test_progress_is_shown_where_it_is_asked_for(linear: Explicand, capsys: pytest.CaptureFixture[str]) -> None:
+    compare(linear, ["ig-zero"], rows=5)
+    assert "methods: 100%" in capsys.readouterr().err
+    compare(linear, ["ig-zero"], rows=5, progress=False)
+    assert capsys.readouterr().err == ""
+
+
+def drawn(figure: Figure) -> tuple[list[str], int]:
+    return [ax.get_title() for ax in figure.axes if ax.get_title()], sum(len(ax.images) for ax in figure.axes)
+
+
+def test_pictures_side_by_side(picture_explicand: Explicand) -> None:
+    result = compare(picture_explicand, ["ig-zero", "gradient"], rows=10, progress=False)
+    assert drawn(result.draw(2)) == (["input", "ig-zero", "gradient"], 2 * 3)
+    red_where_it_raises = result.draw(1).axes[1].images[0].get_array()
+    assert red_where_it_raises is not None
+    assert abs(red_where_it_raises).max() == pytest.approx(1)
+
+
+def test_vectors_as_heat_maps(linear: Explicand) -> None:
+    figure = compare(linear, ["ig-zero", "gradient"], rows=10, progress=False).draw()
+    assert [ax.images[0].get_array().shape for ax in figure.axes] == [(2, 4)] * 2  # type: ignore[union-attr]
+    assert [label.get_text() for label in figure.axes[1].get_xticklabels()] == ["0", "2", "1", "0"]
+
+
+class TestExplicandOf:
+    def test_fills_in_what_is_not_given(self) -> None:
+        x = torch.tensor([[-1.0, 2.0, 0.5, 0.0], [3.0, 0.0, 0.0, 1.0]])
+        e = Explicand.of(lambda x: x @ WEIGHTS, x)
+        assert e.target.tolist() == (x @ WEIGHTS).argmax(1).tolist()
+        assert torch.equal(e.background, x)
+        assert e.players.tolist() == [0, 1, 2, 3]
+        assert e.input_range == (-1.0, 3.0)
+        assert e.tally.forward_rows == 0
+
+    def test_players_of_pictures_are_squares(self) -> None:
+        e = Explicand.of(nn.Sequential(nn.Flatten(), nn.Linear(32, 2)).eval(), torch.rand(2, 2, 4, 4), players=2)
+        assert e.n_players == 4
+        assert torch.equal(e.players[0], e.players[1])
+
+    def test_what_is_given_counts(self) -> None:
+        background = torch.full((2, 4), 5.0)
+        e = Explicand.of(lambda x: x @ WEIGHTS, torch.rand(1, 4), target=torch.tensor([1]), background=background)
+        assert e.target.tolist() == [1]
+        assert e.input_range[1] == 5.0
+
+    def test_a_model_in_training_mode_is_refused(self) -> None:
+        with pytest.raises(ValueError, match=r"the model is in training mode.*call model\.eval\(\)"):
+            Explicand.of(nn.Linear(4, 2), torch.rand(1, 4))
+
+    def test_patches_need_pictures(self) -> None:
+        with pytest.raises(ValueError, match=r"patches need pictures .* the inputs have shape \(4,\)"):
+            Explicand.of(lambda x: x @ WEIGHTS, torch.rand(1, 4), players=2)
+
+
+def test_the_exact_game_of_an_explicand(vector_explicand: Explicand) -> None:
+    e, default = vector_explicand, torch.full((3, 8), 0.25)
+    table = value_table(e, default)
+    assert table.shape == (3, 256)
+    assert table.dtype == torch.float64
+    assert e.tally.forward_rows == 3 * 256
+    for i, mask in [(0, 0), (1, 5), (2, 200), (2, 255)]:
+        inside = torch.tensor([bool(mask >> player & 1) for player in range(8)])
+        x = torch.where(inside, e.inputs[i], default[i])
+        torch.testing.assert_close(table[i, mask], e.model(x[None])[0, e.target[i]].detach().double())
+    generator = torch.Generator().manual_seed(0)
+    mean = compare(e, ["bshap"], options={"bshap": {"default": "mean"}}, progress=False).attributions["bshap"]
+    exact = shapley_values(value_table(e, e.background.mean(0).expand(3, -1)))
+    torch.testing.assert_close(mean, exact.float())
+    for name in ("kernel-shap", "permutation-shapley"):
+        found = methods[name](e, default="mean", evaluations=256, generator=torch.Generator().manual_seed(0))
+        zero = methods[name](e, evaluations=256, generator=torch.Generator().manual_seed(0))
+        assert (found - mean).abs().mean() < 0.2 * (zero - mean).abs().mean()
+    found, zero = (
+        methods["effective-shapley"](e, draws=20000, fraction=1.0, default=name, generator=generator)
+        for name, generator in (("mean", generator), ("zero", generator))
+    )
+    assert torch.cosine_similarity(found, mean).min() > 0.999  # up to a factor
+    assert torch.cosine_similarity(zero, mean).min() < 0.99

@@ -1,0 +1,160 @@
+import copy
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from sig import registry
+from sig.explicand import Explicand, Tally
+from sig.guard import Guard, Interference
+from sig.registry import Cost, NotApplicable, Trial, load_plugin, method, methods, metric, metrics
+
+MISCONDUCT = Path(__file__).with_name("misconduct.py")
+SAID = {  # of each method there
+    "bad-writes-inputs": "changed inputs",
+    "bad-writes-background": "changed background",
+    "bad-writes-players": "changed players",
+    "bad-writes-target": "changed target",
+    "bad-leaves-gradients": "changed inputs",
+    "bad-resizes-inputs": "changed inputs",
+    "bad-changes-weights": "changed the model's",
+    "bad-replaces-weights": "changed parameters of Linear",
+    "bad-unfreezes-weights": "changed the model's",
+    "bad-changes-buffers": "changed the model's",
+    "bad-trains": "changed training of",
+    "bad-leaves-hook": "changed forward hooks of",
+    "bad-leaves-backward-hook": "backward hooks of Linear",
+    "bad-replaces-forward": "changed forward of",
+    "bad-calls-past-the-counter": "called the model on",
+    "bad-calls-a-part": "called a part of the model by itself",
+    "bad-resets-the-counter": "while 0 rows were counted",
+    "bad-overspends": "expected at most its budget of 5",
+    "bad-overspends-backward": "expected at most its budget of 5",
+    "bad-switches-gradients-off": "changed torch's",
+    "bad-changes-and-raises": "changed inputs and raised RuntimeError: after changing the inputs; work on a copy",
+}
+FINE = ["ig-zero", "sig-game", "kernel-shap", "captum/GradientShap", "expected-gradients"]
+
+
+@pytest.fixture(autouse=True)
+def forget() -> Iterator[None]:
+    """What a test registers is gone after it."""
+    list(methods), list(metrics)
+    before = dict(methods._entries), dict(metrics._entries)
+    yield
+    methods._entries, metrics._entries = before
+    registry._import_file.cache_clear()
+
+
+@pytest.fixture
+def e() -> Explicand:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        model = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.Softplus(), nn.Linear(8, 2))
+        model.eval().requires_grad_(False)
+        return Explicand(model, torch.rand(3, 5), torch.tensor([0, 1, 0]), torch.rand(6, 5), torch.arange(5))
+
+
+def attribute(guard: Guard, name: str) -> torch.Tensor:
+    torch.manual_seed(1)
+    rows = methods[name].options_for(5)
+    options = methods[name].options_for(60) if name in FINE else rows
+    budget = 60 if name in FINE else 5 if rows else None
+    generator = torch.Generator().manual_seed(2)
+    return guard.attribute(methods[name], generator=generator, budget=budget, **options).attribution
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_method_that_interferes_fails_with_its_reason_and_leaves_no_trace(e: Explicand, name: str) -> None:
+    load_plugin(MISCONDUCT)
+    guard = Guard(e)
+    weights, inputs = copy.deepcopy(e.model.state_dict()), e.inputs.clone()  # type: ignore[attr-defined]
+    before = [attribute(guard, fine) for fine in FINE]
+    with pytest.raises(Interference, match=SAID[name]):
+        attribute(guard, name)
+    after = [attribute(guard, fine) for fine in FINE]
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    assert torch.equal(e.inputs, inputs)
+    assert not e.inputs.requires_grad
+    assert torch.is_grad_enabled()
+    state = e.model.state_dict()  # type: ignore[attr-defined]
+    assert all(torch.equal(weights[key], value) for key, value in state.items())
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_without_the_guard_the_plug_ins_do_leave_traces(e: Explicand, name: str) -> None:
+    """Otherwise the test above would show nothing."""
+    load_plugin(MISCONDUCT)
+    if SAID[name].startswith(("called", "while", "expected at most")):
+        pytest.skip("costs more than it says, and changes nothing")
+    guard = Guard(e)
+    with suppress(RuntimeError, ValueError):
+        methods[name](e.with_tally(Tally()), generator=torch.Generator(), **methods[name].options_for(5))
+    assert guard._put_back()
+    assert not guard._put_back()
+
+
+def test_what_a_method_costs_and_should_add_up_to(e: Explicand) -> None:
+    found = Guard(e).attribute(methods["ig-zero"], generator=torch.Generator(), budget=20, steps=20)
+    assert (found.cost.forward_rows, found.cost.backward_rows) == (60, 60)
+    with torch.no_grad():
+        change = e.model(e.inputs) - e.model(torch.zeros(3, 5))
+    assert found.change is not None
+    torch.testing.assert_close(found.change, change[torch.arange(3), e.target])
+    assert found.attribution.dtype == torch.float32
+    assert Guard(e).attribute(methods["gradient"], generator=torch.Generator()).change is None
+    assert e.tally == Tally()
+
+
+def test_a_function_as_model_is_counted_too() -> None:
+    e = Explicand(
+        lambda x: x @ torch.ones(4, 2), torch.rand(2, 4), torch.tensor([0, 1]), torch.rand(3, 4), torch.arange(4)
+    )
+    guard = Guard(e)
+    assert guard.attribute(methods["ig-zero"], generator=torch.Generator(), steps=7).cost.forward_rows == 14
+
+    @method("past", family="f", source="s")
+    def past(e, *, generator):
+        e.model(e.inputs)
+        return e.inputs * 1
+
+    with pytest.raises(Interference, match="called the model on 2 rows while 0 rows were counted"):
+        guard.attribute(methods["past"], generator=torch.Generator())
+
+
+def test_a_model_called_with_certainty_is_counted(aware_explicand: Explicand) -> None:
+    found = Guard(aware_explicand).attribute(methods["icg"], generator=torch.Generator(), budget=9, steps=9)
+    assert found.cost.forward_rows == 27
+
+
+def test_reasons_and_errors_of_methods_pass_through(e: Explicand) -> None:
+    with pytest.raises(NotApplicable, match="certainty-aware"):
+        Guard(e).attribute(methods["icg"], generator=torch.Generator())
+
+
+def test_a_metric_that_writes_fails_alone(e: Explicand) -> None:
+    @metric("scribbles", better="lower", range=(0, 1))
+    def scribbles(trial, *, into: str):
+        {"truth": trial.truth, "region": trial.regions["here"], "inputs": trial.explicand.inputs}[into].fill_(0)
+        return torch.zeros(len(trial.attribution))
+
+    truth, here = torch.rand(3, 5).double(), torch.ones(3, 5, dtype=torch.bool)
+    guard = Guard(e, truth=truth, **{"region 'here'": here})
+    trial = Trial(e, torch.rand(3, 5), Cost(0.0, 0, 0, None), truth, {"here": here})
+    before = truth.clone(), here.clone(), e.inputs.clone()
+    for into, said in [("truth", "truth"), ("region", "region 'here'"), ("inputs", "inputs")]:
+        with pytest.raises(Interference, match=f"metric 'scribbles' changed {said}; work on a copy"):
+            guard.score(metrics["scribbles"], trial, into=into)
+    assert all(torch.equal(was, now) for was, now in zip(before, (truth, here, e.inputs), strict=True))
+
+
+def test_the_tally_of_the_explicand_is_its_own(e: Explicand) -> None:
+    e = replace(e, tally=Tally(forward_rows=4))
+    guard = Guard(e)
+    with pytest.raises(Interference, match="the block changed the counter"), guard.watch("the block"):
+        e.tally.forward_rows = 1
+    assert e.tally.forward_rows == 4
