@@ -4,6 +4,7 @@ A *unit* is an explicand of a repetition: means, intervals, ranks and paired tes
 standard deviation of the means of the repetitions. Sweeps are kept apart: they are drawn, never ranked.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -11,14 +12,33 @@ from typing import Any, Final, cast
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from benchmarks.run.records import CellRecord, ProblemRecord, Run
 from sig import stats
+from sig.registry import Registry
+
+Features = Float[np.ndarray, "shown *features"]
 
 SEED: Final = 0  # of every bootstrap, so that the same records give the same report
 STATUSES: Final = ["ok", "skipped", "failed", "missing"]
 GROUP: Final = ["task", "method", "budget", "headline", "column"]
 COSTS: Final = ["rows", "backward_rows", "seconds"]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The explicands of a problem that figures show, and what each method attributed to them.
+
+    Attributes:
+        problem: its record.
+        inputs: the explicands.
+        maps: the attributions by method, in the order of ``Board.methods``.
+    """
+
+    problem: ProblemRecord
+    inputs: Features
+    maps: Mapping[str, Features]
 
 
 @dataclass(frozen=True)
@@ -80,6 +100,26 @@ class Board:
         chosen = self.columns[(self.columns["metric"] == "spearman") & (self.columns["truth"] == "game")]
         first = chosen.drop_duplicates("task")
         return dict(zip(first["task"], first["column"], strict=True))
+
+    def first_scores(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The rows of a frame with ``task`` and ``column`` that are about a task's first judging column."""
+        return frame[frame["column"].astype(str) == frame["task"].astype(str).map(self.first_judges)]
+
+    @cached_property
+    def shown(self) -> dict[str, list[Shown]]:
+        """By task, what is shown of each repetition; tasks without a picture of any method are left out."""
+        maps: dict[str, dict[str, Features]] = {}
+        for cell in self.run.cells:
+            if cell.maps is not None:
+                maps.setdefault(cell.problem, {})[cell.label] = cell.maps.decode()
+        found: dict[str, list[Shown]] = {}
+        for problem in self.run.problems:
+            of_problem = maps.get(problem.key, {})
+            if problem.shown_inputs is not None and of_problem:
+                ordered = {method: of_problem[method] for method in self.methods.index if method in of_problem}
+                shown = Shown(problem, problem.shown_inputs.decode(), ordered)
+                found.setdefault(problem.task, []).append(shown)
+        return found
 
     def scores(self, task: str, column: str) -> pd.DataFrame:
         """Scores at the headline budget, a row per method and a column per unit; NaN where undefined or not there."""
@@ -170,8 +210,7 @@ class Board:
         One row per method: ``method, family, control, mean_rank, low, high, tasks``. Mean ranks over different tasks do
         not compare: methods ranked on more tasks come first.
         """
-        chosen = self.summary["column"].astype(str) == self.summary["task"].astype(str).map(self.first_judges)
-        ranks = self.summary[chosen & self.summary["rank"].notna()].groupby("method", observed=True)["rank"]
+        ranks = self.first_scores(self.summary.dropna(subset="rank")).groupby("method", observed=True)["rank"]
         table = with_intervals(ranks).rename(columns={"mean": "mean_rank"}).assign(tasks=ranks.size())
         table = self.methods.join(table, how="inner").reset_index()
         return table.sort_values(["tasks", "mean_rank"], ascending=[False, True], ignore_index=True)
@@ -188,6 +227,15 @@ def with_intervals(samples: Any) -> pd.DataFrame:
 def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a frame, by column."""
     return cast(list[dict[str, Any]], frame.to_dict("records"))
+
+
+def find_option(registry: Registry[Any], name: str, chosen: Mapping[str, Any], option: str) -> Any:
+    """An option of the entry of that name, as chosen, else its default; None where there is none.
+
+    A run may hold what nothing is registered for, as its plug-in is not loaded; then what was chosen is all there is.
+    """
+    entry = next((entry for entry in registry if entry.name == name), None)
+    return entry.option(chosen, option) if entry else chosen.get(option)
 
 
 def aggregate(run: Run) -> Board:

@@ -1,7 +1,7 @@
-"""How long the prediction survives while the most positively attributed features are removed (SIG, Fig. 7)."""
+"""Scores that are curves: how each method does along the axis of the metric, as while features are removed."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmarks.board.aggregate import SEED
-from benchmarks.board.figures.style import CONTROL, FAINT, Colour, headline, palette, panels
+from benchmarks.board.aggregate import SEED, Board, find_option, rows_of
+from benchmarks.board.figures.style import CONTROL, FAINT, Colour, Drawing, headline, name_panel, palette, panels
 from sig import stats
+from sig.registry import metrics
 
 Curves = Mapping[str, Float[np.ndarray, "units points"]]
 
@@ -21,33 +22,79 @@ RESAMPLES: Final = 500  # enough for a band
 REFERENCES: Final = ("ig-zero", "expected-gradients", "sig-game", "permutation-shapley")
 
 
-def removal_curves(
+def draw_curves(board: Board) -> Iterator[Drawing]:
+    """A figure for each task that has curves, at the headline budget."""
+    curved = board.columns[board.columns["curve"] != ""]
+    for task, facts in curved.groupby("task", sort=False):
+        curves = _collect_curves(board, str(task), facts["column"].tolist())
+        if curves:
+            columns = facts.assign(end=[_find_end(row) for row in rows_of(facts)]).set_index("column")
+            title = f"{task}: curves of {', '.join(columns.loc[list(curves), 'metric'].unique())}"
+            best = _order_by_rank(board, str(task), list(curves))
+            figure = plot_curves(curves, columns, board.methods, best=best, title=title)
+            yield Drawing(f"curves-{task}", f"{title}: means and 95 % bands over explicands.", figure)
+
+
+def plot_curves(
     curves: Mapping[str, Curves], columns: pd.DataFrame, methods: pd.DataFrame, *, best: Sequence[str], title: str
 ) -> Figure:
     """A panel per column of scores: mean curves with 95 % bands of the best methods, some references and the controls.
 
     All others are thin grey lines: they show the field and are named on the leaderboard. ``curves`` holds each method's
-    by column, ``columns`` by column the ``metric``, which scores are ``better``, the horizontal ``axis`` and its
+    by column, ``columns`` by column the ``metric``, which scores are ``better``, what the ``curve`` runs over, and its
     ``end``; ``best`` names methods, the best first.
     """
     references = [method for method in REFERENCES if method in methods.index]
     controls = list(methods.index[methods["control"]])
     informed = [method for method in dict.fromkeys([*best[:BEST], *references]) if method not in controls]
     colours = dict(zip(informed, palette(), strict=False)) | dict.fromkeys(controls, CONTROL)
-    figure, axes = panels(len(curves), columns=3, width=3.8, height=3.2, sharey=True)
+    shared = columns.loc[list(curves), "metric"].nunique() == 1
+    figure, axes = panels(len(curves), columns=3, width=3.8, height=3.2, sharey=shared)
     for ax, (column, by_method) in zip(axes, curves.items(), strict=True):
         facts = columns.loc[column]
         for method, values in by_method.items():
-            _draw(ax, np.linspace(0, facts["end"], values.shape[1]), values, colours.get(method), method in controls)
-        ax.set(title=column, xlabel=facts["axis"], ylabel=f"{facts['metric']} ({facts['better']} is better)")
-        ax.label_outer(remove_inner_ticks=False)
+            x = np.linspace(0, facts["end"], values.shape[1])
+            _plot_curve(ax, x, values, colours.get(method), method in controls)
+        ax.set(
+            xlabel=f"{facts['curve']}, 0 to {facts['end']:g}", ylabel=f"{facts['metric']} ({facts['better']} is better)"
+        )
+        name_panel(ax, column)
+        if shared:
+            ax.label_outer(remove_inner_ticks=False)
     headline(figure, title)
-    handles = [_key(method, colour, method in controls) for method, colour in colours.items()]
-    figure.legend(handles=[*handles, _key("all others", FAINT, False)], loc="outside right center")
+    handles = [_make_key(method, colour, method in controls) for method, colour in colours.items()]
+    figure.legend(handles=[*handles, _make_key("all others", FAINT, False)], loc="outside right center")
     return figure
 
 
-def _draw(
+def _collect_curves(board: Board, task: str, columns: Sequence[str]) -> dict[str, Curves]:
+    """By column and method, the curves of all units on which the score is defined."""
+    found: dict[str, dict[str, list[np.ndarray]]] = {column: {} for column in columns}
+    for record in board.run.cells:
+        if record.task == task and record.headline:
+            for column, encoded in record.curves.items():
+                curves = encoded.decode()
+                found[column].setdefault(record.label, []).append(curves[~np.isnan(curves).any(1)])
+    whole = {
+        column: {method: np.concatenate(parts) for method, parts in by_method.items() if any(map(len, parts))}
+        for column, by_method in found.items()
+    }
+    return {column: by_method for column, by_method in whole.items() if by_method}
+
+
+def _find_end(facts: dict[str, Any]) -> float:
+    """Where the grid of a curve, which starts at 0, ends: at the metric's option ``share`` if it has one, else at 1."""
+    share = find_option(metrics, facts["metric"], facts["options"], "share")
+    return 1.0 if share is None else float(share)
+
+
+def _order_by_rank(board: Board, task: str, columns: Sequence[str]) -> list[str]:
+    """Methods by their mean rank over these columns, the best first."""
+    chosen = board.summary[(board.summary["task"] == task) & board.summary["column"].isin(columns)]
+    return chosen.groupby("method", observed=True)["rank"].mean().dropna().sort_values().index.astype(str).tolist()
+
+
+def _plot_curve(
     ax: Axes,
     x: Float[np.ndarray, " points"],
     values: Float[np.ndarray, "units points"],
@@ -62,5 +109,5 @@ def _draw(
     ax.plot(x, values.mean(0), color=colour, linewidth=1.6, linestyle="--" if control else "-")
 
 
-def _key(method: str, colour: Colour, control: bool) -> Line2D:
+def _make_key(method: str, colour: Colour, control: bool) -> Line2D:
     return Line2D([], [], color=colour, linestyle="--" if control else "-", label=method)

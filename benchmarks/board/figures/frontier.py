@@ -1,5 +1,6 @@
 """What a score costs: every method at every budget, and those that nothing cheaper beats."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import pandas as pd
@@ -7,12 +8,33 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmarks.board.figures.style import CONTROL, INK, family_colours, family_legend, headline, panels
+from benchmarks.board.aggregate import Board
+from benchmarks.board.figures.style import (
+    CONTROL,
+    INK,
+    Drawing,
+    family_colours,
+    family_legend,
+    headline,
+    name_panel,
+    panels,
+)
 
 CLOSE: Final = 1.3  # points whose rows differ by less than this factor share a text
 
 
-def frontiers(points: pd.DataFrame, methods: pd.DataFrame, *, title: str) -> Figure:
+def draw_frontiers(board: Board) -> Iterator[Drawing]:
+    """The first judging column of every task over all budgets."""
+    points = board.first_scores(board.summary)
+    points = points[points["rows"].notna()]
+    if len(points):
+        points = points.merge(board.columns[["task", "column", "better"]], on=["task", "column"])
+        title = "Score against cost, over all budgets"
+        caption = f"{title}: numbered methods are better than everything as cheap or cheaper; dashed, without any row."
+        yield Drawing("frontier", caption, plot_frontiers(points, board.methods, title=title))
+
+
+def plot_frontiers(points: pd.DataFrame, methods: pd.DataFrame, *, title: str) -> Figure:
     """A panel per task: mean score against measured model rows, a line per method through its budgets.
 
     A method on the frontier is better than everything as cheap or cheaper; these are numbered, and named below the
@@ -37,21 +59,22 @@ def frontiers(points: pd.DataFrame, methods: pd.DataFrame, *, title: str) -> Fig
         for mean in part.loc[part["rows"] == 0, "mean"]:
             ax.axhline(mean, color=CONTROL, linestyle="--", linewidth=1)
         column, better = part[["column", "better"]].iloc[0]
-        ax.set(title=task, xscale="log", xlabel="model rows per explicand", ylabel=f"{column} ({better} is better)")
-        _mark(ax, frontier(paid))
+        ax.set(xscale="log", xlabel="model rows per explicand", ylabel=f"{column} ({better} is better)")
+        name_panel(ax, task)
+        _mark_frontier(ax, find_frontier(paid))
     headline(figure, title)
     family_legend(figure, colours, marker="o")
     return figure
 
 
-def frontier(points: pd.DataFrame) -> pd.DataFrame:
+def find_frontier(points: pd.DataFrame) -> pd.DataFrame:
     """The points that are better than all others as cheap or cheaper, the cheapest first."""
     gain = points["mean"].where(points["better"] == "higher", -points["mean"])
     ordered = points.assign(gain=gain).dropna(subset="gain").sort_values(["rows", "gain"], ascending=[True, False])
     return ordered[~(ordered["gain"] <= ordered["gain"].cummax().shift())].drop(columns="gain")
 
 
-def _mark(ax: Axes, best: pd.DataFrame) -> None:
+def _mark_frontier(ax: Axes, best: pd.DataFrame) -> None:
     """The frontier as a line, its methods by number, with one text for points that stand close together."""
     ax.plot(best["rows"], best["mean"], color=INK, linewidth=1, drawstyle="steps-post", zorder=3)
     ax.margins(y=0.12)

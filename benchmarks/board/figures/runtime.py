@@ -1,12 +1,24 @@
-"""What an attribution takes (SIG, Fig. 9 and Table 2)."""
+"""What an attribution takes."""
+
+from collections.abc import Iterator
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from benchmarks.board.figures.style import INK, family_colours, family_legend, headline, panels
+from benchmarks.board.aggregate import Board
+from benchmarks.board.figures.style import INK, Drawing, family_colours, family_legend, headline, name_panel, panels
 
 
-def runtimes(costs: pd.DataFrame, methods: pd.DataFrame, *, title: str) -> Figure:
+def draw_runtimes(board: Board) -> Iterator[Drawing]:
+    """Every method that ran, on every task."""
+    costs = board.coverage.reset_index().dropna(subset="seconds")
+    if len(costs):
+        title = "Runtime at the headline budget"
+        caption = f"{title}: seconds per explicand, with the forward model rows per explicand on the right."
+        yield Drawing("runtime", caption, plot_runtimes(costs, board.methods, title=title))
+
+
+def plot_runtimes(costs: pd.DataFrame, methods: pd.DataFrame, *, title: str) -> Figure:
     """A panel per task: seconds per explicand on a log axis, with the model rows that these bought.
 
     ``costs`` has a row per task and method: ``task, method, rows, seconds``, the means over repetitions.
@@ -23,7 +35,8 @@ def runtimes(costs: pd.DataFrame, methods: pd.DataFrame, *, title: str) -> Figur
         for at, rows in zip(y, part["rows"], strict=True):
             ax.text(1.02, at, f"{rows:,.0f}", transform=ax.get_yaxis_transform(), va="center", fontsize=7, color=INK)
         ax.text(1.02, -0.9, "rows", transform=ax.get_yaxis_transform(), va="center", fontsize=7, color=INK)
-        ax.set(title=task, xlabel="seconds per explicand", xscale="log", ylim=(len(shown) - 0.5, -0.5))
+        name_panel(ax, task)
+        ax.set(xlabel="seconds per explicand", xscale="log", ylim=(len(shown) - 0.5, -0.5))
         ax.set_yticks(range(len(shown)), shown)
     headline(figure, title)
     family_legend(figure, colours, marker="o")

@@ -1,4 +1,4 @@
-"""Attributions of the same pictures by every method, side by side (ICG, Figs. 4, 10 and 11)."""
+"""Attributions of the same pictures by every method, side by side."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,9 +11,11 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.board.figures.style import headline
+from benchmarks.board.aggregate import Board, Features, find_option
+from benchmarks.board.figures.style import Drawing, headline
+from benchmarks.run.records import ProblemRecord
+from datasets.problem import tasks
 
-Pictures = Float[np.ndarray, "shown *features"]
 Colours = Float[np.ndarray, "shown height width rgba=4"]
 
 GAP: Final = 2  # pixels between pictures
@@ -23,15 +25,27 @@ RISE: Final = 28  # degrees by which the names of methods rise
 LETTER: Final = 0.065  # inches
 
 
-def saliency_grid(inputs: Pictures, maps: Mapping[str, Pictures], labels: Sequence[str], *, title: str) -> Figure:
+def draw_saliency(board: Board) -> Iterator[Drawing]:
+    """Of the first repetition of each task that has pictures, of one or several channels."""
+    for first, *_ in board.shown.values():
+        problem = first.problem
+        if len(problem.features) in (2, 3):
+            output = find_option(tasks, problem.kind, problem.task_options, "output")
+            title = f"{problem.task}: attributions" + (f" of the {output}" if output else "")
+            caption = f"{title}: red raises the output explained, blue lowers it; each map has its own scale."
+            figure = plot_saliency(first.inputs, first.maps, _label_pictures(problem), title=title)
+            yield Drawing(f"saliency-{problem.task}", caption, figure)
+
+
+def plot_saliency(inputs: Features, maps: Mapping[str, Features], labels: Sequence[str], *, title: str) -> Figure:
     """A row per picture, named by ``labels``; the picture first, then a column per method.
 
     Methods that find no space continue in a further panel. Red raises the output explained, blue lowers it; each map
     has its own scale, symmetric about 0. Channels are summed.
     """
-    height, width = (side + GAP for side in _planes(inputs).shape[1:])
+    height, width = (side + GAP for side in _sum_channels(inputs).shape[1:])
     scale = TILE / math.sqrt(height * width)  # inches per pixel
-    blocks = list(_blocks(list(maps), most=int(WIDEST / (scale * width)) - 1))
+    blocks = list(_split(list(maps), most=int(WIDEST / (scale * width)) - 1))
     columns = 1 + len(blocks[0])
     name = LETTER * max(map(len, maps))
     beside = 0.4 + LETTER * max(map(len, labels)) + name * math.cos(math.radians(RISE)) - scale * width / 2
@@ -39,8 +53,8 @@ def saliency_grid(inputs: Pictures, maps: Mapping[str, Pictures], labels: Sequen
     size = columns * width * scale + beside, len(blocks) * (len(inputs) * height * scale + above) + 0.4
     figure = Figure(figsize=size, layout="constrained")
     for ax, names in zip(figure.subplots(len(blocks), squeeze=False)[:, 0], blocks, strict=True):
-        tiles = [_grey(inputs), *(_diverging(maps[name]) for name in names)]
-        ax.imshow(np.concatenate([_stacked(column) for column in tiles], axis=1), interpolation="nearest")
+        tiles = [_colour_grey(inputs), *(_colour_diverging(maps[name]) for name in names)]
+        ax.imshow(np.concatenate([_stack(column) for column in tiles], axis=1), interpolation="nearest")
         ax.set_xlim(-0.5, columns * width - 0.5)  # the last panel, which may have fewer, at the scale of the others
         ax.set_yticks(height * (np.arange(len(inputs)) + 0.5), labels)
         _name_columns(ax, width * (np.arange(len(tiles)) + 0.5), ["input", *names])
@@ -48,7 +62,13 @@ def saliency_grid(inputs: Pictures, maps: Mapping[str, Pictures], labels: Sequen
     return figure
 
 
-def _blocks(names: Sequence[str], *, most: int) -> Iterator[Sequence[str]]:
+def _label_pictures(problem: ProblemRecord) -> list[str]:
+    """The output explained of each picture, and the prediction where it is another."""
+    pairs = zip(problem.shown_targets, problem.shown_predictions, strict=True)
+    return [f"{target}" if target == predicted else f"{target} (pred. {predicted})" for target, predicted in pairs]
+
+
+def _split(names: Sequence[str], *, most: int) -> Iterator[Sequence[str]]:
     """The names in as few runs of at most ``most`` as they need, as equal as can be, the longest first."""
     size = math.ceil(len(names) / math.ceil(len(names) / most))
     return (names[start : start + size] for start in range(0, len(names), size))
@@ -63,23 +83,23 @@ def _name_columns(ax: Axes, at: Float[np.ndarray, " columns"], names: Sequence[s
     sns.despine(ax=ax, left=True, bottom=True)
 
 
-def _planes(pictures: Pictures) -> Float[np.ndarray, "shown height width"]:
+def _sum_channels(pictures: Features) -> Float[np.ndarray, "shown height width"]:
     return pictures.sum(1) if pictures.ndim == 4 else pictures
 
 
-def _grey(inputs: Pictures) -> Colours:
-    planes = _planes(inputs)
+def _colour_grey(inputs: Features) -> Colours:
+    planes = _sum_channels(inputs)
     grey: Colours = colormaps["gray"](planes / planes.max())
     return grey
 
 
-def _diverging(attribution: Pictures) -> Colours:
-    planes = _planes(attribution)
+def _colour_diverging(attribution: Features) -> Colours:
+    planes = _sum_channels(attribution)
     largest = np.abs(planes).max(axis=(1, 2), keepdims=True)
     return colormaps["RdBu_r"](0.5 + 0.5 * planes / np.where(largest > 0, largest, 1))
 
 
-def _stacked(column: Colours) -> Float[np.ndarray, "tall wide rgba=4"]:
+def _stack(column: Colours) -> Float[np.ndarray, "tall wide rgba=4"]:
     """The pictures one above the other, each with a white border."""
     gap = (GAP // 2, GAP // 2)
     return np.concatenate(list(np.pad(column, ((0, 0), gap, gap, (0, 0)), constant_values=1)))

@@ -1,9 +1,10 @@
-"""What all figures share: their style, colours that the colour-blind can tell apart, a grid of panels."""
+"""What all figures share: a name and a caption, their style, colours that the colour-blind can tell apart, panels."""
 
 import math
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import cycle
 from typing import Any, Final
 
@@ -21,7 +22,18 @@ Colour = tuple[float, float, float]
 CONTROL: Final[Colour] = (0.35, 0.35, 0.35)
 FAINT: Final[Colour] = (0.78, 0.78, 0.78)
 NARROWEST: Final = 6.0  # inches
+LETTER: Final = 0.085  # inches, in the title of a panel
+PANEL_SHARE: Final = 0.75  # of a panel's width, the rest being for the labels of its axes
 INK: Final[Colour] = (0.15, 0.15, 0.15)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure, the stem of its file, and a line that says what it shows."""
+
+    name: str
+    caption: str
+    figure: Figure
 
 
 @contextmanager
@@ -74,6 +86,15 @@ def legend_below(figure: Figure, handles: Sequence[Any]) -> None:
     widest = max(len(handle.get_label()) for handle in handles)
     columns = int(figure.get_figwidth() / (0.5 + 0.07 * widest))
     figure.legend(handles=handles, loc="outside lower center", ncols=max(1, min(columns, len(handles))))
+
+
+def name_panel(ax: Axes, name: str) -> None:
+    """Name a panel of ``panels``, in as many lines as keep the name off those beside it."""
+    figure, place = ax.get_figure(root=True), ax.get_subplotspec()
+    assert figure is not None
+    assert place is not None  # panels are made in a grid
+    width = figure.get_figwidth() / place.get_gridspec().ncols
+    ax.set_title(textwrap.fill(name, int(PANEL_SHARE * width / LETTER)))
 
 
 def headline(figure: Figure, title: str) -> None:
