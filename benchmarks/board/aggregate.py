@@ -157,7 +157,7 @@ class Board:
 
     @cached_property
     def _coverage_rows(self) -> dict[tuple[str, str], dict[str, Any]]:
-        return {(row["task"], row["method"]): row for row in rows_of(self.coverage.reset_index())}
+        return {(row["task"], row["method"]): row for row in list_rows(self.coverage.reset_index())}
 
     @cached_property
     def summary(self) -> pd.DataFrame:
@@ -184,14 +184,14 @@ class Board:
         plain = self.cells[self.cells["sweep"] == ""]
         costs = plain.groupby(GROUP[:-1], observed=True, dropna=False)[COSTS].mean()
         ranked = scored[scored["headline"]].groupby(GROUP, observed=True, dropna=False)["score"]
-        table = table.join(with_intervals(ranked)[["low", "high"]])
+        table = table.join(measure_intervals(ranked)[["low", "high"]])
         table = table.reset_index().merge(costs.reset_index(), on=GROUP[:-1])
         return table.merge(self._ranks, on=["task", "method", "headline", "column"], how="left")
 
     @cached_property
     def _ranks(self) -> pd.DataFrame:
         parts = []
-        for fact in rows_of(self.columns[self.columns["judges"]]):
+        for fact in list_rows(self.columns[self.columns["judges"]]):
             scores = self.scores(fact["task"], fact["column"])
             scores = scores[[self.over_budget(fact["task"], method) is None for method in scores.index.astype(str)]]
             if scores.empty:
@@ -211,12 +211,12 @@ class Board:
         not compare: methods ranked on more tasks come first.
         """
         ranks = self.first_scores(self.summary.dropna(subset="rank")).groupby("method", observed=True)["rank"]
-        table = with_intervals(ranks).rename(columns={"mean": "mean_rank"}).assign(tasks=ranks.size())
+        table = measure_intervals(ranks).rename(columns={"mean": "mean_rank"}).assign(tasks=ranks.size())
         table = self.methods.join(table, how="inner").reset_index()
         return table.sort_values(["tasks", "mean_rank"], ascending=[False, True], ignore_index=True)
 
 
-def with_intervals(samples: Any) -> pd.DataFrame:
+def measure_intervals(samples: Any) -> pd.DataFrame:
     """The mean and its 95 % interval, ``mean, low, high``, of each group of a pandas ``SeriesGroupBy``."""
     bounds = [stats.interval(group.to_numpy(dtype=float), seed=SEED) for _, group in samples]
     table = pd.DataFrame({"mean": samples.mean()})
@@ -224,7 +224,7 @@ def with_intervals(samples: Any) -> pd.DataFrame:
     return table
 
 
-def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def list_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a frame, by column."""
     return cast(list[dict[str, Any]], frame.to_dict("records"))
 

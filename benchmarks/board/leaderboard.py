@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from benchmarks.board.aggregate import STATUSES, Board, rows_of
+from benchmarks.board.aggregate import STATUSES, Board, list_rows
 from benchmarks.board.tables import (
     BETTER,
     Cell,
@@ -37,7 +37,7 @@ def make_overall_table(board: Board) -> Table:
             format_interval(row["mean_rank"], row["low"], row["high"], format_rank),
             str(row["tasks"]),
         ]
-        for row in rows_of(board.overall)
+        for row in list_rows(board.overall)
     ]
     return make_table("Overall", ["method", "mean rank ↓", "tasks"], rows)
 
@@ -96,7 +96,7 @@ def write_note(board: Board, task: str, method: str) -> str:
 
 def _index_scores(board: Board, task: str) -> Scores:
     chosen = board.summary[board.summary["headline"] & (board.summary["task"] == task)]
-    return {(row["method"], row["column"]): row for row in rows_of(chosen)}
+    return {(row["method"], row["column"]): row for row in list_rows(chosen)}
 
 
 def _order_by_rank(board: Board, task: str) -> list[str]:

@@ -10,8 +10,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmarks.board.aggregate import SEED, Board, find_option, rows_of
-from benchmarks.board.figures.style import CONTROL, FAINT, Colour, Drawing, headline, name_panel, palette, panels
+from benchmarks.board.aggregate import SEED, Board, find_option, list_rows
+from benchmarks.board.figures.style import (
+    CONTROL,
+    FAINT,
+    Colour,
+    Drawing,
+    add_title,
+    label_height,
+    list_colours,
+    make_panels,
+    name_panel,
+)
 from sig import stats
 from sig.registry import metrics
 
@@ -28,7 +38,7 @@ def draw_curves(board: Board) -> Iterator[Drawing]:
     for task, facts in curved.groupby("task", sort=False):
         curves = _collect_curves(board, str(task), facts["column"].tolist())
         if curves:
-            columns = facts.assign(end=[_find_end(row) for row in rows_of(facts)]).set_index("column")
+            columns = facts.assign(end=[_find_end(row) for row in list_rows(facts)]).set_index("column")
             title = f"{task}: curves of {', '.join(columns.loc[list(curves), 'metric'].unique())}"
             best = _order_by_rank(board, str(task), list(curves))
             figure = plot_curves(curves, columns, board.methods, best=best, title=title)
@@ -47,21 +57,18 @@ def plot_curves(
     references = [method for method in REFERENCES if method in methods.index]
     controls = list(methods.index[methods["control"]])
     informed = [method for method in dict.fromkeys([*best[:BEST], *references]) if method not in controls]
-    colours = dict(zip(informed, palette(), strict=False)) | dict.fromkeys(controls, CONTROL)
+    colours = dict(zip(informed, list_colours(), strict=False)) | dict.fromkeys(controls, CONTROL)
     shared = columns.loc[list(curves), "metric"].nunique() == 1
-    figure, axes = panels(len(curves), columns=3, width=3.8, height=3.2, sharey=shared)
+    figure, axes = make_panels(len(curves), columns=3, width=3.8, height=3.2, sharey=shared)
     for ax, (column, by_method) in zip(axes, curves.items(), strict=True):
         facts = columns.loc[column]
         for method, values in by_method.items():
             x = np.linspace(0, facts["end"], values.shape[1])
             _plot_curve(ax, x, values, colours.get(method), method in controls)
-        ax.set(
-            xlabel=f"{facts['curve']}, 0 to {facts['end']:g}", ylabel=f"{facts['metric']} ({facts['better']} is better)"
-        )
+        ax.set_xlabel(f"{facts['curve']}, 0 to {facts['end']:g}")
+        label_height(ax, f"{facts['metric']} ({facts['better']} is better)", shared=shared)
         name_panel(ax, column)
-        if shared:
-            ax.label_outer(remove_inner_ticks=False)
-    headline(figure, title)
+    add_title(figure, title)
     handles = [_make_key(method, colour, method in controls) for method, colour in colours.items()]
     figure.legend(handles=[*handles, _make_key("all others", FAINT, False)], loc="outside right center")
     return figure

@@ -13,11 +13,11 @@ from benchmarks.board.figures.style import (
     CONTROL,
     INK,
     Drawing,
-    family_colours,
-    family_legend,
-    headline,
+    add_family_legend,
+    add_title,
+    choose_family_colours,
+    make_panels,
     name_panel,
-    panels,
 )
 
 CLOSE: Final = 1.3  # points whose rows differ by less than this factor share a text
@@ -42,8 +42,8 @@ def plot_frontiers(points: pd.DataFrame, methods: pd.DataFrame, *, title: str) -
     method, rows, mean, column, better``.
     """
     tasks = list(points["task"].unique())
-    colours = family_colours(methods)
-    figure, axes = panels(len(tasks), columns=3, width=3.9, height=4.2)
+    colours = choose_family_colours(methods)
+    figure, axes = make_panels(len(tasks), columns=3, width=3.9, height=4.2)
     for ax, task in zip(axes, tasks, strict=True):
         part = points[points["task"] == task].astype({"method": str})
         paid = part[part["rows"] > 0]
@@ -62,8 +62,8 @@ def plot_frontiers(points: pd.DataFrame, methods: pd.DataFrame, *, title: str) -
         ax.set(xscale="log", xlabel="model rows per explicand", ylabel=f"{column} ({better} is better)")
         name_panel(ax, task)
         _mark_frontier(ax, find_frontier(paid))
-    headline(figure, title)
-    family_legend(figure, colours, marker="o")
+    add_title(figure, title)
+    add_family_legend(figure, colours, marker="o")
     return figure
 
 

@@ -11,7 +11,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from benchmarks.board.aggregate import Board, Shown
-from benchmarks.board.figures.style import FAINT, INK, Drawing, headline, legend_below, name_panel, palette, panels
+from benchmarks.board.figures.style import (
+    FAINT,
+    INK,
+    Drawing,
+    add_legend_below,
+    add_title,
+    list_colours,
+    make_panels,
+    name_panel,
+)
 
 Masks = Mapping[str, Bool[np.ndarray, "shown *features"]]
 
@@ -39,9 +48,9 @@ def plot_regions(shares: pd.DataFrame, *, title: str) -> Figure:
     ``shares`` has a row per method and unit, an explicand of a repetition: ``method, output``, and each part's share.
     """
     methods, parts = list(shares["method"].unique()), list(shares.columns.drop(["method", "output"]))
-    colours = dict(zip(parts, cycle(palette()), strict=False)) | {ELSEWHERE: FAINT}
+    colours = dict(zip(parts, cycle(list_colours()), strict=False)) | {ELSEWHERE: FAINT}
     chosen = _split_by_output(shares)
-    figure, axes = panels(len(chosen), columns=MOST, width=3.9, height=1.3 + 0.2 * len(methods), sharey=True)
+    figure, axes = make_panels(len(chosen), columns=MOST, width=3.9, height=1.3 + 0.2 * len(methods), sharey=True)
     for ax, (name, units) in zip(axes, chosen.items(), strict=True):
         means = units.groupby("method")[parts].mean().reindex(methods)
         left = pd.Series(0.0, means.index)
@@ -53,8 +62,8 @@ def plot_regions(shares: pd.DataFrame, *, title: str) -> Figure:
         name_panel(ax, name)
         ax.set_yticks(range(len(methods)), methods)
         ax.grid(visible=False)
-    headline(figure, title)
-    legend_below(figure, [Patch(color=colours[part], label=part) for part in parts])
+    add_title(figure, title)
+    add_legend_below(figure, [Patch(color=colours[part], label=part) for part in parts])
     return figure
 
 

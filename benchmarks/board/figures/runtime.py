@@ -6,7 +6,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from benchmarks.board.aggregate import Board
-from benchmarks.board.figures.style import INK, Drawing, family_colours, family_legend, headline, name_panel, panels
+from benchmarks.board.figures.style import (
+    INK,
+    Drawing,
+    add_family_legend,
+    add_title,
+    choose_family_colours,
+    make_panels,
+    name_panel,
+)
 
 
 def draw_runtimes(board: Board) -> Iterator[Drawing]:
@@ -24,10 +32,10 @@ def plot_runtimes(costs: pd.DataFrame, methods: pd.DataFrame, *, title: str) -> 
     ``costs`` has a row per task and method: ``task, method, rows, seconds``, the means over repetitions.
     """
     tasks = list(costs["task"].unique())
-    colours = family_colours(methods)
+    colours = choose_family_colours(methods)
     shown = [method for method in methods.index if method in set(costs["method"])]
     place = {method: i for i, method in enumerate(shown)}
-    figure, axes = panels(len(tasks), columns=4, width=2.9, height=1.6 + 0.2 * len(shown), sharey=True)
+    figure, axes = make_panels(len(tasks), columns=4, width=2.9, height=1.6 + 0.2 * len(shown), sharey=True)
     for ax, task in zip(axes, tasks, strict=True):
         part = costs[costs["task"] == task]
         y = part["method"].astype(str).map(place)
@@ -38,6 +46,6 @@ def plot_runtimes(costs: pd.DataFrame, methods: pd.DataFrame, *, title: str) -> 
         name_panel(ax, task)
         ax.set(xlabel="seconds per explicand", xscale="log", ylim=(len(shown) - 0.5, -0.5))
         ax.set_yticks(range(len(shown)), shown)
-    headline(figure, title)
-    family_legend(figure, colours, marker="o")
+    add_title(figure, title)
+    add_family_legend(figure, colours, marker="o")
     return figure

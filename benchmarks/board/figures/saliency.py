@@ -10,9 +10,10 @@ from jaxtyping import Float
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from benchmarks.board.aggregate import Board, Features, find_option
-from benchmarks.board.figures.style import Drawing, headline
+from benchmarks.board.figures.style import Drawing, add_title
 from benchmarks.run.records import ProblemRecord
 from datasets.problem import tasks
 
@@ -50,15 +51,15 @@ def plot_saliency(inputs: Features, maps: Mapping[str, Features], labels: Sequen
     name = LETTER * max(map(len, maps))
     beside = 0.4 + LETTER * max(map(len, labels)) + name * math.cos(math.radians(RISE)) - scale * width / 2
     above = 0.3 + name * math.sin(math.radians(RISE))
-    size = columns * width * scale + beside, len(blocks) * (len(inputs) * height * scale + above) + 0.4
-    figure = Figure(figsize=size, layout="constrained")
+    size = columns * width * scale + beside, len(blocks) * (len(inputs) * height * scale + above) + 0.5
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(h_pad=0.1))
     for ax, names in zip(figure.subplots(len(blocks), squeeze=False)[:, 0], blocks, strict=True):
         tiles = [_colour_grey(inputs), *(_colour_diverging(maps[name]) for name in names)]
         ax.imshow(np.concatenate([_stack(column) for column in tiles], axis=1), interpolation="nearest")
         ax.set_xlim(-0.5, columns * width - 0.5)  # the last panel, which may have fewer, at the scale of the others
         ax.set_yticks(height * (np.arange(len(inputs)) + 0.5), labels)
         _name_columns(ax, width * (np.arange(len(tiles)) + 0.5), ["input", *names])
-    headline(figure, title)
+    add_title(figure, title)
     return figure
 
 
@@ -88,8 +89,10 @@ def _sum_channels(pictures: Features) -> Float[np.ndarray, "shown height width"]
 
 
 def _colour_grey(inputs: Features) -> Colours:
+    """Black for 0 or, where there are negative values, for the lowest; white for the highest."""
     planes = _sum_channels(inputs)
-    grey: Colours = colormaps["gray"](planes / planes.max())
+    low, high = min(planes.min(), 0), planes.max()
+    grey: Colours = colormaps["gray"]((planes - low) / (high - low if high > low else 1))
     return grey
 
 

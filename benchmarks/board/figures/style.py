@@ -45,20 +45,20 @@ def styled() -> Iterator[None]:
         yield
 
 
-def family_colours(methods: pd.DataFrame) -> dict[str, Colour]:
+def choose_family_colours(methods: pd.DataFrame) -> dict[str, Colour]:
     """A colour for each family, grey for controls."""
     families = methods.loc[~methods["control"], "family"].unique()
-    colours = dict(zip(families, cycle(palette()), strict=False))
+    colours = dict(zip(families, cycle(list_colours()), strict=False))
     return {family: colours.get(family, CONTROL) for family in methods["family"].unique()}
 
 
-def palette() -> list[Colour]:
+def list_colours() -> list[Colour]:
     """Seaborn's colours that the colour-blind can tell apart, without its grey, the most distinct first."""
     colours = sns.color_palette("colorblind")
     return [colours[i] for i in (0, 1, 2, 4, 9, 3, 8, 5, 6)]
 
 
-def panels(count: int, *, columns: int, width: float, height: float, **share: Any) -> tuple[Figure, list[Axes]]:
+def make_panels(count: int, *, columns: int, width: float, height: float, **share: Any) -> tuple[Figure, list[Axes]]:
     """A figure of ``count`` panels in rows of at most ``columns``, each of the size in inches or, when few, wider."""
     columns = min(columns, count)
     rows = math.ceil(count / columns)
@@ -70,7 +70,7 @@ def panels(count: int, *, columns: int, width: float, height: float, **share: An
     return figure, grid[:count]
 
 
-def family_legend(figure: Figure, colours: dict[str, Colour], *, marker: str = "") -> None:
+def add_family_legend(figure: Figure, colours: dict[str, Colour], *, marker: str = "") -> None:
     """What the colours of families mean, below the panels."""
     handles: list[Any] = [
         Line2D([], [], color=colour, marker=marker, linestyle="", label=family)
@@ -78,10 +78,10 @@ def family_legend(figure: Figure, colours: dict[str, Colour], *, marker: str = "
         else Patch(color=colour, label=family)
         for family, colour in colours.items()
     ]
-    legend_below(figure, handles)
+    add_legend_below(figure, handles)
 
 
-def legend_below(figure: Figure, handles: Sequence[Any]) -> None:
+def add_legend_below(figure: Figure, handles: Sequence[Any]) -> None:
     """A legend below all panels, in as many columns as there is space for."""
     widest = max(len(handle.get_label()) for handle in handles)
     columns = int(figure.get_figwidth() / (0.5 + 0.07 * widest))
@@ -89,14 +89,25 @@ def legend_below(figure: Figure, handles: Sequence[Any]) -> None:
 
 
 def name_panel(ax: Axes, name: str) -> None:
-    """Name a panel of ``panels``, in as many lines as keep the name off those beside it."""
+    """Name a panel of ``make_panels``, in as many lines as keep the name off those beside it."""
     figure, place = ax.get_figure(root=True), ax.get_subplotspec()
     assert figure is not None
     assert place is not None  # panels are made in a grid
     width = figure.get_figwidth() / place.get_gridspec().ncols
-    ax.set_title(textwrap.fill(name, int(PANEL_SHARE * width / LETTER)))
+    ax.set_title(_wrap(name, int(PANEL_SHARE * width / LETTER)))
 
 
-def headline(figure: Figure, title: str) -> None:
+def label_height(ax: Axes, label: str, *, shared: bool) -> None:
+    """Label the vertical axis of a panel; where the panels share it, of the first one in a row alone."""
+    place = ax.get_subplotspec()
+    ax.set_ylabel(label if not shared or place is None or place.is_first_col() else "")
+
+
+def add_title(figure: Figure, title: str) -> None:
     """A title above all panels, in as many lines as it needs."""
-    figure.suptitle(textwrap.fill(title, int(figure.get_figwidth() / 0.1)))
+    figure.suptitle(_wrap(title, int(figure.get_figwidth() / 0.1)))
+
+
+def _wrap(text: str, most: int) -> str:
+    """In lines of at most so many letters, broken at spaces, hyphens and underscores."""
+    return textwrap.fill(text.replace("_", "_ "), max(1, most)).replace("_ ", "_")

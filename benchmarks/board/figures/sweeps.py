@@ -7,8 +7,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.board.aggregate import Board, with_intervals
-from benchmarks.board.figures.style import Colour, Drawing, headline, legend_below, name_panel, palette, panels
+from benchmarks.board.aggregate import Board, measure_intervals
+from benchmarks.board.figures.style import (
+    Colour,
+    Drawing,
+    add_legend_below,
+    add_title,
+    label_height,
+    list_colours,
+    make_panels,
+    name_panel,
+)
 
 
 def draw_sweeps(board: Board) -> Iterator[Drawing]:
@@ -29,31 +38,31 @@ def plot_sweep(scores: pd.DataFrame, *, axis: str, title: str) -> Figure:
     """
     tasks = list(scores["task"].unique())
     scores = scores.assign(line=_name_lines(scores))
-    colours = dict(zip(scores["line"].unique(), cycle(palette()), strict=False))
+    colours = dict(zip(scores["line"].unique(), cycle(list_colours()), strict=False))
     shared = scores["column"].nunique() == 1
-    figure, axes = panels(len(tasks), columns=4, width=3.0, height=2.9, sharey=shared)
+    figure, axes = make_panels(len(tasks), columns=4, width=3.0, height=2.9, sharey=shared)
     for ax, task in zip(axes, tasks, strict=True):
         part = scores[scores["task"] == task]
         for line, points in part.groupby("line", sort=False):
             _plot_line(ax, points, line, colours[line])
         column, better = part[["column", "better"]].iloc[0]
-        ax.set(xlabel=axis, ylabel=f"{column} ({better} is better)")
+        ax.set_xlabel(axis)
+        label_height(ax, f"{column} ({better} is better)", shared=shared)
         name_panel(ax, task)
-        if shared:
-            ax.label_outer(remove_inner_ticks=False)
-    headline(figure, title)
+    add_title(figure, title)
     handles = {line: handle for ax in axes for handle, line in zip(*ax.get_legend_handles_labels(), strict=True)}
-    legend_below(figure, list(handles.values()))
+    add_legend_below(figure, list(handles.values()))
     return figure
 
 
 def _plot_line(ax: Axes, points: pd.DataFrame, line: str, colour: Colour) -> None:
-    summary = with_intervals(points.groupby("value", sort=False)["score"])
+    summary = measure_intervals(points.groupby("value", sort=False)["score"])
     numeric = all(isinstance(value, int | float) for value in summary.index)
     x = list(summary.index) if numeric else list(range(len(summary)))
     ax.plot(x, summary["mean"], color=colour, marker="o", markersize=3.5, label=line)
     ax.fill_between(x, summary["low"], summary["high"], color=colour, alpha=0.2, linewidth=0)
     if not numeric:
+        ax.margins(x=0.15)
         ax.set_xticks(x, [str(value) for value in summary.index])
 
 

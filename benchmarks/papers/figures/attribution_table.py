@@ -6,7 +6,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from benchmarks.board.figures.style import INK, headline, panels
+from benchmarks.board.figures.style import INK, add_title, make_panels
 
 
 def draw_attribution_table(tables: Mapping[str, pd.DataFrame], methods: pd.DataFrame, *, title: str) -> Figure:
@@ -16,7 +16,7 @@ def draw_attribution_table(tables: Mapping[str, pd.DataFrame], methods: pd.DataF
     division by a small maximum knows no bound.
     """
     height = 1.1 + 0.22 * max(map(len, tables.values()))
-    figure, axes = panels(len(tables), columns=3, width=5.2, height=height)
+    figure, axes = make_panels(len(tables), columns=3, width=5.2, height=height)
     for ax, (task, table) in zip(axes, tables.items(), strict=True):
         colours = {"cmap": "RdBu_r", "vmin": -1, "vmax": 1, "cbar": False}
         sns.heatmap(table.clip(-1, 1), **colours, annot=table.map(_text), fmt="", linewidths=0.5, ax=ax)
@@ -27,7 +27,7 @@ def draw_attribution_table(tables: Mapping[str, pd.DataFrame], methods: pd.DataF
         ax.tick_params(axis="x", length=0)
         ax.xaxis.tick_top()
         ax.xaxis.set_label_position("top")
-    headline(figure, title)
+    add_title(figure, title)
     return figure
 
 

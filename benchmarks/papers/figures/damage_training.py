@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter
 
-from benchmarks.board.figures.style import headline, legend_below, palette, panels
+from benchmarks.board.figures.style import add_legend_below, add_title, list_colours, make_panels
 
 
 def draw_damage_training(accuracies: pd.DataFrame, *, title: str) -> Figure:
@@ -16,8 +16,8 @@ def draw_damage_training(accuracies: pd.DataFrame, *, title: str) -> Figure:
     the model was trained.
     """
     tasks = list(accuracies["task"].unique())
-    colours = dict(zip(accuracies["training"].unique(), palette(), strict=False))
-    figure, axes = panels(len(tasks), columns=4, width=3.0, height=2.9, sharey=True)
+    colours = dict(zip(accuracies["training"].unique(), list_colours(), strict=False))
+    figure, axes = make_panels(len(tasks), columns=4, width=3.0, height=2.9, sharey=True)
     for ax, task in zip(axes, tasks, strict=True):
         ends = []
         for training, points in accuracies[accuracies["task"] == task].groupby("training", sort=False):
@@ -31,8 +31,8 @@ def draw_damage_training(accuracies: pd.DataFrame, *, title: str) -> Figure:
         ax.set(title=task, xlabel="training images")
         ax.xaxis.set_major_formatter(EngFormatter())
     axes[0].set_ylabel("held-out accuracy")
-    headline(figure, title)
-    legend_below(figure, [Line2D([], [], color=colour, label=training) for training, colour in colours.items()])
+    add_title(figure, title)
+    add_legend_below(figure, [Line2D([], [], color=colour, label=training) for training, colour in colours.items()])
     return figure
 
 

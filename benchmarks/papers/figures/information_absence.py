@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from benchmarks.board.figures.style import INK, headline, legend_below, palette, panels
+from benchmarks.board.figures.style import INK, add_legend_below, add_title, list_colours, make_panels
 
-COLOUR: Final = palette()[0]
+COLOUR: Final = list_colours()[0]
 BANDS: Final = {("p05", "p95"): ("5 to 95 % of inputs", 0.15), ("p25", "p75"): ("25 to 75 %", 0.4)}
 
 
@@ -22,7 +22,7 @@ def draw_information_absence(predictions: pd.DataFrame, *, title: str) -> Figure
     p50, p75, p95, share``.
     """
     tasks = list(predictions["task"].unique())
-    figure, axes = panels(len(tasks), columns=4, width=3.0, height=2.9, sharey=True)
+    figure, axes = make_panels(len(tasks), columns=4, width=3.0, height=2.9, sharey=True)
     for ax, task in zip(axes, tasks, strict=True):
         repetitions = [points for _, points in predictions[predictions["task"] == task].groupby("repetition")]
         first, *others = repetitions
@@ -34,8 +34,8 @@ def draw_information_absence(predictions: pd.DataFrame, *, title: str) -> Figure
         ax.plot(first["certainty"], first["share"], color=INK, linewidth=1, linestyle="--")
         ax.set(title=task, xlabel="certainty of every feature", ylabel="probability of class 1", ylim=(-0.02, 1.02))
         ax.label_outer(remove_inner_ticks=False)
-    headline(figure, title)
-    legend_below(figure, _legend())
+    add_title(figure, title)
+    add_legend_below(figure, _legend())
     return figure
 
 

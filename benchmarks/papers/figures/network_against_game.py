@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy import stats
 
-from benchmarks.board.figures.style import INK, headline, palette, panels
+from benchmarks.board.figures.style import INK, add_title, list_colours, make_panels
 
 
 def draw_network_against_game(truths: pd.DataFrame, *, title: str) -> Figure:
@@ -14,17 +14,17 @@ def draw_network_against_game(truths: pd.DataFrame, *, title: str) -> Figure:
     ``truths`` has a row per point: ``task, game, model``. R^2 is that of the line on which both are equal.
     """
     tasks = list(truths["task"].unique())
-    figure, axes = panels(len(tasks), columns=4, width=3.0, height=3.0)
+    figure, axes = make_panels(len(tasks), columns=4, width=3.0, height=3.0)
     for ax, task in zip(axes, tasks, strict=True):
         part = truths[truths["task"] == task]
         ends = [part[["game", "model"]].to_numpy().min(), part[["game", "model"]].to_numpy().max()]
         ax.plot(ends, ends, color=INK, linewidth=0.8, linestyle="--")
-        ax.scatter(part["game"], part["model"], s=10, alpha=0.5, color=palette()[0], linewidth=0)
+        ax.scatter(part["game"], part["model"], s=10, alpha=0.5, color=list_colours()[0], linewidth=0)
         rho = stats.spearmanr(part["game"], part["model"]).statistic
         ax.text(0.04, 0.96, f"$R^2$ = {_r2(part):.3f}\nrank correlation = {rho:.3f}", transform=ax.transAxes, va="top")
         ax.set(title=task, xlabel="Shapley value of the reward")
     axes[0].set_ylabel("Shapley value of the network")
-    headline(figure, title)
+    add_title(figure, title)
     return figure
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from benchmarks.board.figures.style import INK, family_colours, family_legend, headline, panels
+from benchmarks.board.figures.style import INK, add_family_legend, add_title, choose_family_colours, make_panels
 
 
 def draw_score_bars(scores: pd.DataFrame, methods: pd.DataFrame, *, label: str, title: str) -> Figure:
@@ -15,9 +15,11 @@ def draw_score_bars(scores: pd.DataFrame, methods: pd.DataFrame, *, label: str, 
     ``scores`` has a row per repetition: ``task, method, repetition, score``; ``methods`` is ``Board.methods``.
     """
     tasks = list(scores["task"].unique())
-    colours = family_colours(methods)
+    colours = choose_family_colours(methods)
     shown = [method for method in methods.index if method in set(scores["method"])]
-    figure, axes = panels(len(tasks), columns=4, width=3.1, height=1.1 + 0.21 * len(shown), sharey=True, sharex=True)
+    figure, axes = make_panels(
+        len(tasks), columns=4, width=3.1, height=1.1 + 0.21 * len(shown), sharey=True, sharex=True
+    )
     for ax, task in zip(axes, tasks, strict=True):
         part = scores[scores["task"] == task].astype({"method": str})
         part = part.assign(family=part["method"].map(methods["family"]))
@@ -28,7 +30,7 @@ def draw_score_bars(scores: pd.DataFrame, methods: pd.DataFrame, *, label: str, 
         ax.set(title=task, xlabel=label, ylabel="")
         ax.axvline(0, color=INK, linewidth=0.8)
         ax.grid(axis="y", visible=False)
-    headline(figure, title)
+    add_title(figure, title)
     drawn = set(methods.loc[shown, "family"])
-    family_legend(figure, {family: colour for family, colour in colours.items() if family in drawn})
+    add_family_legend(figure, {family: colour for family, colour in colours.items() if family in drawn})
     return figure
