@@ -6,7 +6,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from benchmarks.board.figures.style import INK, add_title, make_panels
+from benchmarks.board.figures.style import INK, add_title, make_panels, name_panel
 
 
 def draw_attribution_table(tables: Mapping[str, pd.DataFrame], methods: pd.DataFrame, *, title: str) -> Figure:
@@ -21,7 +21,8 @@ def draw_attribution_table(tables: Mapping[str, pd.DataFrame], methods: pd.DataF
         colours = {"cmap": "RdBu_r", "vmin": -1, "vmax": 1, "cbar": False}
         sns.heatmap(table.clip(-1, 1), **colours, annot=table.map(_text), fmt="", linewidths=0.5, ax=ax)
         ax.axhline((~table.index.isin(methods.index)).sum(), color=INK, linewidth=1.5)
-        ax.set(title=task, xlabel="value of the feature", ylabel="")
+        ax.set(xlabel="value of the feature", ylabel="")
+        name_panel(ax, task)
         ax.grid(visible=False)
         ax.tick_params(axis="y", rotation=0, length=0)
         ax.tick_params(axis="x", length=0)

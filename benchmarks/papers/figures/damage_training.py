@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter
 
-from benchmarks.board.figures.style import add_legend_below, add_title, list_colours, make_panels
+from benchmarks.board.figures.style import add_legend_below, add_title, list_colours, make_panels, name_panel
 
 
 def draw_damage_training(accuracies: pd.DataFrame, *, title: str) -> Figure:
@@ -28,7 +28,8 @@ def draw_damage_training(accuracies: pd.DataFrame, *, title: str) -> Figure:
             ax.plot(mean.index, mean, color=colours[training], linewidth=2)
             ends.append(f"{training}: {100 * np.mean([line['accuracy'].iloc[-1] for line in lines]):.1f} %")
         ax.text(0.97, 0.04, "\n".join(ends), transform=ax.transAxes, ha="right", va="bottom", fontsize=8)
-        ax.set(title=task, xlabel="training images")
+        ax.set(xlabel="training images")
+        name_panel(ax, task)
         ax.xaxis.set_major_formatter(EngFormatter())
     axes[0].set_ylabel("held-out accuracy")
     add_title(figure, title)

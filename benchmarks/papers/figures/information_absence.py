@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from benchmarks.board.figures.style import INK, add_legend_below, add_title, list_colours, make_panels
+from benchmarks.board.figures.style import INK, add_legend_below, add_title, list_colours, make_panels, name_panel
 
 COLOUR: Final = list_colours()[0]
 BANDS: Final = {("p05", "p95"): ("5 to 95 % of inputs", 0.15), ("p25", "p75"): ("25 to 75 %", 0.4)}
@@ -32,7 +32,8 @@ def draw_information_absence(predictions: pd.DataFrame, *, title: str) -> Figure
             ax.plot(other["certainty"], other[["p05", "p95"]], color=COLOUR, linewidth=0.6)
         ax.plot(first["certainty"], first["p50"], color=COLOUR, linewidth=2)
         ax.plot(first["certainty"], first["share"], color=INK, linewidth=1, linestyle="--")
-        ax.set(title=task, xlabel="certainty of every feature", ylabel="probability of class 1", ylim=(-0.02, 1.02))
+        ax.set(xlabel="certainty of every feature", ylabel="probability of class 1", ylim=(-0.02, 1.02))
+        name_panel(ax, task)
         ax.label_outer(remove_inner_ticks=False)
     add_title(figure, title)
     add_legend_below(figure, _legend())

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy import stats
 
-from benchmarks.board.figures.style import INK, add_title, list_colours, make_panels
+from benchmarks.board.figures.style import INK, add_title, list_colours, make_panels, name_panel
 
 
 def draw_network_against_game(truths: pd.DataFrame, *, title: str) -> Figure:
@@ -22,7 +22,8 @@ def draw_network_against_game(truths: pd.DataFrame, *, title: str) -> Figure:
         ax.scatter(part["game"], part["model"], s=10, alpha=0.5, color=list_colours()[0], linewidth=0)
         rho = stats.spearmanr(part["game"], part["model"]).statistic
         ax.text(0.04, 0.96, f"$R^2$ = {_r2(part):.3f}\nrank correlation = {rho:.3f}", transform=ax.transAxes, va="top")
-        ax.set(title=task, xlabel="Shapley value of the reward")
+        ax.set(xlabel="Shapley value of the reward")
+        name_panel(ax, task)
     axes[0].set_ylabel("Shapley value of the network")
     add_title(figure, title)
     return figure

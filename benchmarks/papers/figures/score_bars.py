@@ -6,7 +6,14 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from benchmarks.board.figures.style import INK, add_family_legend, add_title, choose_family_colours, make_panels
+from benchmarks.board.figures.style import (
+    INK,
+    add_family_legend,
+    add_title,
+    choose_family_colours,
+    make_panels,
+    name_panel,
+)
 
 
 def draw_score_bars(scores: pd.DataFrame, methods: pd.DataFrame, *, label: str, title: str) -> Figure:
@@ -27,7 +34,8 @@ def draw_score_bars(scores: pd.DataFrame, methods: pd.DataFrame, *, label: str, 
         spread: dict[str, Any] = {"errorbar": "sd", "capsize": 0.5, "err_kws": {"linewidth": 1, "color": INK}}
         sns.barplot(**common, **spread, hue="family", palette=colours, legend=False, alpha=0.75)
         sns.stripplot(**common, color="white", edgecolor=INK, linewidth=0.5, size=2.3, jitter=False, zorder=3)
-        ax.set(title=task, xlabel=label, ylabel="")
+        ax.set(xlabel=label, ylabel="")
+        name_panel(ax, task)
         ax.axvline(0, color=INK, linewidth=0.8)
         ax.grid(axis="y", visible=False)
     add_title(figure, title)
