@@ -14,10 +14,10 @@ import torch
 import typer
 from rich.console import Console
 
-from benchmarks.cli import RUNS
 from benchmarks.perf.comparison import rows, table, verdicts
 from benchmarks.perf.race import TIMER
 from benchmarks.perf.saved import NAME, PerfError, SavedRun, saved_runs
+from benchmarks.run import RUNS
 
 WIDTH = 200  # of a table that goes to no terminal
 
