@@ -1,7 +1,7 @@
 """The command line: ``python -m benchmarks run | report | list``.
 
 What takes long to import is imported inside the commands, so that help and mistakes are answered at once. Whatever a
-user can get wrong is answered with one line on stderr and exit code 2.
+user can get wrong is answered with one line on stderr and exit code 2; a run in which anything failed ends with 1.
 """
 
 import os
@@ -15,7 +15,8 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-RUNS = Path("results", "runs")
+from benchmarks.run import RUNS
+
 WIDTH = 200  # of tables that go to no terminal
 INTERRUPTED = 130  # what typer returns after Ctrl-C
 
@@ -24,6 +25,10 @@ app = typer.Typer(help="Benchmark feature-attribution methods.", add_completion=
 
 class UserError(ValueError):
     """Something that the user can put right; the message is one line."""
+
+
+class Failed(Exception):
+    """A run has ended and is reported, but not all of it could be computed; the message is one line."""
 
 
 class Listed(StrEnum):
@@ -43,7 +48,9 @@ class WandbMode(StrEnum):
     DISABLED = "disabled"
 
 
-Plugins = Annotated[list[Path] | None, typer.Option("--plugin", help="A file with methods of your own; repeatable.")]
+Plugins = Annotated[
+    list[Path] | None, typer.Option("--plugin", help="A file with methods, metrics or tasks of your own; repeatable.")
+]
 
 
 @app.command()
@@ -54,6 +61,7 @@ def run(
     plugin: Plugins = None,
     methods: Annotated[str, typer.Option(help="Only these, as in a,b.")] = "",
     tasks: Annotated[str, typer.Option(help="Only these, as in a,b.")] = "",
+    metrics: Annotated[str, typer.Option(help="Score every task by these too, as in a,b.")] = "",
     repetitions: Annotated[int | None, typer.Option(min=1, help="Instead of the suite's number.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run, results/runs/SUITE if not given.")] = None,
     wandb: Annotated[WandbMode, typer.Option(help="Weights & Biases.")] = WandbMode.OFFLINE,
@@ -61,6 +69,7 @@ def run(
     """Run a suite, then write and print its leaderboard."""
     from benchmarks.board.report import write_report
     from benchmarks.board.wandb_runs import log_suite
+    from benchmarks.run.records import count_failed
     from benchmarks.run.runner import run_suite
     from benchmarks.run.suite_files import load_suite
     from benchmarks.run.worker import Setting
@@ -68,6 +77,7 @@ def run(
 
     plugins = _load_plugins(plugin)
     chosen = load_suite(suite).restricted(methods=_names(methods), tasks=_names(tasks), repetitions=repetitions)
+    chosen = chosen.with_metrics([_require_metric(name) for name in _names(metrics)])
     directory = out or RUNS / chosen.name
     tracking = usable(Tracking(wandb.value, directory=directory, group=chosen.name))
     run_suite(
@@ -83,6 +93,10 @@ def run(
     log_suite(directory, tracking, written.board)
     if tracking.mode == "offline":
         typer.echo(f"to send it to Weights & Biases: {sync_command(tracking)}", err=True)
+    if failed := count_failed(written.board.run):
+        raise Failed(
+            f"{failed}, see 'Failed and skipped' in {directory / 'leaderboard.md'}; to try again: {_command()}"
+        )
 
 
 @app.command()
@@ -109,6 +123,8 @@ def main() -> None:
     try:
         if app(standalone_mode=False) == INTERRUPTED:
             _exit(INTERRUPTED, f"interrupted; what is finished is kept, to go on: {_command()}")
+    except Failed as failure:
+        _exit(1, str(failure))
     except typer.TyperException as error:
         _exit(2, f"{error.format_message()} (python -m benchmarks --help)")
     except (OSError, ValueError) as error:
@@ -136,6 +152,15 @@ def _load_plugins(files: Sequence[Path] | None) -> tuple[Path, ...]:
         except Exception as error:  # a plug-in can raise anything
             raise UserError(f"plug-in {str(file)!r}: {type(error).__name__}: {error}; correct the file") from None
     return tuple(file.resolve() for file in files or ())
+
+
+def _require_metric(name: str) -> str:
+    from sig.registry import UnknownName, metrics
+
+    try:
+        return metrics[name].name
+    except UnknownName as error:
+        raise UserError(str(error)) from None
 
 
 def _console() -> Console:

@@ -1,46 +1,36 @@
 """The plan of a run: every problem and cell of a suite, with its seeds and its key.
 
 Seeds of data, model and background come from the task's name, or its ``seeds``, and the repetition alone, so that every
-method sees the same problem. A key is a hash of all that decides a record's scores; a record on disk with the key of a
-planned cell is that cell's.
+method sees the same problem. A key is a hash of all that decides what it is the key of, the code and the versions of
+packages included (``training.fingerprint``); a record on disk with the key of a planned cell is that cell's.
 """
 
-import hashlib
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.run.provenance import fingerprint
 from benchmarks.run.records import SCHEMA_VERSION, CellSpec, ProblemSpec, SweepPoint
+from benchmarks.run.scoring import Known
 from benchmarks.run.suite import MethodChoice, Suite, Sweep, TaskChoice
 from datasets.problem import tasks
-from sig.metrics.runtime import measure
+from sig.guard import Guard
 from sig.registry import Method, methods, metrics
+from training.fingerprint import fingerprint, hash_content
+from training.seeds import derive_seed
 
 
 @dataclass(frozen=True)
 class Group:
-    """One problem and the cells that score methods on it."""
+    """One problem and the cells that score methods on it, with what earlier runs left of them by the cell's key."""
 
     problem: ProblemSpec
     cells: list[CellSpec]
+    known: Mapping[str, Known] = field(default_factory=dict)
 
 
 def plan(suite: Suite) -> list[Group]:
     """Every problem and cell of a resolved suite, in its order."""
     return [_group(suite, task, i) for task in suite.tasks for i in range(task.repetitions or suite.repetitions)]
-
-
-def seed(*parts: Any) -> int:
-    """A seed in 0 .. 2**31 - 1 (what every generator takes) that depends on the parts, and on nothing else."""
-    return int(content_hash(*parts)[:8], 16) >> 1
-
-
-def content_hash(*parts: Any) -> str:
-    """SHA-256 of the parts as JSON, whatever the order of a table's entries."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _group(suite: Suite, task: TaskChoice, repetition: int) -> Group:
@@ -65,8 +55,8 @@ def _problem(task: TaskChoice, repetition: int) -> ProblemSpec:
         kind=task.kind,
         task_options=task.options,
         repetition=repetition,
-        problem_seed=seed(seeds, repetition),
-        key=content_hash(SCHEMA_VERSION, identity, code),
+        problem_seed=derive_seed(seeds, repetition),
+        key=hash_content(SCHEMA_VERSION, identity, code),
     )
 
 
@@ -88,9 +78,8 @@ def _runs(choice: MethodChoice, task: TaskChoice) -> Iterator[_Run]:
     if not method.spend or method.spend[0] in choice.options:
         yield _Run(choice.label, method, choice.options, headline=True)
         return
-    with_options = replace(method, run=partial(method.run, **choice.options))  # its defaults are now the choice's
     for budget in task.budgets:
-        options = {**choice.options, **with_options.options_for(budget)}
+        options = {**choice.options, **method.options_for(budget, **choice.options)}
         yield _Run(choice.label, method, options, budget, headline=budget == task.headline)
 
 
@@ -101,25 +90,33 @@ def _sweep_runs(sweep: Sweep) -> Iterator[_Run]:
 
 
 def _cell(task: TaskChoice, problem: ProblemSpec, run: _Run) -> CellSpec:
-    code = fingerprint(run.method.run, *(metrics[metric.name].run for metric in task.metrics), measure)
+    method_seed = derive_seed(problem.task, problem.repetition, run.label, run.budget, run.options)
+    decisive = [problem.key, run.method.name, run.options, run.budget, method_seed]
+    attribution_key = hash_content(*decisive, fingerprint(run.method.run, Guard.attribute))
+    metric_keys = {
+        metric.label: hash_content(attribution_key, metric.model_dump(), fingerprint(metrics[metric.name].run))
+        for metric in task.metrics
+    }
     chosen = {
         "label": run.label,
-        "method": run.method.name,
-        "options": run.options,
-        "budget": run.budget,
         "headline": run.headline,
         "sweep": run.sweep and run.sweep.model_dump(),
-        "metrics": [metric.model_dump() for metric in task.metrics],
+        "metric_keys": metric_keys,
     }
     return CellSpec.model_validate(
         {
             **chosen,
             **problem.model_dump(exclude={"key"}),
             "problem": problem.key,
+            "method": run.method.name,
             "family": run.method.family,
             "source": run.method.source,
             "control": run.method.control,
-            "method_seed": seed(problem.task, problem.repetition, run.label, run.budget, run.options),
-            "key": content_hash(SCHEMA_VERSION, problem.key, chosen, code),
+            "options": run.options,
+            "budget": run.budget,
+            "metrics": task.metrics,
+            "method_seed": method_seed,
+            "attribution_key": attribution_key,
+            "key": hash_content(SCHEMA_VERSION, attribution_key, chosen),
         }
     )

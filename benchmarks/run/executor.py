@@ -11,7 +11,7 @@ import signal
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import forkserver
@@ -22,11 +22,12 @@ from distributed import Client, Future, LocalCluster, as_completed
 
 from benchmarks.run import worker
 from benchmarks.run.cells import Group
-from benchmarks.run.provenance import PACKAGES, now
-from benchmarks.run.records import CellRecord, CellSpec, ProblemRecord, ProblemSpec
-from benchmarks.run.scoring import one_line
-from benchmarks.run.worker import Setting
+from benchmarks.run.provenance import now
+from benchmarks.run.records import CellSpec, ProblemRecord, ProblemSpec
+from benchmarks.run.scoring import Known, describe_error
+from benchmarks.run.worker import CellResult, Setting
 
+PACKAGES = ("sig", "datasets", "training")  # of which every module is imported before workers start
 CELLS_PER_JOB = 8  # one by one, the way to a worker and back would take longer than a small cell
 DEATHS_ALLOWED = 1  # workers that may die under a job before Dask gives it up
 CONFIG = {
@@ -39,7 +40,7 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_
 
 
 @contextmanager
-def local_cluster(workers: int) -> Iterator[Client]:
+def start_local_cluster(workers: int) -> Iterator[Client]:
     """A client of a cluster of worker processes on this machine, one thread each."""
     with dask.config.set(CONFIG), tempfile.TemporaryDirectory(prefix="benchmarks-") as scratch:
         _start_fork_server()
@@ -72,8 +73,11 @@ def _start_fork_server() -> None:
         signal.signal(signal.SIGINT, before)
 
 
-def execute(client: Client, groups: Sequence[Group], setting: Setting) -> Iterator[ProblemRecord | CellRecord]:
-    """Records as they come in: of each problem, then of its cells; every cell of the groups gets one.
+Finished = ProblemRecord | CellResult
+
+
+def execute(client: Client, groups: Sequence[Group], setting: Setting) -> Iterator[Finished]:
+    """What is finished, as it comes in: each problem, then its cells; every cell of the groups gets a result.
 
     Where a problem cannot be prepared its cells fail with the same reason.
     """
@@ -104,7 +108,7 @@ class _Execution:
         self._lost: deque[_Job] = deque()
         self._finished = as_completed()
 
-    def run(self) -> Iterator[ProblemRecord | CellRecord]:
+    def run(self) -> Iterator[Finished]:
         self._submit_more()
         for future in self._finished:
             yield from self._records(self._out.pop(future.key), future)
@@ -130,14 +134,19 @@ class _Execution:
         return sum(job.group == group for job in self._out.values())
 
     def _submit(self, job: _Job) -> None:
-        problem = self._groups[job.group].problem
+        group = self._groups[job.group]
         prepared = None if job.alone else self._prepared.get(job.group)
-        call = (_run_cells, prepared, problem, job.cells) if job.cells else (worker.prepare, problem)
-        future = self._client.submit(*call, self._setting, pure=False)
+        call: tuple[Any, ...]
+        if job.cells:
+            known = {cell.key: group.known[cell.key] for cell in job.cells if cell.key in group.known}
+            call = (_run_cells, prepared, group.problem, job.cells, self._setting, known)
+        else:
+            call = (worker.prepare, group.problem, self._setting)
+        future = self._client.submit(*call, pure=False)
         self._out[future.key] = job
         self._finished.add(future)
 
-    def _records(self, job: _Job, future: "Future[Any]") -> Iterator[ProblemRecord | CellRecord]:
+    def _records(self, job: _Job, future: "Future[Any]") -> Iterator[Finished]:
         try:
             result = future.result()
         except Exception as error:  # jobs themselves never raise: the worker died, or what it returned was lost with it
@@ -149,7 +158,7 @@ class _Execution:
             self._prepared[job.group] = future
             yield from self._after_preparing(job.group, result)
 
-    def _after_preparing(self, group: int, record: ProblemRecord) -> Iterator[ProblemRecord | CellRecord]:
+    def _after_preparing(self, group: int, record: ProblemRecord) -> Iterator[Finished]:
         yield record
         cells = self._groups[group].cells
         if record.status == "failed":
@@ -158,23 +167,28 @@ class _Execution:
         jobs = (_Job(group, tuple(cells[i : i + CELLS_PER_JOB])) for i in range(0, len(cells), CELLS_PER_JOB))
         self._open.setdefault(group, deque()).extend(jobs)
 
-    def _failed(self, job: _Job, error: Exception) -> Iterator[ProblemRecord | CellRecord]:
+    def _failed(self, job: _Job, error: Exception) -> Iterator[Finished]:
         if not job.alone:
             self._lost += [_Job(job.group, (cell,), alone=True) for cell in job.cells] or [_Job(job.group, alone=True)]
         elif job.cells:
-            yield from (worker.failed_cell(cell, one_line(error), now()) for cell in job.cells)
+            yield from (CellResult(worker.failed_cell(cell, describe_error(error), now())) for cell in job.cells)
         else:
             record = worker.failed_problem(self._groups[job.group].problem, error, now())
             yield from self._after_preparing(job.group, record)
 
 
-def _unprepared(record: ProblemRecord, cells: Sequence[CellSpec]) -> Iterator[CellRecord]:
+def _unprepared(record: ProblemRecord, cells: Sequence[CellSpec]) -> Iterator[CellResult]:
+    reason = f"the problem could not be prepared: {record.reason}"
     for cell in cells:
-        yield worker.failed_cell(cell, f"the problem could not be prepared: {record.reason}", now(), record.traceback)
+        yield CellResult(worker.failed_cell(cell, reason, now(), record.traceback))
 
 
 def _run_cells(
-    prepared: ProblemRecord | None, problem: ProblemSpec, cells: Sequence[CellSpec], setting: Setting
-) -> list[CellRecord]:
+    prepared: ProblemRecord | None,
+    problem: ProblemSpec,
+    cells: Sequence[CellSpec],
+    setting: Setting,
+    known: Mapping[str, Known],
+) -> list[CellResult]:
     """Dask runs a job where its arguments are: ``prepared`` is there for that alone."""
-    return worker.run_cells(problem, cells, setting)
+    return worker.run_cells(problem, cells, setting, known)

@@ -1,38 +1,21 @@
-"""Where numbers come from: the sources that decide them, and the commit, packages and machine that computed them."""
+"""Where numbers come from: the commit, packages and device that computed them."""
 
-import ast
-import hashlib
-import inspect
 import platform
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import Any
 
 from benchmarks.run.records import Provenance
+from datasets.cache import PROJECT
 
-PROJECT = Path(__file__).resolve().parents[2]
-PACKAGES = ("sig", "datasets", "training")
-# Training imports it, but it only reports on numbers and never decides them.
-NO_INFLUENCE = frozenset({PROJECT / "training" / "tracking.py"})
 REPORTED = ("torch", "numpy", "scipy", "captum", "shapiq", "pytorch-lightning")
 
 
-@cache
-def fingerprint(*functions: Callable[..., Any]) -> str:
-    """A hash of the files that define the functions and of every project file these import, directly or not.
-
-    It depends on the files' contents, not on where they lie. Of a plug-in only the file itself counts.
-    """
-    files = frozenset[Path]().union(*(_sources(_file_of(function)) for function in functions))
-    digests = sorted(_digest(file) for file in files)
-    return hashlib.sha256("".join(digests).encode()).hexdigest()
-
-
-def provenance(*, started_at: datetime, device: str = "cpu", data: Mapping[str, str] | None = None) -> Provenance:
+def describe_provenance(
+    *, started_at: datetime, device: str = "cpu", data: Mapping[str, str] | None = None
+) -> Provenance:
     """The provenance of work done in this process."""
     commit, dirty = _checkout()
     return Provenance(
@@ -76,50 +59,3 @@ def _version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
-
-
-def _file_of(function: Callable[..., Any]) -> Path:
-    file = inspect.getsourcefile(inspect.unwrap(function))
-    if file is None:
-        raise ValueError(f"{function!r} has no source file, which records are keyed by; define it in a file")
-    return Path(file).resolve()
-
-
-@cache
-def _sources(file: Path) -> frozenset[Path]:
-    found: set[Path] = set()
-    left = [file]
-    while left:
-        one = left.pop()
-        if one not in found and one not in NO_INFLUENCE:
-            found.add(one)
-            left += _imported(one)
-    return frozenset(found)
-
-
-@cache
-def _imported(file: Path) -> list[Path]:
-    """Files of the project's packages that a file imports anywhere in it."""
-    return [found for name in _imported_names(file) if (found := _module_file(name)) is not None]
-
-
-def _imported_names(file: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(file.read_bytes())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def _module_file(name: str) -> Path | None:
-    parts = name.split(".")
-    if parts[0] not in PACKAGES:
-        return None
-    base = PROJECT.joinpath(*parts)
-    return next((file for file in (base.with_suffix(".py"), base / "__init__.py") if file.is_file()), None)
-
-
-@cache
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -2,11 +2,12 @@
 
 A run is a folder, by default ``results/runs/<suite>``::
 
-    manifest.json                                       the suite as resolved, and the records that belong to it
-    problems/<task>/<repetition>-<key>.json             one ``ProblemRecord`` for each task and repetition
-    records/<task>/<repetition>/<method>-<budget>-<key>.json   one ``CellRecord`` for each cell
+    manifest.json                                      the suite as resolved, and the records that belong to it
+    problems/<task>/<repetition>-<key>.json            one ``ProblemRecord`` for each task and repetition
+    records/<task>/<repetition>/<cell>.json            one ``CellRecord`` for each cell, <method>-<budget>-<key>
+    attributions/<task>/<repetition>/<cell>.npz        its attribution (``benchmarks.run.attributions``)
 
-Records are JSON, written atomically. A record whose key no longer belongs to the plan stays on disk, unread.
+All are written atomically. A record whose key no longer belongs to the plan stays on disk, unread.
 """
 
 import base64
@@ -25,7 +26,7 @@ import pydantic
 from benchmarks.run.suite import MetricChoice, Suite
 from sig.registry import Cost
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 MANIFEST = "manifest.json"
 
 
@@ -121,10 +122,11 @@ class ProblemRecord(ProblemSpec):
         shown_inputs: those explicands, ``(shown, *features)``.
         shown_targets: the output explained of each.
         shown_predictions: the largest output of each; 0 for a model with one output.
+        shown_regions: masks of those explicands by name, each ``(shown, *features)``, of zeros and ones.
         seconds: to prepare it, training included unless the checkpoint was there.
     """
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     status: Literal["ok", "failed"]
     reason: str = ""
     traceback: str = ""
@@ -138,6 +140,7 @@ class ProblemRecord(ProblemSpec):
     shown_inputs: EncodedArray | None = None
     shown_targets: list[int] = []
     shown_predictions: list[int] = []
+    shown_regions: dict[str, EncodedArray] = {}
     seconds: float = 0.0
     provenance: Provenance
 
@@ -156,7 +159,11 @@ class CellSpec(Model):
         sweep: where the cell stands in a sweep, if it is part of one.
         metrics: the scores asked for.
         method_seed: of the generator passed to the method.
-        key: hash of all the above and of the sources that decide the scores.
+        attribution_key: hash of all that decides the attribution: the problem, the method with its options, seed and
+            budget, and its code.
+        metric_keys: by the label of each metric, hash of all that decides its scores: the attribution and the metric
+            with its options and its code.
+        key: hash of all that decides the record.
     """
 
     task: str
@@ -176,21 +183,34 @@ class CellSpec(Model):
     metrics: list[MetricChoice]
     problem_seed: int
     method_seed: int
+    attribution_key: str
+    metric_keys: dict[str, str]
     key: str
 
     @property
     def file(self) -> str:
-        """Path inside the run folder."""
+        """Path of the record inside the run folder: that of all records of one attribution, whatever the metrics."""
+        return f"records/{self._place}.json"
+
+    @property
+    def attribution_file(self) -> str:
+        """Path of the attribution inside the run folder."""
+        return f"attributions/{self._place}.npz"
+
+    @property
+    def _place(self) -> str:
         point = f"{self.sweep.name}-{self.sweep.value}" if self.sweep else self.budget or "fixed"
-        return f"records/{self.task}/{self.repetition}/{_slug(f'{self.label}-{point}')}-{self.key[:8]}.json"
+        return f"{self.task}/{self.repetition}/{_slug(f'{self.label}-{point}')}-{self.attribution_key[:8]}"
 
 
 class ColumnFacts(Model):
     """What the leaderboard needs to know about a column of scores; ``Metric`` says what each field means.
 
-    ``metric`` is the registered name, ``truth`` the truth that the column scores against, empty for none.
+    ``label`` is that of the metric in the suite, ``metric`` its registered name, ``truth`` the truth that the column
+    scores against, empty for none.
     """
 
+    label: str
     metric: str
     options: dict[str, Any]
     truth: str
@@ -218,7 +238,7 @@ class CellRecord(CellSpec):
         maps: attributions of the problem's ``shown`` explicands, ``(shown, *features)``; headline cells only.
     """
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     status: Literal["ok", "skipped", "failed"]
     reason: str = ""
     traceback: str = ""
@@ -240,7 +260,7 @@ class Manifest(Model):
         started_at, finished_at: of the latest run; ``finished_at`` is None while it runs and after an interruption.
     """
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     suite: Suite
     problems: list[str]
     cells: list[str]
@@ -277,6 +297,14 @@ def read_run(directory: Path) -> Run:
     return Run(directory, manifest, problems, cells, no_problems + no_cells)
 
 
+def count_failed(run: Run) -> str:
+    """How many problems and cells failed, such as ``1 of 4 problems and 3 of 28 cells failed``; empty for none."""
+    kinds: dict[str, Sequence[ProblemRecord | CellRecord]] = {"problems": run.problems, "cells": run.cells}
+    counts = {kind: sum(record.status == "failed" for record in records) for kind, records in kinds.items()}
+    parts = [f"{count} of {len(kinds[kind])} {kind}" for kind, count in counts.items() if count]
+    return f"{' and '.join(parts)} failed" if parts else ""
+
+
 def _read_all(model: type[M], directory: Path, files: Sequence[str]) -> tuple[list[M], list[str]]:
     found, missing = [], []
     for file in files:
@@ -303,15 +331,20 @@ def read(model: type[M], file: Path) -> M:
 
 
 def write(record: Model, file: Path) -> None:
-    """Write a record so that the file is at any time absent, the old one, or the new one in full.
+    """Write a record as ``write_atomically`` does."""
+    write_atomically(record.model_dump_json(indent=1).encode(), file)
+
+
+def write_atomically(content: bytes, file: Path) -> None:
+    """Write a file so that it is at any time absent, the old one, or the new one in full.
 
     A temporary file in the same folder is written, flushed to the disk, and takes the file's place in one step.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("w") as stream:
-            stream.write(record.model_dump_json(indent=1))
+        with temporary.open("wb") as stream:
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(file)

@@ -9,13 +9,16 @@ from typing import TypeVar
 
 from rich.console import Console
 
+from benchmarks.run.attributions import read_attribution, write_attribution
 from benchmarks.run.cells import Group, plan
-from benchmarks.run.executor import execute, local_cluster
+from benchmarks.run.executor import Finished, execute, start_local_cluster
 from benchmarks.run.progress import RunProgress
 from benchmarks.run.provenance import now
-from benchmarks.run.records import MANIFEST, CellRecord, Manifest, ProblemRecord, RecordError, read, write
+from benchmarks.run.records import MANIFEST, CellRecord, CellSpec, Manifest, ProblemRecord, RecordError, read, write
+from benchmarks.run.scoring import Known, carry_over
 from benchmarks.run.suite import Suite
-from benchmarks.run.worker import Setting
+from benchmarks.run.worker import CellResult, Setting
+from sig.guard import Attributed
 
 R = TypeVar("R", ProblemRecord, CellRecord)
 
@@ -35,7 +38,8 @@ def run_suite(
 ) -> None:
     """Bring the folder to hold a record of every cell of the suite, and a manifest that lists them.
 
-    Records of the plan that are there and did not fail are reused, unless ``fresh``. Whenever this stops, what has been
+    Records of the plan that are there and did not fail are reused, unless ``fresh``; so are attributions that a changed
+    or new metric has to score, and columns of metrics that did not change. Whenever this stops, what has been
     computed is on disk, and calling it again goes on from there.
 
     Raises:
@@ -54,37 +58,73 @@ def run_suite(
     with _sigterm_as_ctrl_c(), RunProgress(len(manifest.cells), console) as progress:
         left = groups if fresh else list(_left(groups, directory, progress, console))
         if left:
-            with local_cluster(workers) as client:
-                for record in execute(client, left, setting):
-                    write(record, directory / record.file)
-                    progress.finished(record)
+            with start_local_cluster(workers) as client:
+                for finished in execute(client, left, setting):
+                    progress.finished(_keep(finished, directory))
     write(manifest.model_copy(update={"finished_at": now()}), directory / MANIFEST)
     console.print(f"{len(manifest.cells)} cells: {progress.summary()}", soft_wrap=True)
+
+
+def _keep(finished: Finished, directory: Path) -> ProblemRecord | CellRecord:
+    """Write what is finished and return its record. The attribution goes first: no record is ever without its own."""
+    if isinstance(finished, CellResult):
+        record, found = finished.record, finished.attributed
+        if found is not None:
+            write_attribution(found, record.attribution_key, directory / record.attribution_file)
+        write(record, directory / record.file)
+        return record
+    write(finished, directory / finished.file)
+    return finished
 
 
 def _left(groups: Sequence[Group], directory: Path, progress: RunProgress, console: Console) -> Iterator[Group]:
     """What remains to be done: groups without a record of their problem, or with cells that have none to reuse."""
     for group in groups:
-        cells = []
+        cells, known = [], {}
         for cell in group.cells:
-            record = _reusable(CellRecord, directory / cell.file, cell.key, console)
-            if record is None:
-                cells.append(cell)
-            else:
+            before = _read(CellRecord, directory / cell.file, console)
+            if record := _reusable(cell, before, directory):
                 progress.reused(record)
-        if cells or _reusable(ProblemRecord, directory / group.problem.file, group.problem.key, console) is None:
-            yield Group(group.problem, cells)
+            else:
+                cells.append(cell)
+                known[cell.key] = Known(before, _read_attribution(cell, directory, console))
+        problem = _read(ProblemRecord, directory / group.problem.file, console)
+        if cells or problem is None or problem.key != group.problem.key or problem.status == "failed":
+            yield Group(group.problem, cells, known)
 
 
-def _reusable(model: type[R], file: Path, key: str, console: Console) -> R | None:
+def _reusable(cell: CellSpec, before: CellRecord | None, directory: Path) -> CellRecord | None:
+    """The cell's record, if there is one that did not fail; written anew where only the choice of metrics changed."""
+    if before is None or before.status == "failed":
+        return None
+    if before.key == cell.key:
+        return before
+    record = carry_over(before, cell)
+    if record is not None:
+        write(record, directory / record.file)
+    return record
+
+
+def _read(model: type[R], file: Path, console: Console) -> R | None:
     try:
-        record = read(model, file)
+        return read(model, file)
     except FileNotFoundError:
         return None
     except (RecordError, OSError) as error:
-        console.print(f"warning: {error}; it is computed again", style="yellow", soft_wrap=True, markup=False)
+        _warn(error, console)
         return None
-    return record if record.key == key and record.status != "failed" else None
+
+
+def _read_attribution(cell: CellSpec, directory: Path, console: Console) -> Attributed | None:
+    try:
+        return read_attribution(directory / cell.attribution_file, cell.attribution_key)
+    except RecordError as error:
+        _warn(error, console)
+        return None
+
+
+def _warn(error: Exception, console: Console) -> None:
+    console.print(f"warning: {error}; it is computed again", style="yellow", soft_wrap=True, markup=False)
 
 
 def _require_writable(directory: Path) -> None:

@@ -11,39 +11,100 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.run.records import CellSpec, ColumnFacts, EncodedArray
+from benchmarks.run.records import CellRecord, CellSpec, ColumnFacts, EncodedArray
 from benchmarks.run.suite import MetricChoice
 from datasets.problem import Problem
-from sig.explicand import Tally
-from sig.metrics.runtime import measure
+from sig.guard import Attributed, Guard
 from sig.registry import Metric, NotApplicable, Trial, methods, metrics
+from training.seeds import derive_seed
 
 
-def score(problem: Problem, cell: CellSpec) -> dict[str, Any]:
-    """The outcome fields of the cell's ``CellRecord``. A metric that raises fails the cell; the others are kept.
+@dataclass(frozen=True)
+class Known:
+    """What an earlier run left of a cell: its record, whose unchanged columns are kept, and its attribution."""
+
+    record: CellRecord | None = None
+    attributed: Attributed | None = None
+
+
+NOTHING_KNOWN = Known()
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A problem, and the guard that keeps every cell from touching it."""
+
+    problem: Problem
+    guard: Guard
+
+    @classmethod
+    def of(cls, problem: Problem) -> "Watched":
+        """The problem with a guard of all of it."""
+        truths = {f"truth {name!r}": truth for name, truth in problem.truths.items()}
+        regions = {f"region {name!r}": region for name, region in problem.regions.items()}
+        return cls(problem, Guard(problem.explicand, **truths, **regions))
+
+
+def attribute(watched: Watched, cell: CellSpec) -> Attributed:
+    """The attribution that the cell asks for.
 
     Raises:
-        Exception: whatever the method raises, ``NotApplicable`` where it has no meaning for the problem.
+        Exception: whatever the method raises, ``NotApplicable`` where it has no meaning for the problem,
+            ``Interference`` where it breaks the rules.
     """
-    e = problem.explicand.with_tally(Tally())
-    method, generator = methods[cell.method], torch.Generator().manual_seed(cell.method_seed)
     _seed_global_generators(cell.method_seed)
-    attribution, cost = measure(e, lambda e: method(e, generator=generator, **cell.options))
-    columns = _Columns()
+    generator = torch.Generator().manual_seed(cell.method_seed)
+    return watched.guard.attribute(methods[cell.method], generator=generator, budget=cell.budget, **cell.options)
+
+
+def score(watched: Watched, cell: CellSpec, found: Attributed, before: CellRecord | None = None) -> dict[str, Any]:
+    """The outcome fields of the cell's ``CellRecord``.
+
+    Columns of metrics that have not changed since the record ``before`` are taken from there. A metric that raises
+    fails the cell; the others are kept.
+    """
+    problem, columns = watched.problem, _Columns()
+    kept = unchanged(before, cell)
     for choice in cell.metrics:
+        if before is not None and choice.label in kept:
+            columns.keep(before, choice.label)
+            continue
         for column, truth in _columns_of(choice, problem):
-            columns.add(column, truth, choice, Trial(e, attribution, cost, problem.truths.get(truth), problem.regions))
+            _seed_global_generators(cell.problem_seed)
+            columns.add(column, truth, choice, watched, found, derive_seed("metric", cell.problem_seed, column))
     shown = list(problem.shown) if cell.headline else []
-    return {**columns.outcome(), "cost": cost, "maps": EncodedArray.of(attribution[shown].cpu()) if shown else None}
+    maps = EncodedArray.of(found.attribution[shown].cpu()) if shown else None
+    return {**columns.outcome(), "cost": found.cost, "maps": maps}
 
 
-def one_line(error: BaseException) -> str:
+def unchanged(before: CellRecord | None, cell: CellSpec) -> set[str]:
+    """Labels of the cell's metrics whose columns the record has, under the same keys."""
+    if before is None or before.status == "failed":
+        return set()
+    return {label for label, key in cell.metric_keys.items() if before.metric_keys.get(label) == key}
+
+
+def carry_over(before: CellRecord, cell: CellSpec) -> CellRecord | None:
+    """The cell's record where the one before holds all of it, so that there is nothing to compute."""
+    if before.status == "failed" or before.attribution_key != cell.attribution_key:
+        return None
+    if before.status == "ok" and (len(unchanged(before, cell)) < len(cell.metrics) or before.headline != cell.headline):
+        return None
+    columns = _Columns()
+    for choice in cell.metrics if before.status == "ok" else ():
+        columns.keep(before, choice.label)
+    held = {"status": before.status, "reason": before.reason, "cost": before.cost, "maps": before.maps}
+    outcome = {**columns.outcome(), **held, "provenance": before.provenance}
+    return CellRecord.model_validate({**cell.model_dump(), **outcome})
+
+
+def describe_error(error: BaseException) -> str:
     """Kind and message of an error, or the reason that a ``NotApplicable`` gives; shortened where it is very long."""
     text = str(error) if isinstance(error, NotApplicable) else f"{type(error).__name__}: {error}"
     return shorten(text, 300)
 
 
-def number(value: float) -> float | None:
+def to_number(value: float) -> float | None:
     """A number for a record: None for NaN.
 
     Raises:
@@ -64,20 +125,37 @@ class _Columns:
     facts: dict[str, ColumnFacts] = field(default_factory=dict)
     errors: list[tuple[str, str]] = field(default_factory=list)
 
-    def add(self, column: str, truth: str, choice: MetricChoice, trial: Trial) -> None:
-        metric = metrics[choice.name]
+    def add(
+        self, column: str, truth: str, choice: MetricChoice, watched: Watched, found: Attributed, seed: int
+    ) -> None:
+        metric, problem = metrics[choice.name], watched.problem
+        e, truths, regions = problem.explicand, problem.truths, problem.regions
+        trial = Trial(e, found.attribution.to(e.device), found.cost, truths.get(truth), regions, found.change)
+        generator = torch.Generator().manual_seed(seed) if metric.draws else None
         self.facts[column] = _facts(metric, choice, truth)
         try:
-            values = metric(trial, **choice.options)
-            self.scores[column] = [number(value) for value in (values.mean(1) if metric.curve else values).tolist()]
+            values = watched.guard.score(metric, trial, generator=generator, **choice.options)
+            self.scores[column] = [to_number(value) for value in (values.mean(1) if metric.curve else values).tolist()]
             if metric.curve:
                 self.curves[column] = EncodedArray.of(values)
         except NotApplicable as reason:
-            self.metric_notes[column] = one_line(reason)
+            self.metric_notes[column] = describe_error(reason)
         except Exception as error:
-            message = f"metric {column}: {one_line(error)}"
+            message = f"metric {column}: {describe_error(error)}"
             self.metric_notes[column] = message
             self.errors.append((message, "".join(traceback.format_exception(error))))
+
+    def keep(self, before: CellRecord, label: str) -> None:
+        """Take over the columns of a metric from an earlier record."""
+        for column in (name for name, facts in before.facts.items() if facts.label == label):
+            self.facts[column] = before.facts[column]
+            for mine, theirs in (
+                (self.scores, before.scores),
+                (self.curves, before.curves),
+                (self.metric_notes, before.metric_notes),
+            ):
+                if column in theirs:
+                    mine[column] = theirs[column]  # type: ignore[assignment]
 
     def outcome(self) -> dict[str, Any]:
         return {
@@ -101,6 +179,7 @@ def _columns_of(choice: MetricChoice, problem: Problem) -> Iterator[tuple[str, s
 
 def _facts(metric: Metric, choice: MetricChoice, truth: str) -> ColumnFacts:
     return ColumnFacts(
+        label=choice.label,
         metric=metric.name,
         options=choice.options,
         truth=truth,

@@ -1,4 +1,4 @@
-"""What to run: tasks, methods, metrics, repetitions and budgets (``benchmarks.run.suite_files`` reads them from files)."""
+"""What to run: tasks, methods, metrics, repetitions, budgets. ``benchmarks.run.suite_files`` reads it from files."""
 
 import difflib
 import itertools
@@ -166,6 +166,16 @@ class Suite(Strict):
                 ],
             }
         )
+
+    def with_metrics(self, names: Sequence[str]) -> "Suite":
+        """The suite in which every task is scored by these metrics too, with their default options."""
+
+        def extended(task: TaskChoice) -> TaskChoice:
+            there = {metric.label for metric in task.metrics}
+            more = [MetricChoice(name=name, label=name) for name in dict.fromkeys(names) if name not in there]
+            return task.model_copy(update={"metrics": [*task.metrics, *more]})
+
+        return self.model_copy(update={"tasks": [extended(task) for task in self.tasks]})
 
 
 def unknown(names: Sequence[str], known: Sequence[str], kind: str) -> list[str]:

@@ -18,12 +18,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.run.provenance import now, provenance
+from benchmarks.run.provenance import describe_provenance, now
 from benchmarks.run.records import CellRecord, CellSpec, EncodedArray, ProblemRecord, ProblemSpec
-from benchmarks.run.scoring import number, one_line, score
+from benchmarks.run.scoring import (
+    NOTHING_KNOWN,
+    Known,
+    Watched,
+    attribute,
+    describe_error,
+    score,
+    to_number,
+)
 from datasets.problem import Problem, tasks
 from sig import path
 from sig.explicand import Tally
+from sig.guard import Attributed
 from sig.registry import NotApplicable, load_plugin, methods, metrics
 from training.fit import training_session
 from training.wandb_client import Tracking
@@ -45,31 +54,46 @@ def prepare(spec: ProblemSpec, setting: Setting) -> ProblemRecord:
     started_at, start = now(), perf_counter()
     try:
         with training_session(tracking=setting.tracking, progress=False):
-            problem = _problem(spec.model_dump_json())
+            problem = _problem(spec.model_dump_json()).problem
         return _describe(spec, problem, perf_counter() - start, started_at)
     except Exception as error:
         return failed_problem(spec, error, started_at)
 
 
-def run_cells(spec: ProblemSpec, cells: Sequence[CellSpec], setting: Setting) -> list[CellRecord]:
-    """Attribute, measure and score cells of one problem; skipped or failed records, with reasons, where that raises."""
+@dataclass(frozen=True)
+class CellResult:
+    """The record of a cell, and its attribution where that has just been computed."""
+
+    record: CellRecord
+    attributed: Attributed | None = None
+
+
+def run_cells(
+    spec: ProblemSpec, cells: Sequence[CellSpec], setting: Setting, known: Mapping[str, Known] | None = None
+) -> list[CellResult]:
+    """Attribute, measure and score cells of one problem; skipped or failed records, with reasons, where that raises.
+
+    ``known`` holds what earlier runs left, by the key of the cell.
+    """
     _set_up_process(setting.plugins)
     with training_session(tracking=setting.tracking, progress=False):
-        return [_run_cell(spec, cell) for cell in cells]
+        return [_run_cell(spec, cell, (known or {}).get(cell.key, NOTHING_KNOWN)) for cell in cells]
 
 
 def failed_problem(spec: ProblemSpec, error: BaseException, started_at: datetime) -> ProblemRecord:
     """The record of a problem that could not be prepared."""
-    outcome = {"status": "failed", "reason": one_line(error), "traceback": _traceback(error)}
+    outcome = {"status": "failed", "reason": describe_error(error), "traceback": _traceback(error)}
     return ProblemRecord.model_validate(
-        {**spec.model_dump(), **outcome, "provenance": provenance(started_at=started_at)}
+        {**spec.model_dump(), **outcome, "provenance": describe_provenance(started_at=started_at)}
     )
 
 
 def failed_cell(cell: CellSpec, reason: str, started_at: datetime, traceback: str = "") -> CellRecord:
     """The record of a cell that could not be run."""
     outcome = {"status": "failed", "reason": reason, "traceback": traceback}
-    return CellRecord.model_validate({**cell.model_dump(), **outcome, "provenance": provenance(started_at=started_at)})
+    return CellRecord.model_validate(
+        {**cell.model_dump(), **outcome, "provenance": describe_provenance(started_at=started_at)}
+    )
 
 
 @cache
@@ -85,44 +109,47 @@ def _set_up_process(plugins: tuple[Path, ...]) -> None:
 
 
 @lru_cache(maxsize=PROBLEMS_KEPT)
-def _problem(spec_json: str) -> Problem:
+def _problem(spec_json: str) -> Watched:
     """The problem, after one warm-up pass, so that no cell pays for what happens once in a process."""
     spec = ProblemSpec.model_validate_json(spec_json)
     problem = tasks[spec.kind](seed=spec.problem_seed, **spec.task_options)
     path.gradient(problem.explicand.with_tally(Tally()))
-    return problem
+    return Watched.of(problem)
 
 
-def _run_cell(spec: ProblemSpec, cell: CellSpec) -> CellRecord:
+def _run_cell(spec: ProblemSpec, cell: CellSpec, known: Known) -> CellResult:
     started_at = now()
     try:
-        problem = _problem(spec.model_dump_json())
-        device, data = str(problem.explicand.device), problem.provenance
-        where = provenance(started_at=started_at, device=device, data=data)
-        return CellRecord.model_validate({**cell.model_dump(), **_outcome(problem, cell), "provenance": where})
+        watched = _problem(spec.model_dump_json())
+        device, data = str(watched.problem.explicand.device), watched.problem.provenance
+        where = describe_provenance(started_at=started_at, device=device, data=data)
+        found, outcome = _outcome(watched, cell, known)
+        record = CellRecord.model_validate({**cell.model_dump(), **outcome, "provenance": where})
+        return CellResult(record, None if found is known.attributed else found)
     except Exception as error:
-        return failed_cell(cell, one_line(error), started_at, _traceback(error))
+        return CellResult(failed_cell(cell, describe_error(error), started_at, _traceback(error)))
 
 
-def _outcome(problem: Problem, cell: CellSpec) -> dict[str, Any]:
+def _outcome(watched: Watched, cell: CellSpec, known: Known) -> tuple[Attributed | None, dict[str, Any]]:
     try:
-        return score(problem, cell)
+        found = known.attributed or attribute(watched, cell)
     except NotApplicable as reason:
-        return {"status": "skipped", "reason": one_line(reason)}
+        return None, {"status": "skipped", "reason": describe_error(reason)}
+    return found, score(watched, cell, found, known.record)
 
 
 def _describe(spec: ProblemSpec, problem: Problem, seconds: float, started_at: datetime) -> ProblemRecord:
     e, shown = problem.explicand, list(problem.shown)
     described: dict[str, Any] = {
         "status": "ok",
-        "checks": {name: number(value) for name, value in problem.checks.items()},
-        "truths": {name: truth.double().tolist() for name, truth in problem.truths.items()},
-        "series": {name: _table(name, columns) for name, columns in problem.series.items()},
+        "checks": {name: to_number(value) for name, value in problem.checks.items()},
+        "truths": {name: truth.tolist() for name, truth in problem.truths.items()},
+        "series": {name: _table(columns) for name, columns in problem.series.items()},
         "explicands": len(e.inputs),
         "features": e.features,
         "players": e.n_players,
         "seconds": seconds,
-        "provenance": provenance(started_at=started_at, device=str(e.device), data=problem.provenance),
+        "provenance": describe_provenance(started_at=started_at, device=str(e.device), data=problem.provenance),
     }
     if shown:
         with torch.no_grad():
@@ -132,15 +159,13 @@ def _describe(spec: ProblemSpec, problem: Problem, seconds: float, started_at: d
             "shown_inputs": EncodedArray.of(e.inputs[shown].cpu()),
             "shown_targets": e.target[shown].tolist(),
             "shown_predictions": predictions.tolist(),
+            "shown_regions": {name: EncodedArray.of(of[shown].cpu()) for name, of in problem.regions.items()},
         }
     return ProblemRecord.model_validate({**spec.model_dump(), **described})
 
 
-def _table(name: str, columns: Mapping[str, Tensor]) -> dict[str, list[float | None]]:
-    lengths = {column: len(values) for column, values in columns.items()}
-    if len(set(lengths.values())) > 1:
-        raise ValueError(f"series {name!r} has columns of lengths {lengths}, expected one length; fill up with NaN")
-    return {column: [number(value) for value in values.tolist()] for column, values in columns.items()}
+def _table(columns: Mapping[str, Tensor]) -> dict[str, list[float | None]]:
+    return {column: [to_number(value) for value in values.tolist()] for column, values in columns.items()}
 
 
 def _traceback(error: BaseException) -> str:

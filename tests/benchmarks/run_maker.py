@@ -56,7 +56,16 @@ FACTS: dict[str, dict[str, Any]] = {
 
 
 def facts(column: str) -> ColumnFacts:
-    plain = {"options": {}, "truth": "", "better": "higher", "range": (0, 1), "unit": "", "source": "", "curve": ""}
+    plain = {
+        "label": column,
+        "options": {},
+        "truth": "",
+        "better": "higher",
+        "range": (0, 1),
+        "unit": "",
+        "source": "",
+        "curve": "",
+    }
     return ColumnFacts.model_validate({**plain, "judges": True, **FACTS[column]})
 
 
@@ -106,6 +115,8 @@ class RunMaker:
             "sweep": None,
             "metrics": [],
             "method_seed": 1,
+            "attribution_key": f"{len(self.cells):08d}",
+            "metric_keys": {},
             "key": f"{len(self.cells):08d}",
             "scores": scores,
             "facts": {column: facts(column) for column in scores},

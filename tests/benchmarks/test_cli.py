@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import cli
-from benchmarks.run.provenance import PROJECT
+from datasets.cache import PROJECT
 from benchmarks.run.records import read_run
 from benchmarks.run.suite import Suite
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from matplotlib.figure import Figure
@@ -47,7 +49,10 @@ def test_scores_are_those_of_methods_and_metrics_called_by_themselves(picture_ex
 
 
 def test_options_by_name(picture_explicand: Explicand) -> None:
-    options = {"sig-game": {"steps": 10, "direction": "both"}, "iaccuracy": {"removal": "mean"}}
+    options: dict[str, dict[str, Any]] = {
+        "sig-game": {"steps": 10, "direction": "both"},
+        "iaccuracy": {"removal": "mean"},
+    }
     result = compare(picture_explicand, ["sig-game"], ["iaccuracy"], rows=100, options=options, progress=False)
     generator = torch.Generator().manual_seed(0)
     expected = methods["sig-game"](picture_explicand, generator=generator, samples=10, steps=10, direction="both")

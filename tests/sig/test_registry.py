@@ -5,7 +5,7 @@ import sys
 import pytest
 import torch
 
-from sig.registry import Cost, Registry, Trial, UnknownName, load_plugin, method, methods, metric, metrics
+from sig.registry import Cost, Method, Registry, Trial, UnknownName, load_plugin, method, methods, metric, metrics
 
 PLUGIN = """
 from sig.registry import method
@@ -204,7 +204,7 @@ def test_modules_that_lack_a_package_are_left_out_and_said(tmp_path, monkeypatch
     (package / "whole.py").write_text("x = 1")
     (package / "lacking.py").write_text("import no_such_package_here")
     monkeypatch.syspath_prepend(tmp_path)
-    registry = Registry("part", packages=["parts"])
+    registry: Registry[Method] = Registry("part", packages=["parts"])
     try:
         with pytest.raises(UnknownName, match=r"parts\.lacking was left out: it needs no_such_package_here"):
             registry["mine"]
@@ -219,7 +219,7 @@ def test_a_broken_module_is_no_lacking_package(tmp_path, monkeypatch):
     (package / "__init__.py").touch()
     (package / "bad.py").write_text("import broken_parts.nowhere")
     monkeypatch.syspath_prepend(tmp_path)
-    registry = Registry("part", packages=["broken_parts"])
+    registry: Registry[Method] = Registry("part", packages=["broken_parts"])
     try:
         with pytest.raises(ModuleNotFoundError, match="nowhere"):
             list(registry)

@@ -3,11 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.run import provenance
-from benchmarks.run.cells import Group, plan, seed
+from benchmarks.run.cells import Group, plan
 from benchmarks.run.records import CellSpec
 from benchmarks.run.suite import Suite
 from sig.registry import load_plugin
+from training.fingerprint import forget_files
+from training.seeds import derive_seed
 
 SUITE = """
 methods = ["toy-exact", "toy-noise", {name = "toy-noise", label = "fine", options = {steps = 2}}]
@@ -61,7 +62,7 @@ def test_a_sweep_gets_a_cell_for_each_value(suite_of: Load) -> None:
 def test_every_method_sees_the_same_problem(suite_of: Load) -> None:
     groups = plan(suite_of(SUITE))
     for group in groups:
-        assert group.problem.problem_seed == seed("t", group.problem.repetition)
+        assert group.problem.problem_seed == derive_seed("t", group.problem.repetition)
         assert {cell.problem_seed for cell in group.cells} == {group.problem.problem_seed}
     others = plan(suite_of(SUITE.replace('"toy-exact", ', '"toy-refuses", ').replace("[3, 20]", "[5]")))
     assert [group.problem for group in others] == [group.problem for group in groups]
@@ -95,8 +96,8 @@ def test_every_cell_draws_for_itself(suite_of: Load) -> None:
 
 
 def test_seeds_are_the_same_everywhere_and_fit_every_generator() -> None:
-    assert seed("t", 0) == 1577335618
-    seeds = [seed("t", repetition) for repetition in range(500)]
+    assert derive_seed("t", 0) == 1577335618
+    seeds = [derive_seed("t", repetition) for repetition in range(500)]
     assert len(set(seeds)) == 500
     assert all(0 <= number < 2**31 for number in seeds)
 
@@ -128,6 +129,30 @@ def test_keys_change_with_what_decides_the_scores(suite_of: Load, old: str, new:
     assert {"sweep" if place[2] else place[0] for place in different} == changed
 
 
+def test_metrics_and_the_headline_do_not_decide_attributions(suite_of: Load) -> None:
+    def first(text: str, label: str = "toy-noise") -> CellSpec:
+        return next(cell for cell in cells(plan(suite_of(text)), label) if cell.budget == 20)
+
+    before = first(SUITE)
+    added = first(SUITE.replace('["toy-mean"]', '["toy-curve", "toy-mean"]'))
+    assert added.attribution_key == before.attribution_key
+    assert added.file == before.file
+    assert added.metric_keys["toy-mean"] == before.metric_keys["toy-mean"]
+    assert added.metric_keys.keys() == {"toy-curve", "toy-mean"}
+    changed = first(SUITE.replace('["toy-mean"]', '[{name = "toy-mean", options = {add = 1}}]'))
+    assert changed.attribution_key == before.attribution_key
+    assert changed.metric_keys["toy-mean"] != before.metric_keys["toy-mean"]
+    lower = first(SUITE.replace("[3, 20]", "[3, 20, 30]"))
+    assert (lower.attribution_key, lower.headline) == (before.attribution_key, False)
+    for old, new in (
+        ("[3, 20]", "[3, 21]"),
+        ('kind = "toy"', 'kind = "toy"\noptions = {features = 5}'),
+        ("[[tasks]]", "[[tasks]]\nrepetitions = 1\nseeds = 'x'"),
+    ):
+        others = cells(plan(suite_of(SUITE.replace(old, new, 1)))[:1], "toy-noise")
+        assert all(cell.attribution_key != before.attribution_key for cell in others if cell.budget != 3)
+
+
 PLUGIN = """
 import torch
 from sig.registry import method
@@ -146,8 +171,7 @@ def test_editing_one_method_changes_its_keys_alone(suite_of: Load, tmp_path: Pat
     labels = ("mine-a", "mine-b", "gradient", "fine")
 
     def keys() -> dict[str, str]:
-        for cached in (provenance.fingerprint, provenance._sources, provenance._imported, provenance._digest):
-            cached.cache_clear()
+        forget_files()
         groups = plan(suite_of(text))
         return {label: cells(groups, label)[0].key for label in labels}
 

@@ -7,10 +7,10 @@ import torch
 from distributed import Client
 
 from benchmarks.run.cells import plan
-from benchmarks.run.executor import execute, local_cluster
+from benchmarks.run.executor import execute, start_local_cluster
 from benchmarks.run.records import CellRecord, ProblemRecord
 from benchmarks.run.suite import Suite
-from benchmarks.run.worker import Setting
+from benchmarks.run.worker import CellResult, Setting
 
 SUITE = """
 methods = ["toy-exact", "toy-noise", "toy-fails", "toy-refuses", "ig-zero", "expected-gradients"]
@@ -34,16 +34,16 @@ Records = tuple[dict[str, ProblemRecord], dict[str, CellRecord]]
 
 
 def run(client: Client, suite: Suite, toy: Path) -> Records:
-    records = list(execute(client, plan(suite), Setting((toy,))))
-    problems = {record.file: record for record in records if isinstance(record, ProblemRecord)}
-    cells = {record.file: record for record in records if isinstance(record, CellRecord)}
-    assert len(problems) + len(cells) == len(records)
+    finished = list(execute(client, plan(suite), Setting((toy,))))
+    problems = {one.file: one for one in finished if isinstance(one, ProblemRecord)}
+    cells = {one.record.file: one.record for one in finished if isinstance(one, CellResult)}
+    assert len(problems) + len(cells) == len(finished)
     return problems, cells
 
 
 @pytest.fixture(scope="module")
 def one_worker() -> Iterator[Client]:
-    with local_cluster(1) as client:
+    with start_local_cluster(1) as client:
         yield client
 
 
@@ -104,7 +104,7 @@ def addresses(client: Client) -> list[str]:
 
 def test_a_worker_that_dies_fails_its_cell_alone(suite_of: Load, toy: Path) -> None:
     suite = suite_of('methods = ["toy-exact", "toy-kills", "toy-noise", "toy-refuses"]\nrepetitions = 2' + TASK)
-    with local_cluster(2) as client:
+    with start_local_cluster(2) as client:
         _, cells = run(client, suite, toy)
     assert len(cells) == 2 * 5
     for cell in cells.values():
@@ -117,7 +117,7 @@ def test_a_worker_that_dies_fails_its_cell_alone(suite_of: Load, toy: Path) -> N
 def test_a_problem_that_kills_its_worker_fails_its_own_cells(suite_of: Load, toy: Path) -> None:
     kills = TASK.replace('"t"', '"kills"').replace("[3, 20]", "[3]") + '\noptions = {breaks = "kills"}'
     suite = suite_of('methods = ["toy-exact", "toy-noise"]' + kills + TASK)
-    with local_cluster(1) as client:
+    with start_local_cluster(1) as client:
         problems, cells = run(client, suite, toy)
     assert {problem.task: problem.status for problem in problems.values()} == {"kills": "failed", "t": "ok"}
     assert sorted((cell.task, cell.status) for cell in cells.values()) == [

@@ -50,7 +50,9 @@ def cell(**changes: Any) -> CellRecord:
         "metrics": [],
         "problem_seed": 1,
         "method_seed": 2,
-        "key": "0123456789",
+        "attribution_key": "0123456789",
+        "metric_keys": {},
+        "key": "9876543210",
         "status": "ok",
         "provenance": ORIGIN,
     }
@@ -105,6 +107,7 @@ def test_an_undefined_score_is_null_in_json(tmp_path: Path) -> None:
 
 def test_an_infinite_range_survives() -> None:
     facts = ColumnFacts(
+        label="l",
         metric="m",
         options={},
         truth="",

@@ -11,11 +11,11 @@ import pytest
 from rich.console import Console
 
 from benchmarks.run import runner
-from benchmarks.run.provenance import PROJECT
 from benchmarks.run.records import CellRecord, Model, Run, read_run, write
 from benchmarks.run.runner import FolderError, run_suite
 from benchmarks.run.suite import Suite
 from benchmarks.run.worker import Setting
+from datasets.cache import PROJECT
 
 SUITE = """
 methods = ["toy-exact", "toy-noise", "toy-slow", "toy-refuses"]
@@ -49,7 +49,7 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_cluster(workers: int) -> Iterator[None]:
         raise AssertionError("workers were started")
 
-    monkeypatch.setattr(runner, "local_cluster", no_cluster)
+    monkeypatch.setattr(runner, "start_local_cluster", no_cluster)
 
 
 def scores(run: Run) -> dict[str, dict[str, list[float | None]]]:
@@ -67,7 +67,7 @@ def test_a_second_run_runs_nothing(
     assert f"{CELLS} cells: 21 ok, 3 skipped, 0 failed" in start(suite, tmp_path / "run")
     before = text(tmp_path / "run")
     with monkeypatch.context() as patch:
-        patch.setattr(runner, "local_cluster", lambda workers: pytest.fail("workers were started"))
+        patch.setattr(runner, "start_local_cluster", lambda workers: pytest.fail("workers were started"))
         shown = start(suite, tmp_path / "run")
     assert f"{CELLS} cells: 21 ok ({CELLS} reused), 3 skipped, 0 failed" in shown
     assert text(tmp_path / "run") == before
@@ -129,14 +129,21 @@ def test_a_folder_that_cannot_be_written_is_an_early_error(
 def test_what_is_finished_survives_an_interruption(
     start: Start, suite_of: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell that runs this in the background ignores it
+
     def write_then_interrupt(record: Model, file: Path) -> None:
         write(record, file)
         if isinstance(record, CellRecord):
             os.kill(os.getpid(), number)
 
     monkeypatch.setattr(runner, "write", write_then_interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        start(suite_of(SUITE), tmp_path / "run")
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            start(suite_of(SUITE), tmp_path / "run")
+    finally:
+        signal.signal(signal.SIGINT, before)
     monkeypatch.undo()
     run = read_run(tmp_path / "run")
     assert run.manifest.finished_at is None

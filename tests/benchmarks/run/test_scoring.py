@@ -32,7 +32,7 @@ def run(suite_of: Callable[..., Suite]) -> Run:
 
     def run(methods: str, metrics: str, options: str = "") -> list[CellRecord]:
         (group,) = plan(suite_of(SUITE.format(methods=methods, metrics=metrics, options=options)))
-        return run_cells(group.problem, group.cells, Setting())
+        return [result.record for result in run_cells(group.problem, group.cells, Setting())]
 
     return run
 
@@ -50,6 +50,7 @@ def test_scores_are_those_of_the_metric_on_the_attribution(run: Run) -> None:
     assert record.cost is not None
     assert (record.cost.forward_rows, record.cost.backward_rows) == (3, 3)
     assert record.facts["shifted"].model_dump() == {
+        "label": "shifted",
         "metric": "toy-mean",
         "options": {"add": 2},
         "truth": "",
@@ -103,7 +104,7 @@ def test_an_undefined_score_is_none(run: Run) -> None:
     ("metric", "reason"),
     [
         ("toy-broken", "metric toy-broken: ZeroDivisionError: a metric that fails"),
-        ("toy-infinite", "metric toy-infinite: ValueError: got inf, expected a finite number"),
+        ("toy-infinite", "metric toy-infinite: ValueError: metric 'toy-infinite' gave inf, expected a finite number"),
         ("toy-scalar", "returned shape (), expected (3,)"),
     ],
 )
@@ -166,6 +167,7 @@ def test_a_problem_is_described(suite_of: Callable[..., Suite]) -> None:
     np.testing.assert_array_equal(record.shown_inputs.decode(), e.inputs[[0, 2]])
     assert record.shown_targets == [0, 0]
     assert record.shown_predictions == e.model(e.inputs)[[0, 2]].argmax(1).tolist()
+    np.testing.assert_array_equal(record.shown_regions["large"].decode(), problem.regions["large"][[0, 2]])
     assert e.tally.forward_rows == 0
 
 
