@@ -183,10 +183,11 @@ def list_failures(run: Run) -> list[str]:
     for record in run.cells:
         if record.status == "failed":
             groups.setdefault((record.task, record.reason), []).append(record.label)
-    return [
-        f"Failed: {len(labels)} cells of {task}, of {', '.join(dict.fromkeys(labels))}: {reason}"
-        for (task, reason), labels in groups.items()
-    ]
+    lines = []
+    for (task, reason), labels in groups.items():
+        count = "1 cell" if len(labels) == 1 else f"{len(labels)} cells"
+        lines.append(f"Failed: {count} of {task}, of {', '.join(dict.fromkeys(labels))}: {reason}")
+    return lines
 
 
 def make_inapplicable_table(run: Run) -> Table:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.board.aggregate import SEED, Board, aggregate, rows_of
+from benchmarks.board.aggregate import SEED, Board, aggregate, list_rows
 from benchmarks.board.leaderboard import write_note
 from benchmarks.run.records import read_run
 from sig import stats
@@ -19,7 +19,7 @@ def board(tmp_path_factory):
 def row(board: Board, task: str, method: str, column: str, budget: int | None = 100) -> dict[str, Any]:
     table = board.summary[board.summary["task"] == task]
     chosen = table[(table["method"] == method) & (table["column"] == column)]
-    (found,) = rows_of(chosen[chosen["budget"].isna() if budget is None else chosen["budget"] == budget])
+    (found,) = list_rows(chosen[chosen["budget"].isna() if budget is None else chosen["budget"] == budget])
     return found
 
 

@@ -4,11 +4,13 @@ import re
 
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from rich.console import Console
 
-from benchmarks.board.aggregate import aggregate
-from benchmarks.board.report import write_report
-from benchmarks.board.tables import format_interval, format_number, format_seconds
+from benchmarks.board.aggregate import Board, aggregate
+from benchmarks.board.figures import Drawing
+from benchmarks.board.report import Supplement, markdown_environment, write_report
+from benchmarks.board.tables import format_interval, format_number, format_seconds, make_table
 from benchmarks.run.records import RecordError, read_run
 from tests.benchmarks.run_maker import RunMaker, papers_run, small_run
 
@@ -25,7 +27,7 @@ def report(folder):
 
 @pytest.fixture(scope="module")
 def papers(tmp_path_factory):
-    """The leaderboard of a run of the ICG paper's tasks."""
+    """The leaderboard of a run with checks of certainty-aware models."""
     folder = papers_run(tmp_path_factory.mktemp("papers") / "run").write()
     write_report(folder)
     return (folder / "leaderboard.md").read_text()
@@ -54,23 +56,63 @@ def table_lines(markdown: str, heading: str) -> list[str]:
 
 def test_what_is_written(report, folder):
     names = {file.relative_to(folder).as_posix() for file in report.files}
-    written = {"leaderboard.md", "leaderboard.csv", "leaderboard.tex", "claims.md", "reproduction.md"}
-    assert written | {"figures/frontier.png"} <= names
+    texts = {"leaderboard.md", "leaderboard.csv", "leaderboard.tex"}
+    drawn = {f"figures/{name}.png" for name in ("sweep-samples", "curves-pictures", "frontier", "runtime")}
+    assert names == texts | drawn | {"figures/saliency-pictures.png"}
     assert all(file.stat().st_size > 0 for file in report.files)
 
 
-def test_claims_of_an_earlier_report_do_not_stay(tmp_path):
-    maker = RunMaker(tmp_path / "run", {"icg": "a"}, {"task": {"repetitions": 1, "budgets": [5]}})
-    folder = maker.write()
-    (folder / "claims.md").write_text("of other tasks")
-    write_report(folder)
-    assert not (folder / "claims.md").exists()
+def supplement_page(board: Board, drawn: list[str]) -> Supplement:
+    figure = Figure()
+    figure.subplots().plot([0, 1])
+    suite = board.run.manifest.suite.name
+    return Supplement(
+        [Drawing("own", "A figure of its own.", figure)],
+        {"What a rival_says": f"Drawn before: {', '.join(drawn)}.\n\n| a |\n| --- |\n"},
+        {"own.md": f"# Own: {suite}\n"},
+    )
+
+
+def test_a_supplement_is_shown_beside_the_leaderboard(tmp_path, folder):
+    directory = small_run(tmp_path / "run").write()
+    report = write_report(directory, supplement_page)
+    markdown = (directory / "leaderboard.md").read_text()
+    assert (directory / "own.md").read_text() == "# Own: made-up\n"
+    section = markdown.split("\n## What a rival\\_says\n")[1].split("\n## ")[0]
+    drawn = "sweep-samples, curves-pictures, frontier, runtime, saliency-pictures"
+    assert section == f"\nDrawn before: {drawn}.\n\n| a |\n| --- |\n"
+    assert markdown.index("## pictures") < markdown.index("## What a rival") < markdown.index("## Failed and skipped")
+    assert markdown.endswith("![A figure of its own.](figures/own.png)\n\nA figure of its own.\n\n")
+    assert {directory / "own.md", directory / "figures" / "own.png"} <= set(report.files)
+    assert all(file.stat().st_size > 0 for file in report.files)
+    plain = (folder / "leaderboard.md").read_text()  # nothing else is changed
+    assert markdown.replace(section, "").replace("\n## What a rival\\_says\n", "").startswith(plain)
+
+
+def test_what_an_earlier_report_wrote_does_not_stay(tmp_path):
+    directory = small_run(tmp_path / "run").write()
+    write_report(directory, supplement_page)
+    (directory / "notes.md").write_text("of the user")
+    (directory / "figures" / "mine.png").touch()
+    kept = {file.name for file in write_report(directory).files} | {"notes.md", "mine.png"}
+    left = {file.name for file in directory.rglob("*") if file.suffix in (".md", ".png", ".csv", ".tex")}
+    assert left == kept
+
+
+def test_templates_of_others_come_before_the_board_s_and_may_use_them(tmp_path):
+    text = '{% import "macros.md.j2" as macros %}{{ macros.show(table) }}{{ "a_b" | markdown }}'
+    (tmp_path / "page.md.j2").write_text(text)
+    table = make_table("t", ["x|y"], [["1"]], ["a note"])
+    page = markdown_environment(tmp_path).get_template("page.md.j2").render(table=table)
+    assert page.split() == ["|", "x\\|y", "|", "|", "---", "|", "|", "1", "|", "a", "note", "a\\_b"]
+    (tmp_path / "leaderboard.md.j2").write_text("mine")
+    assert markdown_environment(tmp_path).get_template("leaderboard.md.j2").render() == "mine"
 
 
 def test_markdown_opens_with_where_the_numbers_come_from(markdown):
     opening = markdown.split("## How to read it")[0]
     for text in (
-        "# Board: made-up",
+        "# Leaderboard: made-up",
         "A run made by hand.",
         "scored from 2026-01-02 03:04 to 2026-01-02 03:04 UTC; last run started 2026-01-02 03:04 UTC, finished",
         "0123456789ab with uncommitted changes",
@@ -126,30 +168,10 @@ def test_checks_say_which_way_is_good(papers):
     )
 
 
-def test_tables_of_the_papers(papers, markdown):
-    section = papers.split("\n## Tables of the papers\n")[1].split("\n## ")[0]
-    assert re.findall(r"^### (.*)", section, flags=re.MULTILINE) == ["ICG, Table 1 (bumps)", "ICG, Table 2 (minimum)"]
-    assert "| SHAP (closed form) | -0.092 | 0.658 |" in section
-    assert "Tables of the papers" not in markdown
-
-
-def test_claims_are_a_file_and_a_section(markdown, folder):
-    row = "| game | spearman with game ↑ | sig-game | ig-zero | 0.100 | 0.000 | held | 0.100 / 0.100 | no | 99 / 99 |"
-    assert row in markdown
-    assert row in (folder / "claims.md").read_text()
-    assert "### SIG beats IG with a single baseline (SIG)" in markdown
-
-
-def test_bounds_stand_with_their_reading(papers):
-    section = papers.split("### Expected gradients never find")[1].split("\n### ")[0]
-    assert "| snacks | localisation | expected-gradients | 0.000 [0.000, 0.030] | below 0.1 | held | 120 |" in section
-    assert "Reading: their largest attribution lies on one in less than one picture of ten." in section
-
-
 def test_figures_are_linked_and_there(markdown, folder):
     links = re.findall(r"\]\((figures/.*?)\)", markdown)
     assert set(links) == {f"figures/{file.name}" for file in (folder / "figures").glob("*.png")}
-    assert len(links) >= 7
+    assert len(links) == 5
 
 
 def test_tex_escapes_and_uses_booktabs(tex):
@@ -194,6 +216,17 @@ def test_what_is_printed_fits_in_120_columns(report):
     assert "icg: skipped: the model is not certainty-aware" in text
 
 
+def test_what_failed_is_printed_last(report, tmp_path):
+    last = " ".join(printed(report).split("leaderboard.csv")[-1].split())
+    reason = "ValueError: 5 % of <x|y>"
+    assert last == f"Failed: 3 cells of game, of broken: {reason} Failed: 1 cell of pictures, of broken: {reason}"
+    maker = RunMaker(tmp_path / "run", {"a": "made-up", "b": "made-up"}, {"t": {"repetitions": 2, "budgets": [5]}})
+    for repetition in range(2):
+        maker.cell("t", repetition, "a", {"100%_right": [0.5]}, budget=5)
+        maker.cell("t", repetition, "b", status="skipped", reason="it has no meaning here")
+    assert "Failed" not in printed(write_report(maker.write()))
+
+
 def test_equal_records_give_equal_reports(report, folder):
     def texts() -> dict[str, bytes]:
         return {file.name: file.read_bytes() for file in report.files}
@@ -222,12 +255,6 @@ def test_an_interrupted_run_without_records(tmp_path):
     assert "the run has not finished" in (tmp_path / "run" / "leaderboard.md").read_text()
     assert "ig-zero: missing" in printed(report)
     assert not list((tmp_path / "run" / "figures").iterdir())
-
-
-def test_figures_of_an_earlier_report_go(folder):
-    (folder / "figures" / "old.png").touch()
-    write_report(folder)
-    assert not (folder / "figures" / "old.png").exists()
 
 
 def test_no_run(tmp_path):

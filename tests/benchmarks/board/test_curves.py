@@ -1,0 +1,91 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from benchmarks.board.aggregate import aggregate
+from benchmarks.board.figures.curves import draw_curves
+from benchmarks.board.figures.style import Drawing
+from benchmarks.run.records import EncodedArray, read_run
+from tests.benchmarks.run_maker import RunMaker, facts, small_run
+
+
+def draw_one(maker: RunMaker) -> Drawing:
+    (drawing,) = draw_curves(aggregate(read_run(maker.write())))
+    return drawing
+
+
+@pytest.fixture(scope="module")
+def figure(tmp_path_factory) -> Figure:
+    return draw_one(small_run(tmp_path_factory.mktemp("small") / "run")).figure
+
+
+def test_a_panel_for_each_column(figure):
+    assert figure.get_suptitle() == "pictures: curves of iaccuracy"
+    assert [ax.get_title() for ax in figure.axes] == ["iaccuracy", "iaccuracy_mean"]
+    assert [ax.get_ylabel() for ax in figure.axes] == ["iaccuracy (lower is better)", ""]  # shared
+    ends = [f"share of features removed, 0 to {end}" for end in (0.25, 0.5)]
+    assert [ax.get_xlabel() for ax in figure.axes] == ends
+
+
+def test_curves_end_at_the_share_removed(figure):
+    first, second = figure.axes
+    assert {line.get_xdata()[-1] for line in first.get_lines()} == {0.25}  # the metric's default
+    assert {line.get_xdata()[-1] for line in second.get_lines()} == {0.5}
+    ends = sorted(line.get_ydata()[-1] for line in first.get_lines())
+    assert ends == pytest.approx([-0.6, -0.6, 0.0, 0.8])
+
+
+def test_the_best_references_and_controls_are_named_in_curves(tmp_path):
+    families = {f"method-{i}": "made-up" for i in range(8)} | {"ig-zero": "made-up", "noise": "control"}
+    maker = RunMaker(tmp_path / "run", families, {"t": {"repetitions": 1, "budgets": [5]}})
+    for i, label in enumerate(families):
+        curve = EncodedArray.of([[1.0, 0.1 * i]] * 3)
+        maker.cell("t", 0, label, {"iaccuracy": [0.5 + 0.05 * i] * 3}, budget=5, rows=5, curves={"iaccuracy": curve})
+    drawn = draw_one(maker)
+    (legend,) = drawn.figure.legends
+    best = [f"method-{i}" for i in range(4)]
+    assert [text.get_text() for text in legend.get_texts()] == [*best, "ig-zero", "noise", "all others"]
+    assert len(drawn.figure.axes[0].get_lines()) == 10
+
+
+def of_a_plug_in(**options: Any) -> dict[str, Any]:
+    """Facts of a curve of a metric that nothing is registered for."""
+    plug_in = {"metric": "insertion", "curve": "share of features put back", "better": "higher", "options": options}
+    return {"mine": facts("iaccuracy").model_copy(update=plug_in), "iaccuracy": facts("iaccuracy")}
+
+
+def test_curves_of_different_metrics_have_their_own_axes(tmp_path):
+    maker = RunMaker(tmp_path / "run", {"a": "made-up"}, {"t": {"repetitions": 1, "budgets": [5]}})
+    curves = {"mine": EncodedArray.of([[30.0, 50.0, 90.0]]), "iaccuracy": EncodedArray.of([[1.0, 0.5]])}
+    scores = {"iaccuracy": [0.75]}
+    maker.cell("t", 0, "a", scores, budget=5, curves=curves, facts=of_a_plug_in())
+    drawing = draw_one(maker)
+    mine, other = drawing.figure.axes
+    assert drawing.figure.get_suptitle() == "t: curves of insertion, iaccuracy"
+    assert mine.get_xlabel() == "share of features put back, 0 to 1"
+    assert mine.get_ylabel() == "insertion (higher is better)"
+    assert other.get_xlabel() == "share of features removed, 0 to 0.25"
+    assert other.get_ylabel() == "iaccuracy (lower is better)"
+    (line,) = mine.get_lines()
+    assert line.get_xdata().tolist() == [0, 0.5, 1]
+    assert line.get_ydata().tolist() == [30, 50, 90]
+    assert mine.get_ylim()[1] > 90
+    assert other.get_ylim()[1] < 2
+
+
+def test_a_curve_of_a_plug_in_ends_at_the_share_that_was_chosen(tmp_path):
+    maker = RunMaker(tmp_path / "run", {"a": "made-up"}, {"t": {"repetitions": 1, "budgets": [5]}})
+    maker.cell("t", 0, "a", {}, budget=5, curves={"mine": EncodedArray.of([[1.0, 0.0]])}, facts=of_a_plug_in(share=0.1))
+    assert draw_one(maker).figure.axes[0].get_xlabel() == "share of features put back, 0 to 0.1"
+
+
+def test_undefined_curves_are_left_out(tmp_path):
+    maker = RunMaker(tmp_path / "run", {"a": "made-up", "b": "made-up"}, {"t": {"repetitions": 1, "budgets": [5]}})
+    for label, rows in (("a", [[1.0, 0.5], [np.nan, np.nan], [0.0, np.nan]]), ("b", [[np.nan, np.nan]] * 3)):
+        scores: list[float | None] = [0.75 if label == "a" else None, None, None]
+        curves = {"iaccuracy": EncodedArray.of(rows)}
+        maker.cell("t", 0, label, {"iaccuracy": scores}, budget=5, curves=curves)
+    (line,) = draw_one(maker).figure.axes[0].get_lines()
+    assert line.get_ydata().tolist() == [1.0, 0.5]

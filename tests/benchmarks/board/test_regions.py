@@ -1,0 +1,120 @@
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+
+from benchmarks.board.aggregate import aggregate
+from benchmarks.board.figures.regions import draw_regions, join_tables, split_parts
+from benchmarks.board.figures.style import Drawing
+from benchmarks.run.records import EncodedArray, read_run
+from tests.benchmarks.run_maker import RunMaker
+
+CRACK = [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0]]  # of three explicands with four features
+SCRATCH = [[0, 1, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+MAPS = {
+    "a": [[1, 2, 5, 2], [3, -9, 1, 0], [1, 1, 1, 1]],
+    "b": [[-1, -2, -5, 0], [0, 1, 1, 0], [1, 1, 1, 1]],
+}
+
+
+def make_run(folder, *, outputs=(7, 7, 7), regions=None, repetitions: int = 1) -> RunMaker:
+    regions = {"crack": CRACK, "scratch": SCRATCH} if regions is None else regions
+    families = {"a": "made-up", "b": "made-up"}
+    maker = RunMaker(folder, families, {"t": {"repetitions": repetitions, "budgets": [5]}})
+    shown: dict[str, Any] = {"shown": [0, 1, 2], "shown_targets": [*outputs], "shown_predictions": [*outputs]}
+    shown |= {"features": (4,), "shown_inputs": EncodedArray.of(np.zeros((3, 4)))}
+    shown["shown_regions"] = {name: EncodedArray.of(marks) for name, marks in regions.items()}
+    for repetition in range(repetitions):
+        maker.problem("t", repetition, **shown)
+        for label, maps in MAPS.items():
+            maker.cell("t", repetition, label, {"100%_right": [0.5]}, budget=5, maps=EncodedArray.of(maps))
+    return maker
+
+
+def draw_one(maker: RunMaker) -> Drawing:
+    (drawing,) = draw_regions(aggregate(read_run(maker.write())))
+    return drawing
+
+
+def bars(ax: Axes, rows: list[str], parts: list[str]) -> pd.DataFrame:
+    """The lengths of the bars; those of a part are drawn together, row by row."""
+    widths = np.reshape([bar.get_width() for bar in ax.patches], (len(parts), len(rows)))
+    starts = np.reshape([bar.get_x() for bar in ax.patches], (len(parts), len(rows)))
+    assert starts[1:] == pytest.approx(np.cumsum(widths, axis=0)[:-1], nan_ok=True)
+    return pd.DataFrame(widths.T, rows, parts)
+
+
+ROWS = ["(spread evenly)", "a", "b"]
+PARTS = ["crack", "scratch", "crack and scratch", "(elsewhere)"]
+
+
+def test_mean_shares_by_hand(tmp_path):
+    drawing = draw_one(make_run(tmp_path / "run"))
+    (ax,) = drawing.figure.axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == ROWS
+    assert [text.get_text() for text in drawing.figure.legends[0].get_texts()] == PARTS
+    assert drawing.name == "regions-t"
+    assert drawing.figure.get_suptitle() == "t: where the positive attribution lies"
+    assert ax.get_title() == "output 7, 2 explicands"  # the third has no region
+    shares = bars(ax, ROWS, PARTS)
+    # a: (.1, .5, .2, .2) of the first explicand, (.75, 0, 0, .25) of the second
+    assert shares.loc["a"].tolist() == pytest.approx([0.425, 0.25, 0.1, 0.225])
+    # b: nothing positive in the first explicand, half on the crack in the second
+    assert shares.loc["b"].tolist() == pytest.approx([0.5, 0, 0, 0.5])
+    # a feature of each part in the first explicand, two of the crack in the second
+    assert shares.loc["(spread evenly)"].tolist() == pytest.approx([0.375, 0.125, 0.125, 0.375])
+
+
+def test_a_panel_for_each_of_few_outputs(tmp_path):
+    drawing = draw_one(make_run(tmp_path / "run", outputs=(1, 0, 0)))
+    first, second = drawing.figure.axes
+    assert (first.get_title(), second.get_title()) == ("output 0, 1 explicand", "output 1, 1 explicand")
+    assert bars(first, ROWS, PARTS).loc["a"].tolist() == pytest.approx([0.75, 0, 0, 0.25])
+    assert bars(second, ROWS, PARTS).loc["a"].tolist() == pytest.approx([0.1, 0.5, 0.2, 0.2])
+    assert bars(second, ROWS, PARTS).loc["b"].isna().all()  # nothing positive: no bar
+
+
+def test_one_panel_for_many_outputs(tmp_path):
+    regions = {"crack": np.ones((3, 4))}
+    maker = make_run(tmp_path / "run", outputs=(1, 0, 3), regions=regions, repetitions=2)
+    for place, problem in enumerate(maker.problems):
+        problem.shown_targets[0] += 10 * place
+    (ax,) = draw_one(maker).figure.axes
+    assert ax.get_title() == "6 explicands"
+
+
+def test_repetitions_are_averaged_together(tmp_path):
+    (ax,) = draw_one(make_run(tmp_path / "run", repetitions=2)).figure.axes
+    assert ax.get_title() == "output 7, 4 explicands"
+    assert bars(ax, ROWS, PARTS).loc["a"].tolist() == pytest.approx([0.425, 0.25, 0.1, 0.225])
+
+
+def test_parts_are_disjoint_and_cover_all():
+    rng = np.random.default_rng(0)
+    masks = {name: rng.random((2, 3, 5, 5)) < 0.4 for name in "abc"}
+    parts = split_parts(masks)
+    assert list(parts) == ["a", "b", "c", "a and b", "a and c", "b and c", "a and b and c", "(elsewhere)"]
+    assert (np.sum(list(parts.values()), axis=0) == 1).all()
+    for name, mask in masks.items():  # a region is all parts that are named after it
+        union = np.any([part for part_name, part in parts.items() if name in part_name.split(" and ")], axis=0)
+        assert (union == mask).all()
+
+
+def test_only_parts_with_features_are_named():
+    masks = {"left": np.array([[True, False]]), "right": np.array([[False, True]])}
+    assert list(split_parts(masks)) == ["left", "right"]
+
+
+def test_a_part_that_a_repetition_does_not_have_has_no_share_there():
+    first = pd.DataFrame({"method": ["a"], "output": [0], "crack": [0.4], "(elsewhere)": [0.6]})
+    second = pd.DataFrame({"method": ["a", "b"], "output": [0, 0], "scratch": [1.0, np.nan]})
+    joined = join_tables([first, second])
+    assert list(joined.columns) == ["method", "output", "crack", "scratch", "(elsewhere)"]
+    assert joined[["crack", "scratch", "(elsewhere)"]].to_numpy().tolist() == [[0.4, 0, 0.6], [0, 1, 0]]
+
+
+@pytest.mark.parametrize("regions", [{}, {"crack": np.zeros((3, 4))}])
+def test_without_regions_there_is_no_figure(tmp_path, regions):
+    assert list(draw_regions(aggregate(read_run(make_run(tmp_path / "run", regions=regions).write())))) == []
