@@ -18,7 +18,9 @@ def draw_attributions(inputs: Float[Tensor, "shown *features"], attributions: Ma
     Red raises the output explained, blue lowers it; each attribution is on its own scale, symmetric about 0. Channels
     of pictures are summed.
     """
-    return _draw_pictures(inputs, attributions) if inputs.ndim in (3, 4) else _draw_heat_maps(inputs, attributions)
+    figure = _draw_pictures(inputs, attributions) if inputs.ndim in (3, 4) else _draw_heat_maps(inputs, attributions)
+    figure.supxlabel("red raises the output explained, blue lowers it", fontsize=8)
+    return figure
 
 
 def _draw_pictures(inputs: Tensor, attributions: Maps) -> Figure:

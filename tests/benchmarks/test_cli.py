@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import cli
-from datasets.cache import PROJECT
 from benchmarks.run.records import read_run
 from benchmarks.run.suite import Suite
+from datasets.cache import PROJECT
 
 SUITE = """
 methods = ["toy-exact", "toy-noise", "toy-fails", "toy-refuses"]
@@ -91,7 +91,7 @@ def test_every_mistake_in_a_suite_has_its_line(call: Call, toy: Path, tmp_path: 
             "plug-in '{file}': ModuleNotFoundError: No module named 'nothing_of_that_name'",
         ),
         ("def f(:", "plug-in '{file}': SyntaxError: "),
-        ("x = 1", "plug-in '{file}' registers nothing; decorate a function with @method(...)"),
+        ("x = 1", "plug-in '{file}' registers nothing; decorate a function with @method, @metric or @task"),
         (
             "from sig.registry import method\n@method('ig-zero', family='', source='')\ndef run(e, *, generator): ...",
             "there is already a method named 'ig-zero'; choose another name",
@@ -146,6 +146,44 @@ def test_run_prints_the_leaderboard_and_report_prints_it_again(
     code, again, _ = call("report", out)
     assert (code, again) == (0, board)
     assert {cell.label for cell in read_run(out).cells} == {"toy-exact", "toy-refuses"}
+
+
+def test_a_run_in_which_anything_failed_says_so_last_and_ends_with_1(
+    call: Call, suite_file: Path, toy: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    options = ["--plugin", toy, "--out", out, "--workers", "1", "--wandb", "disabled"]
+    code, board, lines = call("run", suite_file, *options, "--methods", "toy-exact,toy-fails")
+    assert code == 1
+    assert "toy-exact" in board
+    assert "toy-fails" in (out / "leaderboard.md").read_text()
+    assert lines[-1].startswith(
+        f"2 of 4 cells failed, see 'Failed and skipped' in {out / 'leaderboard.md'}; to try again"
+    )
+    code, _, lines = call("run", suite_file, *options, "--methods", "toy-exact")
+    assert code == 0, lines
+
+
+def test_a_problem_that_cannot_be_prepared_is_a_failure(
+    call: Call, suite_of: Callable[..., Suite], toy: Path, tmp_path: Path
+) -> None:
+    suite_of(SUITE.replace('kind = "toy"', 'kind = "toy"\noptions = {breaks = "raises"}'))
+    options = ["--plugin", toy, "--out", tmp_path / "run", "--workers", "1", "--wandb", "disabled"]
+    code, _, lines = call("run", tmp_path / "mine.toml", *options)
+    assert code == 1
+    assert lines[-1].startswith("2 of 2 problems and 10 of 10 cells failed, see")
+
+
+def test_metrics_can_be_added_to_every_task(call: Call, suite_file: Path, toy: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    options = ["--plugin", toy, "--out", out, "--workers", "1", "--wandb", "disabled", "--methods", "toy-exact"]
+    assert call("run", suite_file, *options)[0] == 0
+    code, board, lines = call("run", suite_file, *options, "--metrics", "toy-curve,toy-mean")
+    assert code == 0, lines
+    assert all(set(cell.scores) == {"toy-mean", "toy-curve"} for cell in read_run(out).cells)
+    code, _, lines = call("run", suite_file, *options, "--metrics", "toy-men")
+    assert (code, len(lines)) == (2, 1)
+    assert "unknown metric 'toy-men'; did you mean 'toy-mean'?" in lines[0]
 
 
 def test_what_there_is_can_be_listed(call: Call, toy: Path) -> None:
