@@ -50,6 +50,30 @@ def interval(
     return float(low), float(high)
 
 
+def bounded_interval(
+    samples: Float[np.ndarray, " units"], limits: tuple[float, float], *, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Student's interval of the mean, within the limits; Clopper and Pearson's for hits and misses, or equal samples.
+
+    Samples that all lie at one limit or the other are hits and misses, whose interval is exact. Student's interval of
+    equal samples has no length, as if nothing else could ever come. But n units are compatible with a share of up to
+    1 - ((1 - confidence) / 2)^(1/n) of units that score otherwise, at worst at the other limit. A single unit has no
+    interval: NaN.
+    """
+    n, mean = len(samples), float(samples.mean())
+    if n == 1:
+        return np.nan, np.nan
+    if np.isin(samples, limits).all():
+        share = stats.binomtest(int((samples == limits[1]).sum()), n).proportion_ci(confidence)
+        width = limits[1] - limits[0]
+        return limits[0] + width * float(share.low), limits[0] + width * float(share.high)
+    if np.ptp(samples) <= 1e-9 * abs(mean):  # equal up to rounding
+        unseen = 1 - ((1 - confidence) / 2) ** (1 / n)
+        return mean - unseen * (mean - limits[0]), mean + unseen * (limits[1] - mean)
+    low, high = stats.t.interval(confidence, n - 1, mean, stats.sem(samples))
+    return max(float(low), limits[0]), min(float(high), limits[1])
+
+
 def paired_p(a: Float[np.ndarray, "*#rows units"], b: Float[np.ndarray, "*#rows units"]) -> Float[np.ndarray, "*rows"]:
     """Two-sided p-value of the paired t-test that the mean difference is zero, for each row.
 

@@ -8,7 +8,7 @@ from scipy import stats as scipy_stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import DescrStatsW
 
-from sig.stats import holm, interval, paired_p, ranks
+from sig.stats import bounded_interval, holm, interval, paired_p, ranks
 
 NAN = np.nan
 
@@ -64,6 +64,34 @@ def p_of_three(difference: list[float]) -> float:
     """The t-distribution with two degrees of freedom has a closed form: P(|T| > t) = 1 - t / sqrt(2 + t^2)."""
     t = abs(np.mean(difference)) / (np.std(difference, ddof=1) / np.sqrt(3))
     return float(1 - t / np.sqrt(2 + t**2))
+
+
+@pytest.mark.parametrize("units", [2, 10, 100])
+def test_equal_scores_have_the_interval_of_clopper_and_pearson(units: int) -> None:
+    never = scipy_stats.binomtest(0, units).proportion_ci(method="exact")
+    always = scipy_stats.binomtest(units, units).proportion_ci(method="exact")
+    assert bounded_interval(np.zeros(units), (0.0, 1.0)) == pytest.approx((never.low, never.high))
+    assert bounded_interval(np.ones(units), (0.0, 1.0)) == pytest.approx((always.low, always.high))
+    assert bounded_interval(np.ones(units), (-1.0, 1.0)) == pytest.approx((2 * always.low - 1, 1))
+    low, high = bounded_interval(np.full(units, 0.3), (0.0, 1.0))
+    assert (low, high) == pytest.approx((0.3 - 0.3 * never.high, 0.3 + 0.7 * never.high))
+
+
+def test_hits_and_misses_have_the_exact_interval_which_a_miss_lowers() -> None:
+    lows = [bounded_interval(np.array([1.0] * hits + [0.0] * (36 - hits)), (0.0, 1.0))[0] for hits in (36, 35)]
+    assert lows == pytest.approx([0.025 ** (1 / 36), 0.8547], abs=1e-4)  # the second from tables
+
+
+def test_bounded_intervals_are_students_within_the_limits() -> None:
+    samples = np.array([0.0] * 9 + [0.9])
+    assert bounded_interval(samples, (-1.0, 1.0)) == pytest.approx(DescrStatsW(samples).tconfint_mean())
+    assert bounded_interval(samples, (0.0, 1.0))[0] == 0
+    assert bounded_interval(1 - samples, (0.0, 1.0))[1] == 1
+    assert bounded_interval(samples, (-1.0, 1.0))[0] < 0
+
+
+def test_a_single_sample_has_no_bounded_interval() -> None:
+    assert np.isnan(bounded_interval(np.array([0.5]), (0.0, 1.0))).all()
 
 
 @pytest.mark.parametrize(
