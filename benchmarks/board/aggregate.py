@@ -94,13 +94,6 @@ class Board:
             first.setdefault(problem.provenance.data.get("checkpoint", problem.file), problem)
         return list(first.values())
 
-    @cached_property
-    def game_columns(self) -> dict[str, str]:
-        """By task, the column of rank correlations with the exact Shapley values of a game, the score of SIG."""
-        chosen = self.columns[(self.columns["metric"] == "spearman") & (self.columns["truth"] == "game")]
-        first = chosen.drop_duplicates("task")
-        return dict(zip(first["task"], first["column"], strict=True))
-
     def first_scores(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The rows of a frame with ``task`` and ``column`` that are about a task's first judging column."""
         return frame[frame["column"].astype(str) == frame["task"].astype(str).map(self.first_judges)]

@@ -69,8 +69,8 @@ def test_curves_of_different_metrics_have_their_own_axes(tmp_path):
     assert other.get_xlabel() == "share of features removed, 0 to 0.25"
     assert other.get_ylabel() == "iaccuracy (lower is better)"
     (line,) = mine.get_lines()
-    assert line.get_xdata().tolist() == [0, 0.5, 1]
-    assert line.get_ydata().tolist() == [30, 50, 90]
+    assert np.asarray(line.get_xdata()).tolist() == [0, 0.5, 1]
+    assert np.asarray(line.get_ydata()).tolist() == [30, 50, 90]
     assert mine.get_ylim()[1] > 90
     assert other.get_ylim()[1] < 2
 
@@ -88,4 +88,4 @@ def test_undefined_curves_are_left_out(tmp_path):
         curves = {"iaccuracy": EncodedArray.of(rows)}
         maker.cell("t", 0, label, {"iaccuracy": scores}, budget=5, curves=curves)
     (line,) = draw_one(maker).figure.axes[0].get_lines()
-    assert line.get_ydata().tolist() == [1.0, 0.5]
+    assert np.asarray(line.get_ydata()).tolist() == [1.0, 0.5]

@@ -95,8 +95,8 @@ def test_axes_are_labelled(figures):
 
 def test_sweep_lines_are_means(figures):
     (line,) = figures["sweep-samples"].axes[0].get_lines()
-    assert line.get_xdata().tolist() == [50, 200]
-    assert line.get_ydata().tolist() == pytest.approx([0.9 - 10 / 50, 0.9 - 10 / 200])
+    assert np.asarray(line.get_xdata()).tolist() == [50, 200]
+    assert np.asarray(line.get_ydata()).tolist() == pytest.approx([0.9 - 10 / 50, 0.9 - 10 / 200])
 
 
 def test_sweeps_are_of_each_task_s_first_judging_column(tmp_path):
@@ -110,7 +110,7 @@ def test_sweeps_are_of_each_task_s_first_judging_column(tmp_path):
     labels = [ax.get_ylabel() for ax in drawing.figure.axes]
     assert labels == ["100%_right (higher is better)", "iaccuracy (lower is better)"]
     for ax, score in zip(drawing.figure.axes, (0.5, 0.25), strict=True):
-        assert ax.get_lines()[0].get_ydata().tolist() == [score, score]
+        assert np.asarray(ax.get_lines()[0].get_ydata()).tolist() == [score, score]
         assert [label.get_text() for label in ax.get_xticklabels()] == ["zero", "mean"]
 
 

@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.board.aggregate import SEED, Board, aggregate, list_rows
+from benchmarks.board.aggregate import SEED, Board, aggregate, find_option, list_rows
 from benchmarks.board.leaderboard import write_note
 from benchmarks.run.records import read_run
 from sig import stats
-from tests.benchmarks.run_maker import RunMaker, small_run
+from sig.registry import metrics
+from tests.benchmarks.run_maker import WHERE, RunMaker, small_run
 
 
 @pytest.fixture(scope="module")
@@ -146,9 +147,45 @@ def test_methods_stand_by_family_with_controls_last(board):
     assert list(board.methods.index) == ["ig-zero", "sig-game", "icg", "broken", "random-attribution"]
 
 
-def test_first_judges_and_game_columns(board):
+def test_first_judges(board):
     assert board.first_judges == {"game": "spearman_game", "pictures": "iaccuracy"}
-    assert board.game_columns == {"game": "spearman_game"}
+    first = board.first_scores(board.summary)
+    assert set(zip(first["task"], first["column"], strict=True)) == set(board.first_judges.items())
+    assert len(first) == 5 + 5  # on "game" two methods at two budgets and a control; on "pictures" five
+
+
+def test_what_is_shown_of_each_repetition(board):
+    assert list(board.shown) == ["pictures"]
+    assert [shown.problem.repetition for shown in board.shown["pictures"]] == [0, 1, 2]
+    for shown in board.shown["pictures"]:
+        assert list(shown.maps) == ["ig-zero", "sig-game", "icg", "random-attribution"]  # "broken" has no maps
+        assert shown.inputs.shape == shown.maps["icg"].shape == (2, 1, 6, 6)
+
+
+def test_a_model_that_several_tasks_explain_counts_once(tmp_path):
+    task = {"repetitions": 2, "budgets": [5]}
+    maker = RunMaker(tmp_path / "run", {"a": "made-up"}, {"first": task, "second": task, "untrained": task})
+    for name in ("first", "second", "untrained"):
+        for repetition in range(2):
+            data = {} if name == "untrained" else {"data": "d", "checkpoint": f"model {repetition}"}
+            maker.problem(name, repetition, provenance=WHERE.model_copy(update={"data": data}))
+    models = aggregate(read_run(maker.write())).models
+    found = [(model.task, model.repetition) for model in models]
+    assert found == [("first", 0), ("first", 1), ("untrained", 0), ("untrained", 1)]
+
+
+@pytest.mark.parametrize(
+    ("name", "chosen", "option", "value"),
+    [
+        ("iaccuracy", {"share": 0.5}, "share", 0.5),
+        ("iaccuracy", {}, "share", 0.25),  # the default
+        ("iaccuracy", {}, "no-such-option", None),
+        ("of a plug-in that is not loaded", {"share": 0.5}, "share", 0.5),
+        ("of a plug-in that is not loaded", {}, "share", None),
+    ],
+)
+def test_an_option_is_as_chosen_or_the_default(name, chosen, option, value):
+    assert find_option(metrics, name, chosen, option) == value
 
 
 def test_a_run_without_a_single_record(tmp_path):

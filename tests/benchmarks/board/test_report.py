@@ -1,6 +1,7 @@
 import csv
 import io
 import re
+from collections.abc import Sequence
 
 import pandas as pd
 import pytest
@@ -62,7 +63,7 @@ def test_what_is_written(report, folder):
     assert all(file.stat().st_size > 0 for file in report.files)
 
 
-def supplement_page(board: Board, drawn: list[str]) -> Supplement:
+def supplement_page(board: Board, drawn: Sequence[str]) -> Supplement:
     figure = Figure()
     figure.subplots().plot([0, 1])
     suite = board.run.manifest.suite.name

@@ -47,7 +47,16 @@ METHODS, BUDGETS, REPETITIONS, EXPLICANDS = ["ig-zero", "captum/Saliency"], [10,
 
 FACTS = {
     name: ColumnFacts(
-        metric=name, options={}, truth="", better="higher", range=(0, 1), unit="", source="", curve=curve, judges=True
+        label=name,
+        metric=name,
+        options={},
+        truth="",
+        better="higher",
+        range=(0, 1),
+        unit="",
+        source="",
+        curve=curve,
+        judges=True,
     )
     for name, curve in {"spearman": "", "iaccuracy": "features removed"}.items()
 }
@@ -82,6 +91,8 @@ def record(method, repetition, budget, random, sweep=None):
         metrics=[MetricChoice(name=name, label=name) for name in FACTS],
         problem_seed=0,
         method_seed=0,
+        attribution_key=f"{method}-{repetition}-{budget}-{sweep}".encode().hex(),
+        metric_keys={},
         key=f"{method}-{repetition}-{budget}-{sweep}".encode().hex(),
         status="ok",
         scores={"spearman": random.random(EXPLICANDS).tolist(), "iaccuracy": curve.mean(1).tolist()},
