@@ -72,7 +72,7 @@ class Report:
         boards += [leaderboard.make_overall_table(self.board)] if len(suite.tasks) > 1 else []
         counts = Text(f"{suite.name}: {_count_cells(run)}. {LEGEND}")
         files = Text("\n".join(str(file) for file in self.files if file.suffix != ".png"), style="dim")
-        warnings = [Text(f"Incomplete: {warning}", style="yellow") for warning in _list_warnings(run)]
+        warnings = [Text(f"Incomplete: {warning}", style="yellow") for warning in list_warnings(run)]
         failures = [Text(line, style="red") for line in leaderboard.list_failures(run)]
         return Group(*(part for table in boards for part in _make_rich(table)), counts, files, *warnings, *failures)
 
@@ -124,7 +124,7 @@ def _render_leaderboards(
     names = [task.name for task in run.manifest.suite.tasks]
     context = {
         "suite": run.manifest.suite,
-        "warnings": _list_warnings(run),
+        "warnings": list_warnings(run),
         "facts": _list_facts(run),
         "checks": leaderboard.make_checks_table(run),
         "overall": leaderboard.make_overall_table(board),
@@ -189,7 +189,8 @@ def _count_cells(run: Run) -> str:
     return ", ".join(f"{counts.get(status, 0)} {status}" for status in STATUSES)
 
 
-def _list_warnings(run: Run) -> list[str]:
+def list_warnings(run: Run) -> list[str]:
+    """What is missing from a run that has not been finished, in sentences."""
     warnings = []
     if run.missing:
         planned = len(run.manifest.cells) + len(run.manifest.problems)
