@@ -7,7 +7,7 @@ What a method from outside the project needs is named here::
 
 from sig import baselines, coalitions, games, path
 from sig.explicand import Explicand, Tally
-from sig.registry import Cost, NotApplicable, Trial, load_plugin, method, methods, metric, metrics
+from sig.registry import Cost, NotApplicable, Trial, UnknownName, load_plugin, method, methods, metric, metrics
 
 __all__ = [
     "Cost",
@@ -15,6 +15,7 @@ __all__ = [
     "NotApplicable",
     "Tally",
     "Trial",
+    "UnknownName",
     "baselines",
     "coalitions",
     "games",

@@ -46,3 +46,39 @@ def test_the_wheel_ships_sig_alone(tmp_path):
     files = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in files if ".dist-info" not in name} == {"sig"}
     assert {"sig/path.py", "sig/methods/integrated_gradients.py", "sig/metrics/iaccuracy.py"} <= set(files)
+
+
+WITHOUT = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {absent}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Absent())
+"""
+ALONE = """
+import torch
+from sig import Explicand, UnknownName, methods
+from sig.compare import compare
+
+e = Explicand.of(lambda x: x @ torch.eye(3), torch.rand(2, 3))
+result = compare(e, ["ig-zero", "sig-game", "bshap"], ["iaccuracy", "completeness"], rows=20, progress=False)
+assert list(result.attributions) == ["ig-zero", "sig-game", "bshap"], result
+try:
+    methods["captum/Saliency"]
+except UnknownName as error:
+    assert "sig.methods.captum_explainers was left out: it needs captum." in str(error), error
+    assert "sig.methods.kernel_shap was left out: it needs shapiq." in str(error), error
+else:
+    raise AssertionError("captum is there")
+assert not {"matplotlib", "pytorch_lightning", "pydantic"} & set(sys.modules)
+"""
+
+
+def test_sig_needs_nothing_but_its_own_dependencies():
+    absent = {"captum", "shapiq", "matplotlib", "seaborn", "pytorch_lightning", "pydantic", "rich", "dask", "wandb"}
+    code = WITHOUT.format(absent=absent) + ALONE
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,131 @@
+"""README's examples, as they stand."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib.image
+import pytest
+import torch
+import torchvision
+
+from benchmarks.run.records import Run, read_run
+from datasets.cache import PROJECT
+from sig.registry import load_plugin, metrics
+from tests.readme import block
+
+SUITE = """
+methods = ["ig-zero", "bshap", "random-attribution"]
+[[tasks]]
+name = "game"
+kind = "two-feature"
+budgets = [60]
+metrics = ["spearman"]
+"""
+
+
+@pytest.fixture
+def forget() -> Iterator[None]:
+    list(metrics)
+    before = dict(metrics._entries)
+    yield
+    metrics._entries = before
+
+
+def run(directory: Path, *arguments: str) -> Run:
+    command = [sys.executable, "-m", "benchmarks", "run", *arguments, "--workers", "1", "--wandb", "disabled"]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "ATTRIBUTION_CACHE": str(directory / "cache")}
+    done = subprocess.run(
+        [*command, "--out", str(directory / "run")],
+        cwd=directory,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return read_run(directory / "run")
+
+
+def test_a_method_of_your_own(tmp_path: Path) -> None:
+    (tmp_path / "my_method.py").write_text(block("# my_method.py"))
+    (tmp_path / "suite.toml").write_text(SUITE)
+    found = run(tmp_path, "suite.toml", "--plugin", "my_method.py", "--methods", "ig-zero")
+    assert {cell.status for cell in found.cells} == {"ok"}
+    (tmp_path / "suite.toml").write_text(SUITE.replace('"bshap"', '"my-ig"'))
+    found = run(tmp_path, "suite.toml", "--plugin", "my_method.py")
+    (mine,) = [cell for cell in found.cells if cell.label == "my-ig"]
+    assert (mine.status, mine.options) == ("ok", {"samples": 1, "steps": 50})
+
+
+def test_a_metric_of_your_own_scores_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "suite.toml").write_text(SUITE)
+    before = {cell.label: cell for cell in run(tmp_path, "suite.toml").cells}
+    (tmp_path / "my_metric.py").write_text(block("# my_metric.py"))
+    found = run(tmp_path, "suite.toml", "--plugin", "my_metric.py", "--metrics", "top-player")
+    for cell in found.cells:
+        assert cell.scores.keys() > before[cell.label].scores.keys()
+        assert cell.cost == before[cell.label].cost  # of the attribution that was there
+        assert set(cell.scores["top-player_bshap"]) <= {0.0, 1.0}
+    (exact,) = [cell for cell in found.cells if cell.label == "bshap"]
+    assert exact.scores["top-player_bshap"] == [1.0, 1.0]
+
+
+def test_a_metric_of_your_own_by_hand(tmp_path: Path, forget: None) -> None:
+    from sig import Explicand, Trial
+    from sig.registry import Cost
+
+    (tmp_path / "my_metric.py").write_text(block("# my_metric.py"))
+    load_plugin(tmp_path / "my_metric.py")
+    e = Explicand.of(lambda x: x, torch.eye(2))
+    truth = torch.tensor([[3.0, 1.0], [2.0, 1.0]]).double()
+    trial = Trial(e, torch.tensor([[0.5, -1.0], [0.1, 0.2]]), Cost(0.0, 0, 0, None), truth)
+    assert metrics["top-player"](trial).tolist() == [1.0, 0.0]
+
+
+def test_attributions_are_loaded_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "default"
+    (tmp_path / "suite.toml").write_text(SUITE.replace('"game"', '"mnist"').replace('"bshap"', '"sig-game"'))
+    run(tmp_path, "suite.toml")
+    (tmp_path / "results" / "runs").mkdir(parents=True)
+    (tmp_path / "run").rename(tmp_path / "results" / "runs" / name)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(block("from benchmarks.run.attributions"), names)
+    assert names["digits"].shape == (2, 2)  # type: ignore[attr-defined]
+
+
+def test_a_task_of_your_own_is_on_the_board(tmp_path: Path) -> None:
+    code = block("# wine_task.py")
+    assert len(code.splitlines()) <= 60
+    (tmp_path / "wine_task.py").write_text(code)
+    suite = block("# wine.toml", "toml")
+    (tmp_path / "wine.toml").write_text(suite.replace('["*"]', '["bshap", "ig-zero", "random-attribution"]'))
+    found = run(tmp_path, "wine.toml", "--plugin", "wine_task.py", "--repetitions", "1")
+    assert {cell.status for cell in found.cells} == {"ok"}
+    board = (tmp_path / "run" / "leaderboard.md").read_text()
+    assert "## wine" in board
+    assert "accuracy" in board
+    assert not (tmp_path / "run" / "claims.md").exists()  # it reproduces no paper
+
+
+def test_a_model_of_your_own_without_the_harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_downloaded(*arguments: object, **options: object) -> dict[str, torch.Tensor]:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return torchvision.models.resnet18(weights=None).state_dict()
+
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", not_downloaded)
+    monkeypatch.chdir(tmp_path)
+    code = block("import torch, torchvision")
+    names: dict[str, object] = {}
+    exec(code, names)
+    result = names["result"]
+    table = result.table  # type: ignore[attr-defined]
+    assert list(table.index) == ["ig-zero", "sig-game", "captum/KernelShap", "random-attribution"]
+    assert table["iaccuracy"].between(0, 1).all()
+    assert table["rows"].tolist()[:3] == [50, 50, 48]
+    picture = matplotlib.image.imread(tmp_path / "attributions.png")
+    assert picture.std() > 0.1
