@@ -94,9 +94,7 @@ class Task(Entry):
         """
         problem = self.run(seed=seed, **options)
         if not isinstance(problem, Problem):
-            raise TypeError(
-                f"task {self.name!r} returned {type(problem).__name__}, expected a datasets.problem.Problem"
-            )
+            raise TypeError(f"task {self.name!r} returned {type(problem).__name__}, expected a Problem")
         return problem
 
 

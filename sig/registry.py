@@ -106,6 +106,13 @@ class Registry(Generic[T]):
         if self._discovered:
             return
         self._discovered = True  # set first, since what is imported may look here
+        try:
+            self._import_all()
+        except BaseException:
+            self._discovered = False  # a registry that is half full would be mistaken for a full one
+            raise
+
+    def _import_all(self) -> None:
         for package_name in self._packages:
             package = importlib.import_module(package_name)
             for module in pkgutil.iter_modules(package.__path__):

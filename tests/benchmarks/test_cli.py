@@ -178,7 +178,7 @@ def test_metrics_can_be_added_to_every_task(call: Call, suite_file: Path, toy: P
     out = tmp_path / "run"
     options = ["--plugin", toy, "--out", out, "--workers", "1", "--wandb", "disabled", "--methods", "toy-exact"]
     assert call("run", suite_file, *options)[0] == 0
-    code, board, lines = call("run", suite_file, *options, "--metrics", "toy-curve,toy-mean")
+    code, _, lines = call("run", suite_file, *options, "--metrics", "toy-curve,toy-mean")
     assert code == 0, lines
     assert all(set(cell.scores) == {"toy-mean", "toy-curve"} for cell in read_run(out).cells)
     code, _, lines = call("run", suite_file, *options, "--metrics", "toy-men")
