@@ -1,175 +1,175 @@
-"""Claims about methods, put to the test on the records of a run (``benchmarks.papers.paper_claims`` has those of the papers).
+"""Claims about methods, put to the test on the records of a run.
 
 A *comparison* says that some methods score better than others: paired over units, with p-values of t-tests that are
 Holm-corrected over the tests of one task for one claim. A *bound* says that a mean lies above or below a number; it is
 judged by its 95 % interval over units. Scores are those at the headline budget.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-import scipy.stats
-from jaxtyping import Float
 
 from benchmarks.board.aggregate import SEED, Board
-from benchmarks.papers.quantities import Limits, Quantity, tasks_of
+from benchmarks.board.tables import BETTER, NONE, format_interval, format_number
+from benchmarks.papers.ledger import HELD, NOT_HELD, UNDECIDED, Outcome, Side, combine_verdicts, list_measured
+from benchmarks.papers.quantities import Quantity, Selection
 from sig import stats
 
 SIGNIFICANT: Final = 0.05
-ROUNDING: Final = 1e-9
+MOST: Final = 4  # comparisons of a claim that are listed one by one
+
+Row = dict[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Claim:
+@dataclass(frozen=True)
+class Claim(ABC):
     """Something said about methods.
 
     Attributes:
-        paper: that says it; "asked here" where none does.
-        text: what it says.
-        reading: what makes it precise, where the paper does not.
+        tasks: that it is about, of those that reproduce the paper.
         scores: what it is about.
         methods: labels of whom.
-        kind, options: of the tasks it is about; an empty kind means every task that has the scores.
     """
 
-    paper: str
-    text: str
-    reading: str = ""
-    scores: tuple[Quantity, ...]
-    methods: tuple[str, ...]
-    kind: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
+    tasks: Selection
+    scores: Sequence[Quantity]
+    methods: Sequence[str]
+
+    def __call__(self, board: Board) -> Outcome:
+        """What was measured, and the verdict over all tests."""
+        tests = self.test(board)
+        return list_measured([self._describe(tests)], combine_verdicts([row["verdict"] for row in tests]))
+
+    def test(self, board: Board) -> list[Row]:
+        """A row for each task, score and method, or pair of methods, that the run has numbers for.
+
+        ``task, score, better, method``, the ``mean`` with its 95 % interval ``low, high``, the number of ``units``, and
+        the ``verdict``.
+        """
+        return [row for task in self.tasks(board) for row in self._test_on(board, task)]
+
+    def tabulate(self, board: Board) -> list[dict[str, str]]:
+        """Texts by heading, of each test."""
+        return [self._show(row) for row in self.test(board)]
+
+    @abstractmethod
+    def _test_on(self, board: Board, task: str) -> Iterator[Row]: ...
+
+    @abstractmethod
+    def _describe(self, tests: Sequence[Row]) -> str: ...
+
+    @abstractmethod
+    def _show(self, row: Row) -> dict[str, str]: ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Comparison(_Claim):
-    """Each of ``methods`` scores better than each of ``rivals``."""
+@dataclass(frozen=True)
+class Bound(Claim):
+    """The mean score of each method lies on a side: held where its whole interval does, not held where none of it."""
 
-    rivals: tuple[str, ...]
+    side: Side
 
+    def _test_on(self, board: Board, task: str) -> Iterator[Row]:
+        for score in self.scores:
+            values = score.values(board, task)
+            for method in (name for name in self.methods if name in values.index):
+                samples = values.loc[method].dropna().to_numpy()
+                if len(samples):
+                    low, high = stats.bounded_interval(samples, score.limits)
+                    about = {"task": task, "score": score.name, "better": score.better, "method": method}
+                    mean = {"mean": float(samples.mean()), "low": low, "high": high, "units": len(samples)}
+                    yield {**about, **mean, "verdict": self.side.judge(low, high)}
 
-@dataclass(frozen=True, kw_only=True)
-class Bound(_Claim):
-    """The mean score of each of ``methods`` lies above ``above``, below ``below``; infinite where nothing is said."""
+    def _describe(self, tests: Sequence[Row]) -> str:
+        return f"{_list_tests(tests)} (claimed {self.side})" if tests else ""
 
-    above: float = -np.inf
-    below: float = np.inf
-
-
-Claim = Comparison | Bound
-
-
-def measure(board: Board, claim: Claim) -> pd.DataFrame:
-    """One row per task, score and method, or pair of methods, that the run has numbers for.
-
-    ``task, score, better, method``; the ``mean``, of a comparison that of the differences method - rival, with its 95 %
-    interval ``low, high``; the number of ``units``; and the ``verdict``, "held", "not held" or "undecided".
-
-    Of a comparison also the ``rival`` and the corrected ``p``, and of both methods the ``spread`` (standard deviation
-    of the repetitions' means) and ``rows`` (``rival_spread``, ``rival_rows``). It held where the method is better and p
-    at most 5 %, and did not where it is worse and p at most 5 %. A bound held where the whole interval lies on the
-    claimed side, and did not where it lies on the other.
-    """
-    rows: list[dict[str, Any]] = []
-    for task in tasks_of(board, claim.kind, **claim.options):
-        rows += _compare(board, claim, task) if isinstance(claim, Comparison) else _bound(board, claim, task)
-    return pd.DataFrame(rows)
-
-
-def _bound(board: Board, claim: Bound, task: str) -> Iterator[dict[str, Any]]:
-    for score in claim.scores:
-        values = score.values(board, task)
-        for method in (name for name in claim.methods if name in values.index):
-            samples = values.loc[method].dropna().to_numpy()
-            if len(samples):
-                low, high = interval(samples, score.limits)
-                about = {"task": task, "score": score.name, "better": score.better, "method": method}
-                mean = {"mean": float(samples.mean()), "low": low, "high": high, "units": len(samples)}
-                yield {**about, **mean, "verdict": _side(claim, low, high)}
-
-
-def interval(samples: Float[np.ndarray, " units"], limits: Limits) -> tuple[float, float]:
-    """Student's 95 % interval of the mean, within the limits; Clopper and Pearson's for hits and misses, or equal ones.
-
-    Scores that all lie at one limit or the other are hits and misses, whose interval is exact. Student's interval of
-    equal scores has no length, as if nothing else could ever come. But n units are compatible with a share of up to
-    1 - 0.025^(1/n) of units that score otherwise, at worst at the other limit. A single unit has no interval: NaN.
-    """
-    n, mean = len(samples), float(samples.mean())
-    if n == 1:
-        return np.nan, np.nan
-    if np.isin(samples, limits).all():
-        share = scipy.stats.binomtest(int((samples == limits[1]).sum()), n).proportion_ci(1 - SIGNIFICANT)
-        width = limits[1] - limits[0]
-        return limits[0] + width * float(share.low), limits[0] + width * float(share.high)
-    if np.ptp(samples) <= ROUNDING * abs(mean):
-        unseen = 1 - (SIGNIFICANT / 2) ** (1 / n)
-        return mean - unseen * (mean - limits[0]), mean + unseen * (limits[1] - mean)
-    low, high = scipy.stats.t.interval(1 - SIGNIFICANT, n - 1, mean, scipy.stats.sem(samples))
-    return max(float(low), limits[0]), min(float(high), limits[1])
-
-
-def _side(claim: Bound, low: float, high: float) -> str:
-    if claim.above < low and high < claim.below:
-        return "held"
-    return "not held" if high < claim.above or low > claim.below else "undecided"
-
-
-def _compare(board: Board, claim: Comparison, task: str) -> Iterator[dict[str, Any]]:
-    pairs = [pair for score in claim.scores for pair in _pairs(board, claim, task, score)]
-    p_values = stats.holm(np.array([pair.p for pair in pairs]))
-    for pair, p in zip(pairs, p_values, strict=True):
-        difference = (pair.own - pair.other).to_numpy()
-        mean, (low, high) = float(np.nanmean(difference)), stats.interval(difference, seed=SEED)
-        yield {
-            "task": task,
-            "score": pair.score.name,
-            "better": pair.score.better,
-            "method": pair.own.name,
-            "rival": pair.other.name,
-            "mean": mean,
-            "low": low,
-            "high": high,
-            "units": int(np.isfinite(difference).sum()),
-            "p": p,
-            "verdict": _verdict(mean if pair.score.better == "higher" else -mean, p),
-            "spread": _spread(pair.own),
-            "rival_spread": _spread(pair.other),
-            "rows": board.cost_and_coverage(task, str(pair.own.name))["rows"],
-            "rival_rows": board.cost_and_coverage(task, str(pair.other.name))["rows"],
+    def _show(self, row: Row) -> dict[str, str]:
+        return {
+            **{name: row[name] for name in ("task", "score", "method")},
+            "mean": format_interval(row["mean"], row["low"], row["high"]),
+            "claimed": str(self.side),
+            "verdict": row["verdict"],
+            "units": str(row["units"]),
         }
 
 
 @dataclass(frozen=True)
-class _Pair:
-    """Two methods' scores on the same units."""
+class Comparison(Claim):
+    """Each method scores better than each rival: held where p is at most 5 %, not held where it is so for worse.
 
-    score: Quantity
-    own: pd.Series
-    other: pd.Series
+    The ``mean`` of a test is that of the differences method - ``rival``, with the corrected ``p``. Of both it has the
+    ``spread`` (standard deviation of the repetitions' means) and the model ``rows`` (``rival_spread``, ``rival_rows``).
+    """
 
-    @property
-    def p(self) -> float:
-        return float(stats.paired_p(self.own.to_numpy(), self.other.to_numpy()))
+    rivals: Sequence[str]
+
+    def _test_on(self, board: Board, task: str) -> Iterator[Row]:
+        pairs = [(score, *pair) for score in self.scores for pair in self._find_pairs(score.values(board, task))]
+        p_values = [float(stats.paired_p(own.to_numpy(), rival.to_numpy())) for _, own, rival in pairs]
+        for (score, own, rival), p in zip(pairs, stats.holm(np.array(p_values)), strict=True):
+            difference = (own - rival).to_numpy()
+            mean, (low, high) = float(np.nanmean(difference)), stats.interval(difference, seed=SEED)
+            about = {"task": task, "score": score.name, "better": score.better, "method": own.name, "rival": rival.name}
+            found = {"mean": mean, "low": low, "high": high, "units": int(np.isfinite(difference).sum()), "p": p}
+            spreads = {"spread": _measure_spread(own), "rival_spread": _measure_spread(rival)}
+            rows, rival_rows = (board.cost_and_coverage(task, str(one.name))["rows"] for one in (own, rival))
+            verdict = _judge_gain(mean if score.better == "higher" else -mean, p)
+            yield {**about, **found, **spreads, "rows": rows, "rival_rows": rival_rows, "verdict": verdict}
+
+    def _find_pairs(self, values: pd.DataFrame) -> Iterator[tuple[pd.Series, pd.Series]]:
+        """Scores of methods and rivals that have some on a unit in common."""
+        for method, rival in product(self.methods, self.rivals):
+            if {method, rival} <= set(values.index) and values.loc[[method, rival]].notna().all().any():
+                yield values.T[method], values.T[rival]
+
+    def _describe(self, tests: Sequence[Row]) -> str:
+        return _list_tests(tests) if len(tests) <= MOST else _count_tests(tests)
+
+    def _show(self, row: Row) -> dict[str, str]:
+        spreads = row["spread"], row["rival_spread"]
+        return {
+            "task": row["task"],
+            "score": f"{row['score']} {BETTER[row['better']]}",
+            "method": row["method"],
+            "against": row["rival"],
+            "difference": format_interval(row["mean"], row["low"], row["high"]),
+            "p (Holm)": format_number(row["p"]),
+            "verdict": row["verdict"],
+            "spreads": " / ".join(map(format_number, spreads)),
+            "steadier": NONE if np.isnan(spreads).any() else "yes" if spreads[0] < spreads[1] else "no",
+            "rows": " / ".join(format_number(row[name], whole=True) for name in ("rows", "rival_rows")),
+        }
 
 
-def _pairs(board: Board, claim: Comparison, task: str, score: Quantity) -> Iterator[_Pair]:
-    """Pairs of methods that have scores on some unit in common."""
-    values = score.values(board, task)
-    for method, rival in product(claim.methods, claim.rivals):
-        if {method, rival} <= set(values.index) and values.loc[[method, rival]].notna().all().any():
-            yield _Pair(score, values.T[method], values.T[rival])
-
-
-def _spread(values: pd.Series) -> float:
+def _measure_spread(values: pd.Series) -> float:
     return float(values.groupby(level="repetition").mean().std())
 
 
-def _verdict(gain: float, p: float) -> str:
+def _judge_gain(gain: float, p: float) -> str:
     if p > SIGNIFICANT or gain == 0:
-        return "undecided"
-    return "held" if gain > 0 else "not held"
+        return UNDECIDED
+    return HELD if gain > 0 else NOT_HELD
+
+
+def _list_tests(tests: Sequence[Row]) -> str:
+    """The mean of each test, task by task."""
+    means: dict[str, list[str]] = {}
+    for row in tests:
+        who = " - ".join(row[name] for name in ("method", "rival") if name in row)
+        mean = format_interval(row["mean"], row["low"], row["high"])
+        means.setdefault(f"{row['score']} of {who}", []).append(f"{mean} on {row['task']}")
+    return "; ".join(f"{what}: {', '.join(of_tasks)}" for what, of_tasks in means.items())
+
+
+def _count_tests(tests: Sequence[Row]) -> str:
+    verdicts = [row["verdict"] for row in tests]
+    counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in (HELD, UNDECIDED, NOT_HELD))
+    ends = [
+        f"{format_number(means.min())} to {format_number(means.max())} in {score}"
+        for score, means in pd.DataFrame(tests).groupby("score")["mean"]
+    ]
+    return f"of {len(tests)} tests {counts}; differences from {', '.join(ends)}"

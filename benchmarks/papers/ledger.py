@@ -1,21 +1,21 @@
 """The ledger of the reproduction: what the papers say, what a run measured of it, and whether it held.
 
-``benchmarks.papers.paper_entries`` has the entries. Each holds what its paper says, and a function from the board to what was
-measured, so that no number of a run is typed in.
+The papers' files have the entries. Each holds what its paper says, and measures it on the board of the tasks that
+reproduce the paper, so that no number of a run is typed in.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatch
-from typing import Any, Final
+from typing import Final
 
+import numpy as np
 import pandas as pd
 
-from benchmarks.board.aggregate import SEED, Board, rows_of
-from benchmarks.board.tables import format_interval, format_number
-from benchmarks.papers.claim_tables import claimed
-from benchmarks.papers.claims import Claim, Comparison, measure
-from benchmarks.papers.quantities import Quantity, tasks_of
+from benchmarks.board.aggregate import SEED, Board
+from benchmarks.board.figures import Drawing
+from benchmarks.board.tables import NONE, Table, format_interval
+from benchmarks.papers.quantities import Quantity, Selection, find_tasks, read_checks
+from benchmarks.run.suite import Paper
 from sig import stats
 
 HELD: Final = "held"
@@ -36,13 +36,6 @@ VERDICTS: Final = {
     NOT_BUILT: "not part of this project",
     NOT_RUN: "this run has no records of it",
 }
-PAGES: Final = {
-    "claims": "claims.md",
-    "checks": "leaderboard.md#checks-of-the-trained-models",
-    "tables": "leaderboard.md#tables-of-the-papers",
-    "leaderboard": "leaderboard.md",
-}
-MOST: Final = 4  # tests of a claim that are listed one by one
 
 
 @dataclass(frozen=True)
@@ -58,126 +51,138 @@ Outcomes = Callable[[Board], Outcome]
 
 @dataclass(frozen=True)
 class Entry:
-    """A figure, a table or a claim.
+    """A figure, a table or a claim of a paper.
 
     Attributes:
-        paper, item: where it stands.
-        says: what the paper says, as far as it is known here.
-        outcome: from the board to what was measured.
-        see: pages of ``PAGES``, and patterns of figure names.
+        item: where it stands.
+        says: what the paper says, as far as it is known here; empty where it is only asked here.
+        by: from the board to what was measured; a claim is put to the test.
+        see: pages of ``PAGES`` and names of figures, in which ``{task}`` stands for each task looked at.
         reading: what makes it precise, where the paper does not.
+        asked: the claim that is put to the test, where the paper does not say it.
     """
 
-    paper: str
     item: str
     says: str
-    outcome: Outcomes
-    see: tuple[str, ...] = ()
+    by: Outcomes
+    see: Sequence[str] = ()
     reading: str = ""
+    asked: str = ""
 
 
 @dataclass(frozen=True)
-class Line:
-    """An entry as the ledger shows it; ``links`` are names and addresses."""
+class Publication:
+    """A paper, and all that is said of it.
 
-    entry: Entry
-    outcome: Outcome
-    links: list[tuple[str, str]]
+    Attributes:
+        name: as suites and the ledger call it.
+        title: and where it was published.
+        entries: of the ledger.
+        tables: those that it prints, beside what the run gives.
+        figures: those that make sense for it only.
+    """
 
-
-def ledger(entries: Iterable[Entry], board: Board, figures: Sequence[str]) -> dict[str, list[Line]]:
-    """The lines of each paper; ``figures`` are the names of those that the report has drawn."""
-    lines: dict[str, list[Line]] = {}
-    for entry in entries:
-        outcome = entry.outcome(board)
-        links = [] if outcome.verdict == NOT_RUN else list(_links(entry, figures))
-        lines.setdefault(entry.paper, []).append(Line(entry, outcome, links))
-    return lines
-
-
-def _links(entry: Entry, figures: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for pattern in entry.see:
-        if pattern in PAGES:
-            yield pattern, PAGES[pattern]
-        yield from ((name, f"figures/{name}.png") for name in figures if fnmatch(name, pattern))
+    name: Paper
+    title: str
+    entries: Sequence[Entry]
+    tables: Callable[[Board], Iterable[Table]] = lambda board: ()
+    figures: Sequence[Callable[[Board], Iterable[Drawing]]] = ()
 
 
 # ---- ways to an outcome ------------------------------------------------------------------------------------------
 
 
-def stated(verdict: str, why: str) -> Outcomes:
+def state(verdict: str, why: str) -> Outcomes:
     """The same whatever the run holds."""
     return lambda board: Outcome(why, verdict)
 
 
-def listed(texts: Iterable[str], verdict: str = MEASURED) -> Outcome:
+def list_measured(texts: Iterable[str], verdict: str = MEASURED) -> Outcome:
     """What was measured, one thing after the other, empty ones left out; not in this run where nothing was."""
     text = "; ".join(filter(None, texts))
     return Outcome(text, verdict if text else NOT_RUN)
 
 
-def tested(*claims: Claim) -> Outcomes:
-    """Held where every test of the claims held, not held where one went against them, else undecided."""
-
-    def outcome(board: Board) -> Outcome:
-        parts = [(claim, rows_of(measure(board, claim))) for claim in claims]
-        verdict = together([row["verdict"] for _, rows in parts for row in rows])
-        return listed((_tests(claim, rows) for claim, rows in parts if rows), verdict)
-
-    return outcome
-
-
-def together(verdicts: Sequence[str]) -> str:
+def combine_verdicts(verdicts: Sequence[str]) -> str:
     """The verdict over several tests."""
     if NOT_HELD in verdicts:
         return NOT_HELD
     return HELD if set(verdicts) == {HELD} else UNDECIDED
 
 
-def means(
-    quantity: Quantity, methods: Sequence[str] | Callable[[Board], Sequence[str]], kind: str = "", **options: Any
-) -> Outcomes:
+def report_means(quantity: Quantity, methods: Sequence[str]) -> Outcomes:
     """Mean scores of methods, task by task."""
 
     def outcome(board: Board) -> Outcome:
-        chosen = methods(board) if callable(methods) else methods
-        tables = {task: quantity.values(board, task) for task in tasks_of(board, kind, **options)}
-        return listed(mean_scores(quantity.name, task, values, chosen) for task, values in tables.items())
+        tables = {task: quantity.values(board, task) for task in find_tasks(board)}
+        return list_measured(format_means(quantity.name, task, values, methods) for task, values in tables.items())
 
     return outcome
 
 
-def mean_scores(score: str, task: str, values: pd.DataFrame, methods: Sequence[str]) -> str:
+def format_means(score: str, task: str, values: pd.DataFrame, methods: Sequence[str]) -> str:
     """Mean scores of methods with their 95 % intervals; empty where none has any."""
     samples = [(name, values.loc[name].dropna().to_numpy()) for name in methods if name in values.index]
     texts = [f"{name} {format_interval(of.mean(), *stats.interval(of, seed=SEED))}" for name, of in samples if len(of)]
     return f"{score} on {task}: {', '.join(texts)}" if texts else ""
 
 
-def _tests(claim: Claim, rows: list[dict[str, Any]]) -> str:
-    found = pd.DataFrame(rows)
-    if isinstance(claim, Comparison):
-        found["who"] = found["method"] + " - " + found["rival"]
-        return _each(found) if len(found) <= MOST else _overview(found)
-    return f"{_each(found.assign(who=found['method']))} (claimed {claimed(claim)})"
+def format_ends(values: pd.Series, digits: int = 3) -> str:
+    """The mean, and in brackets the smallest and the largest where they differ; undefined ones are left out."""
+    if values.isna().all():
+        return NONE
+    mean, low, high = (f"{value:z.{digits}f}" for value in (values.mean(), values.min(), values.max()))
+    return mean if low == high else f"{mean} [{low}, {high}]"
 
 
-def _each(found: pd.DataFrame) -> str:
-    """The mean of each test, task by task."""
-    texts = []
-    for (score, who), of_tasks in found.groupby(["score", "who"], sort=False):
-        means = [
-            f"{format_interval(row['mean'], row['low'], row['high'])} on {row['task']}" for row in rows_of(of_tasks)
-        ]
-        texts.append(f"{score} of {who}: {', '.join(means)}")
-    return "; ".join(texts)
+# ---- trained models ----------------------------------------------------------------------------------------------
 
 
-def _overview(found: pd.DataFrame) -> str:
-    counts = found["verdict"].value_counts()
-    verdicts = ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in (HELD, UNDECIDED, NOT_HELD))
-    ends = [
-        f"{format_number(of.min())} to {format_number(of.max())} in {score}"
-        for score, of in found.groupby("score")["mean"]
-    ]
-    return f"of {len(found)} tests {verdicts}; differences from {', '.join(ends)}"
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """Above a number, below another; infinite where nothing is said."""
+
+    above: float = -np.inf
+    below: float = np.inf
+
+    def judge(self, low: float, high: float) -> str:
+        """Held where all from ``low`` to ``high`` lies on this side, not held where all lies on the other."""
+        if self.above < low and high < self.below:
+            return HELD
+        return NOT_HELD if high < self.above or low > self.below else UNDECIDED
+
+    def __str__(self) -> str:
+        sides = (("above", self.above), ("below", self.below))
+        return " and ".join(f"{side} {bound:g}" for side, bound in sides if np.isfinite(bound))
+
+
+def ask_every_model(tasks: Selection, **asked: Side) -> Outcomes:
+    """Held where the checks of every model of the tasks are on the side asked, else not held.
+
+    A task whose training led to no usable model counts as not held.
+    """
+
+    def outcome(board: Board) -> Outcome:
+        texts, kept = [], []
+        for name, side in asked.items():
+            checks = {task: found for task in tasks(board) if len(found := read_checks(board, name, [task]))}
+            kept += [side.judge(found.min(), found.max()) == HELD for found in checks.values()]
+            parts = ", ".join(f"{format_ends(found)} on {task}" for task, found in checks.items())
+            texts.append(f"{name} {parts} (asked: {side})" if parts else "")
+        failed = len(find_failed_seeds(board, tasks(board)))
+        none = f"no usable model from {failed} seeds" if failed else ""
+        anew = count_trained_anew(board, tasks(board)) if kept else ""
+        return list_measured([*texts, anew, none], HELD if all(kept) and not failed else NOT_HELD)
+
+    return outcome
+
+
+def find_failed_seeds(board: Board, tasks: Sequence[str]) -> set[int]:
+    """Seeds of the problems that could not be prepared."""
+    return {p.problem_seed for p in board.run.problems if p.task in tasks and p.status == "failed"}
+
+
+def count_trained_anew(board: Board, tasks: Sequence[str]) -> str:
+    """How many seeds had not led to a usable model."""
+    restarts = read_checks(board, "restarts", tasks)
+    return f"trained anew: {restarts.sum():.0f} over {len(restarts)} models" if len(restarts) else ""

@@ -1,28 +1,29 @@
 """What claims are about: numbers of a run for each method and unit, found by what they measure, never by a label.
 
-A table has a row per method and a column per unit, ``(repetition, explicand)``, as ``Board.scores`` has; NaN
-where a number is undefined. Numbers of the trained models themselves have the single row ``MODEL``.
+A table has a row per method and a column per unit, ``(repetition, explicand)``, as ``Board.scores`` has; NaN where a
+number is undefined. Numbers of the trained models themselves have the single row ``MODEL``.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
+import torch
 from jaxtyping import Float
 
-from benchmarks.board.aggregate import Board
-from benchmarks.run.suite import TaskChoice
+from benchmarks.board.aggregate import Board, aggregate, find_option, list_rows
+from benchmarks.run.suite import Paper
 from datasets.problem import tasks
+from sig.metrics.scaled_rmse import Scale, scaled
 from sig.registry import metrics
 
 MODEL: Final = "trained model"
 
-Better = Literal["lower", "higher"]
 Limits = tuple[float, float]
-Rows = Float[np.ndarray, "repetitions features"]
-Row = Float[np.ndarray, " features"]
+Models = Float[np.ndarray, " models"]
+Selection = Callable[[Board], list[str]]  # of tasks
 
 
 @dataclass(frozen=True)
@@ -38,44 +39,63 @@ class Quantity:
 
     name: str
     values: Callable[[Board, str], pd.DataFrame]
-    better: Better = "higher"
+    better: Literal["lower", "higher"] = "higher"
     limits: Limits = (0.0, 1.0)
 
 
-def tasks_of(board: Board, kind: str = "", **options: Any) -> list[str]:
+# ---- where to look -----------------------------------------------------------------------------------------------
+
+
+def take_evidence(board: Board, paper: Paper) -> Board:
+    """The board of those tasks alone that reproduce the paper, as the suite says: nothing else may speak for it."""
+    manifest = board.run.manifest
+    chosen = [task for task in manifest.suite.tasks if paper in task.reproduces]
+    names = {task.name for task in chosen}
+    suite = manifest.suite.model_copy(update={"tasks": chosen})
+    problems = [problem for problem in board.run.problems if problem.task in names]
+    cells = [cell for cell in board.run.cells if cell.task in names]
+    manifest = manifest.model_copy(update={"suite": suite})
+    return aggregate(replace(board.run, manifest=manifest, problems=problems, cells=cells))
+
+
+def find_tasks(board: Board, kind: str = "", **options: Any) -> list[str]:
     """Tasks of a kind, of any where it is empty, with these values of those of the options that they have.
 
     An option left out of the suite has its default.
     """
-    entries = [task for task in board.run.manifest.suite.tasks if kind in ("", task.kind)]
-    return [task.name for task in entries if all(_option(task, name) in (None, options[name]) for name in options)]
-
-
-def columns_of(board: Board, task: str, metric: str, *, truth: str = "", **options: Any) -> list[str]:
-    """Columns of a metric against a truth with these values of options; an option left out has its default."""
-    facts = board.columns
-    facts = facts[(facts["task"] == task) & (facts["metric"] == metric) & (facts["truth"] == truth)]
-    pairs = zip(facts["column"], facts["options"], strict=True)
     return [
-        str(label)
-        for label, given in pairs
-        if all(metrics[metric].option(given, name) == value for name, value in options.items())
+        task.name
+        for task in board.run.manifest.suite.tasks
+        if kind in ("", task.kind)
+        and all(find_option(tasks, task.kind, task.options, name) in (None, options[name]) for name in options)
     ]
 
 
-def column(
-    name: str, metric: str, *, truth: str = "", better: Better = "higher", limits: Limits = (0.0, 1.0), **options: Any
-) -> Quantity:
-    """Scores at the headline budget, from the first column of ``columns_of``."""
+def find_columns(board: Board, task: str, metric: str, *, truth: str = "", **options: Any) -> list[str]:
+    """Columns of a metric against a truth with these values of options; an option left out has its default."""
+    facts = board.columns
+    facts = facts[(facts["task"] == task) & (facts["metric"] == metric) & (facts["truth"] == truth)]
+    return [
+        str(row["column"])
+        for row in list_rows(facts)
+        if all(metrics[metric].option(row["options"], name) == value for name, value in options.items())
+    ]
+
+
+# ---- quantities --------------------------------------------------------------------------------------------------
+
+
+def score(name: str, metric: str, *, truth: str = "", **options: Any) -> Quantity:
+    """Scores at the headline budget, from the first column of ``find_columns``."""
 
     def values(board: Board, task: str) -> pd.DataFrame:
-        found = columns_of(board, task, metric, truth=truth, **options)
+        found = find_columns(board, task, metric, truth=truth, **options)
         return board.scores(task, found[0]) if found else pd.DataFrame()
 
-    return Quantity(name, values, better, limits)
+    return Quantity(name, values, metrics[metric].better, metrics[metric].range)
 
 
-def difference(name: str, more: Quantity, less: Quantity) -> Quantity:
+def subtract(name: str, more: Quantity, less: Quantity) -> Quantity:
     """``more - less``, unit by unit."""
 
     def values(board: Board, task: str) -> pd.DataFrame:
@@ -85,85 +105,49 @@ def difference(name: str, more: Quantity, less: Quantity) -> Quantity:
     return Quantity(name, values, limits=(more.limits[0] - less.limits[1], more.limits[1] - less.limits[0]))
 
 
-def check(name: str, *, better: Better = "higher", limits: Limits = (0.0, 1.0)) -> Quantity:
-    """What was measured of the trained models, a unit for each repetition.
+def check(name: str) -> Quantity:
+    """What was measured of the trained models, a unit for each repetition; each model counts once."""
+    return Quantity(name, lambda board, task: make_unit_table({MODEL: read_checks(board, name, [task])}))
 
-    A model that several tasks explain, known by its checkpoint, counts for the first of them alone.
+
+def make_unit_table(found: Mapping[str, pd.Series]) -> pd.DataFrame:
+    """Numbers of repetitions by method, a unit for each repetition."""
+    table = pd.DataFrame(found).T.sort_index(axis=1)
+    return table.set_axis(pd.MultiIndex.from_product([table.columns, [0]], names=["repetition", "explicand"]), axis=1)
+
+
+GAME: Final = score("spearman with game", "spearman", truth="game")
+
+
+# ---- what a run shows --------------------------------------------------------------------------------------------
+
+
+def read_checks(board: Board, name: str, chosen: Sequence[str]) -> pd.Series:
+    """What was measured of the models of these tasks by repetition; each model counts once (``Board.models``)."""
+    found = [(model.repetition, model.checks.get(name)) for model in board.models if model.task in chosen]
+    return pd.DataFrame(found, columns=["repetition", "check"]).set_index("repetition")["check"].astype(float).dropna()
+
+
+def collect_shown(board: Board, task: str) -> dict[str, pd.DataFrame]:
+    """What is known of the explicands shown: true values, named ``bshap (truth)``, then attributions by method.
+
+    A row for each repetition, the features of one explicand after the other.
     """
-
-    def values(board: Board, task: str) -> pd.DataFrame:
-        models: dict[str, tuple[str, int, float]] = {}
-        for problem in board.run.problems:
-            if (value := problem.checks.get(name)) is not None:
-                model = problem.provenance.data.get("checkpoint", problem.file)
-                models.setdefault(model, (problem.task, problem.repetition, value))
-        return _table({MODEL: {(repetition, 0): value for of, repetition, value in models.values() if of == task}})
-
-    return Quantity(name, values, better, limits)
+    rows: dict[str, dict[int, np.ndarray]] = {}
+    for at in board.shown.get(task, ()):
+        truths = {f"{name} (truth)": np.array(of)[at.problem.shown] for name, of in at.problem.truths.items()}
+        for name, values in {**truths, **at.maps}.items():
+            rows.setdefault(name, {})[at.problem.repetition] = values.ravel().astype(float)
+    return {name: pd.DataFrame.from_dict(of_name, orient="index") for name, of_name in rows.items()}
 
 
-def of_first_shown(name: str, of_rows: Callable[[Rows, Row], Float[np.ndarray, " repetitions"]]) -> Quantity:
-    """A number in [0, 1] for each repetition, the lower the better, of the attributions of the first explicand shown.
-
-    ``of_rows`` takes them, each divided by its largest absolute value, and the explicand.
-    """
-
-    def values(board: Board, task: str) -> pd.DataFrame:
-        found = {}
-        for method, by_repetition in maps(board, task).items():
-            rows = np.stack([shown[0] for shown in by_repetition.values()])
-            units = [(repetition, 0) for repetition in by_repetition]
-            numbers = of_rows(_by_largest(rows), first_shown(board, task))
-            found[method] = dict(zip(units, numbers, strict=True))
-        return _table(found)
-
-    return Quantity(name, values, "lower")
+def collect_first_shown(board: Board, task: str) -> dict[str, pd.DataFrame]:
+    """``collect_shown`` of the first explicand alone, whose values name the columns."""
+    values = board.shown[task][0].inputs[0] if task in board.shown else np.empty(0)
+    shown = collect_shown(board, task)
+    return {name: rows.iloc[:, : len(values)].set_axis(values.tolist(), axis=1) for name, rows in shown.items()}
 
 
-def first_shown(board: Board, task: str) -> Float[np.ndarray, "*features"]:
-    """The first explicand shown, in the first repetition; empty where none is shown."""
-    found = [p.shown_inputs for p in board.run.problems if p.task == task and p.shown_inputs is not None]
-    return found[0].decode()[0].astype(float) if found else np.empty(0)
-
-
-def maps(board: Board, task: str) -> dict[str, dict[int, Float[np.ndarray, "shown *features"]]]:
-    """Attributions of the explicands shown, by method and repetition; none where it is not known what is shown."""
-    if not len(first_shown(board, task)):
-        return {}
-    found: dict[str, dict[int, np.ndarray]] = {method: {} for method in board.methods.index}
-    for record in board.run.cells:
-        if record.task == task and record.maps is not None:
-            found[record.label][record.repetition] = record.maps.decode().astype(float)
-    return {method: by_repetition for method, by_repetition in found.items() if by_repetition}
-
-
-def largest_on_constant(rows: Rows, explicand: Row) -> Float[np.ndarray, " repetitions"]:
-    """The largest absolute value among the features of Local Minimum around which f is constant, those up to 0.5."""
-    return np.asarray(np.abs(rows[:, explicand <= 0.5]).max(1))
-
-
-def distance_from_mean(rows: Rows, explicand: Row) -> Float[np.ndarray, " repetitions"]:
-    """Root mean square distance from the mean over repetitions; NaN for fewer than three, of which two are as far.
-
-    Distances from a mean that they share are not independent, so that a test of them is approximate.
-    """
-    distances = np.sqrt(np.square(rows - rows.mean(0)).mean(1))
-    return np.asarray(distances if len(rows) > 2 else np.full(len(rows), np.nan))
-
-
-def _by_largest(rows: Rows) -> Rows:
-    largest = np.abs(rows).max(1, keepdims=True)
-    return np.asarray(rows / np.where(largest > 0, largest, 1))
-
-
-def _table(found: dict[str, dict[tuple[int, int], float]]) -> pd.DataFrame:
-    units = sorted({unit for by_unit in found.values() for unit in by_unit})
-    if not units:
-        return pd.DataFrame()
-    index = pd.MultiIndex.from_tuples(units, names=["repetition", "explicand"])
-    return pd.DataFrame([[row.get(unit, np.nan) for unit in units] for row in found.values()], list(found), index)
-
-
-def _option(task: TaskChoice, name: str) -> Any:
-    entry = next((entry for entry in tasks if entry.name == task.kind), None)
-    return entry.option(task.options, name) if entry else task.options.get(name)
+def scale_rows(rows: pd.DataFrame, by: Scale) -> pd.DataFrame:
+    """``scaled``, as a frame."""
+    return pd.DataFrame(scaled(torch.tensor(rows.to_numpy()), by).numpy(), rows.index, rows.columns)

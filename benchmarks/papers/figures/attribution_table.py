@@ -1,15 +1,31 @@
 """Attributions of one input of Local Minimum next to the true scores of its features (ICG, Table 2)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from benchmarks.board.figures.style import INK, add_title, make_panels, name_panel
+from benchmarks.board.aggregate import Board
+from benchmarks.board.figures.style import INK, Drawing, add_title, make_panels, name_panel
+from benchmarks.papers.quantities import Selection, collect_first_shown, scale_rows
 
 
-def draw_attribution_table(tables: Mapping[str, pd.DataFrame], methods: pd.DataFrame, *, title: str) -> Figure:
+def draw_attribution_table(tasks: Selection, board: Board, *, title: str) -> Iterator[Drawing]:
+    """Of the first input that each of the tasks shows."""
+    tables = {task: table for task in tasks(board) if len(table := average_relative(board, task))}
+    if tables:
+        caption = f"{title}: means over repetitions, the truths on top; blank where no attribution is positive."
+        yield Drawing("local-minimum", caption, plot_attribution_table(tables, board.methods, title=title))
+
+
+def average_relative(board: Board, task: str) -> pd.DataFrame:
+    """Truths, then attributions, each divided by its maximum, in the mean over repetitions; a column per feature."""
+    shown = {name: scale_rows(rows, "maximum").mean() for name, rows in collect_first_shown(board, task).items()}
+    return pd.DataFrame(shown).T.rename(columns="{:g}".format)
+
+
+def plot_attribution_table(tables: Mapping[str, pd.DataFrame], methods: pd.DataFrame, *, title: str) -> Figure:
     """A panel per task: a row for each truth and, below a line, for each method, and a column per feature.
 
     ``tables`` holds the numbers by task, ``methods`` is ``Board.methods``. Colours end at -1 and 1, since

@@ -1,15 +1,37 @@
 """What it costs to train with damaged inputs: accuracy on undamaged ones as training goes on (ICG, Fig. 8)."""
 
+from collections.abc import Iterator
+from typing import Final
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter
 
-from benchmarks.board.figures.style import add_legend_below, add_title, list_colours, make_panels, name_panel
+from benchmarks.board.aggregate import Board
+from benchmarks.board.figures.style import Drawing, add_legend_below, add_title, list_colours, make_panels, name_panel
+from benchmarks.papers.figures.series import collect_series
+
+WITH, WITHOUT = "with damage", "without damage"
+TRAININGS: Final = {"training": WITH, "training-without-damage": WITHOUT}
 
 
-def draw_damage_training(accuracies: pd.DataFrame, *, title: str) -> Figure:
+def draw_damage_training(board: Board, *, title: str) -> Iterator[Drawing]:
+    """Of every model whose accuracy was measured in training, and of the one trained without damage to compare."""
+    accuracies = [
+        table.assign(training=training)
+        for name, training in TRAININGS.items()
+        for table in collect_series(board, name, {"images", "accuracy"})
+    ]
+    if accuracies:
+        points = pd.concat(accuracies)
+        points.loc[points["damage"] == "none", "training"] = WITHOUT  # of an ablation
+        caption = f"{title}: means over repetitions, thin lines for each; numbers are those at the end of training."
+        yield Drawing("damage-training", caption, plot_damage_training(points, title=title))
+
+
+def plot_damage_training(accuracies: pd.DataFrame, *, title: str) -> Figure:
     """A panel per task: thin lines are repetitions, thick ones their mean; numbers are the mean accuracies at the end.
 
     ``accuracies`` has a row per point: ``task, training, repetition, images, accuracy``, where ``training`` says how

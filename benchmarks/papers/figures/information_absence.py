@@ -1,5 +1,6 @@
 """What a certainty-aware model predicts as all certainty is taken from its inputs (ICG, Fig. 7)."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import pandas as pd
@@ -7,13 +8,31 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from benchmarks.board.figures.style import INK, add_legend_below, add_title, list_colours, make_panels, name_panel
+from benchmarks.board.aggregate import Board
+from benchmarks.board.figures.style import (
+    INK,
+    Drawing,
+    add_legend_below,
+    add_title,
+    list_colours,
+    make_panels,
+    name_panel,
+)
+from benchmarks.papers.figures.series import collect_series
 
 COLOUR: Final = list_colours()[0]
 BANDS: Final = {("p05", "p95"): ("5 to 95 % of inputs", 0.15), ("p25", "p75"): ("25 to 75 %", 0.4)}
 
 
-def draw_information_absence(predictions: pd.DataFrame, *, title: str) -> Figure:
+def draw_information_absence(board: Board, *, title: str) -> Iterator[Drawing]:
+    """Of every model whose predictions were measured as certainty varies."""
+    columns = {"certainty", "share", *(quantile for band in BANDS for quantile in band), "p50"}
+    if predictions := collect_series(board, "certainty", columns):
+        caption = f"{title}: at certainty 0 nothing but the class frequency, dashed, is left to predict."
+        yield Drawing("information-absence", caption, plot_information_absence(pd.concat(predictions), title=title))
+
+
+def plot_information_absence(predictions: pd.DataFrame, *, title: str) -> Figure:
     """A panel per task: quantiles over inputs of the probability of class 1 against the certainty of every feature.
 
     Bands and median are those of the first repetition, thin lines the ends of the wide band of the others. The dashed

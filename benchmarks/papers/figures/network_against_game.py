@@ -1,14 +1,29 @@
 """Does the network reproduce the game it was trained on? Shapley values of the one against the other (SIG, Fig. 8)."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from scipy import stats
 
-from benchmarks.board.figures.style import INK, add_title, list_colours, make_panels, name_panel
+from benchmarks.board.aggregate import Board
+from benchmarks.board.figures.style import INK, Drawing, add_title, list_colours, make_panels, name_panel
 
 
-def draw_network_against_game(truths: pd.DataFrame, *, title: str) -> Figure:
+def draw_network_against_game(board: Board, *, title: str) -> Iterator[Drawing]:
+    """Of every task that knows both."""
+    points = [
+        pd.DataFrame({name: np.ravel(problem.truths[name]) for name in ("game", "model")}).assign(task=problem.task)
+        for problem in board.run.problems
+        if {"game", "model"} <= problem.truths.keys()
+    ]
+    if points:
+        caption = f"{title}: a point per player and repetition; R^2 is that of the dashed line of equality."
+        yield Drawing("network-against-reward", caption, plot_network_against_game(pd.concat(points), title=title))
+
+
+def plot_network_against_game(truths: pd.DataFrame, *, title: str) -> Figure:
     """A panel per task: a point per player, explicand and repetition; R^2 and rank correlation are of all of them.
 
     ``truths`` has a row per point: ``task, game, model``. R^2 is that of the line on which both are equal.

@@ -1,22 +1,40 @@
 """How well each method ranks the players of a game (SIG, Fig. 3)."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
+from benchmarks.board.aggregate import Board
 from benchmarks.board.figures.style import (
     INK,
+    Drawing,
     add_family_legend,
     add_title,
     choose_family_colours,
     make_panels,
     name_panel,
 )
+from benchmarks.papers.quantities import Quantity, find_tasks
 
 
-def draw_score_bars(scores: pd.DataFrame, methods: pd.DataFrame, *, label: str, title: str) -> Figure:
+def draw_score_bars(quantity: Quantity, label: str, board: Board, *, title: str) -> Iterator[Drawing]:
+    """Of every task that has the scores."""
+    tables = {task: quantity.values(board, task) for task in find_tasks(board)}
+    means = [
+        table.T.groupby(level="repetition").mean().melt(value_name="score", ignore_index=False).assign(task=task)
+        for task, table in tables.items()
+        if len(table)
+    ]
+    if means:
+        caption = f"{title}: means, standard deviation over repetitions (whiskers), repetitions (dots)."
+        figure = plot_score_bars(pd.concat(means).reset_index(), board.methods, label=label, title=title)
+        yield Drawing("spearman", caption, figure)
+
+
+def plot_score_bars(scores: pd.DataFrame, methods: pd.DataFrame, *, label: str, title: str) -> Figure:
     """A panel per task: bars are means, whiskers the standard deviation over repetitions, dots the repetitions.
 
     ``scores`` has a row per repetition: ``task, method, repetition, score``; ``methods`` is ``Board.methods``.
