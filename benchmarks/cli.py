@@ -69,6 +69,7 @@ def run(
     """Run a suite, then write and print its leaderboard."""
     from benchmarks.board.report import write_report
     from benchmarks.board.wandb_runs import log_suite
+    from benchmarks.papers.report import supplement_report
     from benchmarks.run.records import count_failed
     from benchmarks.run.runner import run_suite
     from benchmarks.run.suite_files import load_suite
@@ -88,7 +89,7 @@ def run(
         fresh=fresh,
         setting=Setting(plugins, tracking),
     )
-    written = write_report(directory)
+    written = write_report(directory, supplement_report)
     _console().print(written)
     log_suite(directory, tracking, written.board)
     if tracking.mode == "offline":
@@ -105,8 +106,9 @@ def report(
 ) -> None:
     """Write leaderboard and figures again, from a run's records alone."""
     from benchmarks.board.report import write_report
+    from benchmarks.papers.report import supplement_report
 
-    _console().print(write_report(Path(run) if Path(run).is_dir() else RUNS / run))
+    _console().print(write_report(Path(run) if Path(run).is_dir() else RUNS / run, supplement_report))
 
 
 @app.command("list")

@@ -145,6 +145,7 @@ def test_run_prints_the_leaderboard_and_report_prints_it_again(
     assert not any("\x1b" in line for line in lines)
     code, again, _ = call("report", out)
     assert (code, again) == (0, board)
+    assert {"leaderboard.md", "reproduction.md"} <= {file.name for file in out.iterdir()}
     assert {cell.label for cell in read_run(out).cells} == {"toy-exact", "toy-refuses"}
 
 
