@@ -233,9 +233,9 @@ def find_option(registry: Registry[Any], name: str, chosen: Mapping[str, Any], o
 
 def aggregate(run: Run) -> Board:
     """The leaderboard of a run, of whatever part of its records is there."""
-    columns = _columns(run)
-    cells = _cells(run)
-    return Board(run, cells, _units(run, cells, columns), columns)
+    columns = _make_columns(run)
+    cells = _make_cells(run)
+    return Board(run, cells, _make_units(run, cells, columns), columns)
 
 
 CELL_COLUMNS: Final[dict[str, Any]] = {
@@ -257,8 +257,8 @@ CELL_COLUMNS: Final[dict[str, Any]] = {
 }
 
 
-def _cells(run: Run) -> pd.DataFrame:
-    frame = pd.DataFrame([_cell(record) for record in run.cells], columns=list(CELL_COLUMNS)).astype(CELL_COLUMNS)
+def _make_cells(run: Run) -> pd.DataFrame:
+    frame = pd.DataFrame([_make_cell(record) for record in run.cells], columns=list(CELL_COLUMNS)).astype(CELL_COLUMNS)
     suite = run.manifest.suite
     labels = [choice.label for choice in suite.methods] + [s.method for task in suite.tasks for s in task.sweeps]
     frame["task"] = pd.Categorical(frame["task"], [task.name for task in suite.tasks])
@@ -266,7 +266,7 @@ def _cells(run: Run) -> pd.DataFrame:
     return frame
 
 
-def _cell(record: CellRecord) -> dict[str, Any]:
+def _make_cell(record: CellRecord) -> dict[str, Any]:
     sweep, cost = record.sweep, record.cost
     explicands = max((len(scores) for scores in record.scores.values()), default=0)
     per_explicand = {}
@@ -283,7 +283,7 @@ def _cell(record: CellRecord) -> dict[str, Any]:
     }
 
 
-def _columns(run: Run) -> pd.DataFrame:
+def _make_columns(run: Run) -> pd.DataFrame:
     """Columns in the order of the task's metrics, then of its truths."""
     found = {(record.task, column): facts for record in run.cells for column, facts in record.facts.items()}
     table = [
@@ -295,7 +295,7 @@ def _columns(run: Run) -> pd.DataFrame:
     ).astype({"judges": bool})
 
 
-def _units(run: Run, cells: pd.DataFrame, columns: pd.DataFrame) -> pd.DataFrame:
+def _make_units(run: Run, cells: pd.DataFrame, columns: pd.DataFrame) -> pd.DataFrame:
     blocks = [
         (i, column, scores) for i, record in enumerate(run.cells) for column, scores in record.scores.items() if scores
     ]

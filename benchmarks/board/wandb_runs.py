@@ -47,26 +47,30 @@ def _log_method(board: Board, method: str, tracking: Tracking) -> None:
         tracking,
         name=f"{suite.name}/{method}",
         job_type="method",
-        config=_method_config(board.run, method),
+        config=_make_method_config(board.run, method),
         tags=[suite.name],
     ) as run:
-        run.summarise(_method_summary(board, method))
-        for series in (*_frontiers(board, method), *_curves(board.run, method), *_sweeps(board, method)):
+        run.summarise(_summarise_method(board, method))
+        for series in (
+            *_make_frontiers(board, method),
+            *_average_curves(board.run, method),
+            *_average_sweeps(board, method),
+        ):
             run.log_series(series)
 
 
 def _log_whole(board: Board, tracking: Tracking) -> None:
     suite, directory = board.run.manifest.suite, board.run.directory
-    files = [path for path in sorted(directory.rglob("*")) if _of_report(path.relative_to(directory))]
+    files = [path for path in sorted(directory.rglob("*")) if _belongs_to_report(path.relative_to(directory))]
     with tracked_run(
         tracking,
         name=f"{suite.name}/leaderboard",
         job_type="suite",
-        config={"suite": suite.model_dump(mode="json"), **_environment(board.run.cells)},
+        config={"suite": suite.model_dump(mode="json"), **_read_environment(board.run.cells)},
         tags=[suite.name],
     ) as run:
-        run.summarise({**_statuses(board.cells), **_checks(board.run)})
-        for series in _series(board.run):
+        run.summarise({**_count_statuses(board.cells), **_average_checks(board.run)})
+        for series in _average_series(board.run):
             run.log_series(series)
         run.log_table("leaderboard", board.summary)
         run.log_table("overall", board.overall)
@@ -77,11 +81,11 @@ def _log_whole(board: Board, tracking: Tracking) -> None:
         run.upload(f"{suite.name}-results", "results", files, base=directory)
 
 
-def _of_report(path: Path) -> bool:
+def _belongs_to_report(path: Path) -> bool:
     return path.suffix in REPORT_FILES and path.parts[0] not in NOT_REPORT
 
 
-def _method_config(run: Run, method: str) -> dict[str, Any]:
+def _make_method_config(run: Run, method: str) -> dict[str, Any]:
     """The method's facts, what it was run with, and where."""
     suite = run.manifest.suite
     cells = [cell for cell in run.cells if cell.label == method]
@@ -92,16 +96,16 @@ def _method_config(run: Run, method: str) -> dict[str, Any]:
         "options": {cell.task: cell.options for cell in cells if cell.headline},
         "budgets": {task.name: task.budgets for task in suite.tasks},
         "repetitions": {task.name: task.repetitions for task in suite.tasks},
-        **_environment(cells),
+        **_read_environment(cells),
     }
 
 
-def _environment(cells: list[CellRecord]) -> Mapping[str, Any]:
+def _read_environment(cells: list[CellRecord]) -> Mapping[str, Any]:
     wanted = {"commit", "dirty", "python", "packages", "device"}
     return cells[0].provenance.model_dump(include=wanted) if cells else {}
 
 
-def _method_summary(board: Board, method: str) -> dict[str, Any]:
+def _summarise_method(board: Board, method: str) -> dict[str, Any]:
     scores = board.summary[board.summary["headline"] & (board.summary["method"] == method)]
     values = {
         f"{row['task']}/{row['column']}/{name}": row[name]
@@ -109,14 +113,14 @@ def _method_summary(board: Board, method: str) -> dict[str, Any]:
         for name in ("mean", "low", "high", "rank")
         if pd.notna(row[name])
     }
-    return {**values, **_statuses(board.cells[board.cells["method"] == method])}
+    return {**values, **_count_statuses(board.cells[board.cells["method"] == method])}
 
 
-def _statuses(cells: pd.DataFrame) -> dict[str, int]:
+def _count_statuses(cells: pd.DataFrame) -> dict[str, int]:
     return {f"cells/{status}": int(count) for status, count in cells["status"].value_counts().items()}
 
 
-def _checks(run: Run) -> dict[str, float]:
+def _average_checks(run: Run) -> dict[str, float]:
     found = [
         (f"{problem.task}/checks/{name}", value) for problem in run.problems for name, value in problem.checks.items()
     ]
@@ -124,7 +128,7 @@ def _checks(run: Run) -> dict[str, float]:
     return {str(name): value for name, value in table.groupby("check")["value"].mean().dropna().items()}
 
 
-def _series(run: Run) -> Iterator[pd.DataFrame]:
+def _average_series(run: Run) -> Iterator[pd.DataFrame]:
     """Of each task and table, the mean over repetitions against its first column."""
     tables: dict[str, list[pd.DataFrame]] = {}
     for problem in run.problems:
@@ -135,14 +139,14 @@ def _series(run: Run) -> Iterator[pd.DataFrame]:
         yield pd.concat(repetitions).groupby(axis).mean().add_prefix(f"{prefix}/").rename_axis(f"{prefix}/{axis}")
 
 
-def _frontiers(board: Board, method: str) -> Iterator[pd.DataFrame]:
+def _make_frontiers(board: Board, method: str) -> Iterator[pd.DataFrame]:
     """For each task, mean scores against the model rows spent on an explicand."""
     chosen = board.summary[board.summary["method"] == method]
     for task, scores in chosen.groupby("task", observed=True):
-        yield _table(scores, f"{task}/frontier", "rows", "mean")
+        yield _make_table(scores, f"{task}/frontier", "rows", "mean")
 
 
-def _curves(run: Run, method: str) -> Iterator[pd.DataFrame]:
+def _average_curves(run: Run, method: str) -> Iterator[pd.DataFrame]:
     """Of each task and column that is a curve, the mean over units at the headline budget; all on one axis."""
     units: dict[str, list[np.ndarray]] = {}
     for cell in run.cells:
@@ -155,15 +159,15 @@ def _curves(run: Run, method: str) -> Iterator[pd.DataFrame]:
         yield pd.DataFrame(grids).rename_axis("curves/fraction")
 
 
-def _sweeps(board: Board, method: str) -> Iterator[pd.DataFrame]:
+def _average_sweeps(board: Board, method: str) -> Iterator[pd.DataFrame]:
     """For each sweep over numbers, mean scores against the option that varies."""
     chosen = board.units[(board.units["method"] == method) & (board.units["sweep"] != "")]
     for (task, sweep, option), scores in chosen.groupby(["task", "sweep", "option"], observed=True):
         scores = scores.assign(value=pd.to_numeric(scores["value"], errors="coerce")).dropna(subset="value")
         means = scores.groupby(["value", "column"], observed=True)["score"].mean().reset_index()
-        yield _table(means.rename(columns={"value": option}), f"{task}/{sweep}", str(option), "score")
+        yield _make_table(means.rename(columns={"value": option}), f"{task}/{sweep}", str(option), "score")
 
 
-def _table(scores: pd.DataFrame, prefix: str, axis: str, values: str) -> pd.DataFrame:
+def _make_table(scores: pd.DataFrame, prefix: str, axis: str, values: str) -> pd.DataFrame:
     table = scores.pivot_table(index=axis, columns="column", values=values, observed=True)  # equal rows are averaged
     return table.add_prefix(f"{prefix}/").rename_axis(index=f"{prefix}/{axis}", columns=None)
