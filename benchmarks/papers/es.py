@@ -1,5 +1,6 @@
 """ES: Shapley values, and baselines for IG, from effective coalitions."""
 
+from functools import partial
 from typing import Final
 
 from benchmarks.board.aggregate import Board
@@ -10,7 +11,8 @@ from benchmarks.papers.sig import GAME, GAMES
 def compare_directions(board: Board) -> Outcome:
     """Mean scores of SIG in every direction that the suite has."""
     choices = [choice for choice in board.run.manifest.suite.methods if choice.name == "sig-game"]
-    return report_means(GAME, [choice.label for choice in choices if choice.options.keys() <= {"direction"}])(board)
+    labels = [choice.label for choice in choices if choice.options.keys() <= {"direction"}]
+    return report_means(GAME, labels, board)
 
 
 ENTRIES: Final = (
@@ -29,7 +31,7 @@ ENTRIES: Final = (
     Entry(
         "Algorithm 1",
         "Shapley values from effective coalitions",
-        report_means(GAME, ("effective-shapley", "permutation-shapley")),
+        partial(report_means, GAME, ("effective-shapley", "permutation-shapley")),
         see=("spearman",),
         reading="draws are shared among the players by effective weight, and summed, so that the estimate converges to "
         "a multiple of the Shapley values",
@@ -37,7 +39,7 @@ ENTRIES: Final = (
     Entry(
         "Algorithm 1, baselines",
         "IG from effective coalitions",
-        report_means(GAME, ("effective-sig", "sig-game")),
+        partial(report_means, GAME, ("effective-sig", "sig-game")),
         see=("spearman",),
     ),
     Entry(

@@ -57,35 +57,34 @@ ESTIMATES: Final = {
 def make_table_1(board: Board, task: str) -> Table:
     """The closed forms at points A and B, and what every method gave there."""
     shown = collect_shown(board, task)
-    forms, errors = {name: rows.mean() for name, rows in shown.items() if name in CLOSED_FORMS}, measure_errors(shown)
-    rows = [
-        [f"{CLOSED_FORMS[name]} (closed form)", *map(format_number, form), NONE, NONE] for name, form in forms.items()
-    ]
-    for method in [name for name in shown if name not in forms]:
-        estimated = CLOSED_FORMS[ESTIMATES[method]] if method in errors else NONE
-        rows.append([method, *shown[method].apply(format_ends), estimated, format_number(errors.get(method))])
+    errors, rows = measure_errors(shown), []
+    for name, given in shown.items():
+        if name in CLOSED_FORMS:
+            rows.append([f"{CLOSED_FORMS[name]} (closed form)", *map(format_number, given.mean()), NONE, NONE])
+        else:
+            estimated = CLOSED_FORMS[ESTIMATES[name]] if name in errors else NONE
+            rows.append([name, *given.apply(format_ends), estimated, format_number(errors.get(name))])
     header = ["method", "A, x1", "A, x2", "B, x1", "B, x2", "estimates", "largest error"]
     notes = [
         f"A is {POINT_A} and B {POINT_B}: chosen here, not the paper's coordinates. Means over repetitions, in "
         "brackets the smallest and the largest where they differ. The error is from the closed form that a method "
         "estimates, the largest absolute one over points, features and repetitions."
     ]
-    if SHAP in forms:
+    if SHAP in shown:
         notes.append(
             f"The paper prints {PRINTED_AT_A} for SHAP's first value at A; its own expectation, {EXPECTATION:.3f}, "
-            f"gives {format_number(forms[SHAP].iloc[0])}."
+            f"gives {format_number(shown[SHAP].mean().iloc[0])}."
         )
     return make_table(f"ICG, Table 1 ({task})", header, rows, notes)
 
 
 def measure_errors(shown: dict[str, pd.DataFrame]) -> dict[str, float]:
     """By method, its largest distance from the closed form that it estimates."""
-    pairs = {
-        method: (rows, shown[ESTIMATES[method]].mean())
+    return {
+        method: float((rows - shown[ESTIMATES[method]].mean()).abs().max().max())
         for method, rows in shown.items()
         if ESTIMATES.get(method) in shown
     }
-    return {method: float((rows - form).abs().max().max()) for method, (rows, form) in pairs.items()}
 
 
 def list_errors(board: Board) -> Outcome:
@@ -121,9 +120,8 @@ def make_table_2(board: Board, task: str) -> Table:
         undefined = scaled.isna().any(axis=1).sum()
         label = TRUTHS.get(name, name) + (f" ({undefined} undefined)" if undefined else "")
         likeness = measure_likeness(given, shown.get(BSHAP, given * np.nan))
-        rows.append(
-            [label, *scaled.apply(format_ends, digits=2), *likeness.apply(format_ends), PRINTED.get(name, NONE)]
-        )
+        texts = [*scaled.apply(format_ends, digits=2), *likeness.apply(format_ends)]
+        rows.append([label, *texts, PRINTED.get(name, NONE)])
     header = ["method", *(f"x = {x:g}" for x in features), "rank correlation", "cosine", "the paper's"]
     notes = [
         "Attributions of one model are divided by their maximum; models where it is not positive are left out as "
@@ -138,9 +136,8 @@ def measure_likeness(rows: pd.DataFrame, bshap: pd.DataFrame) -> pd.DataFrame:
     """Rank correlation and cosine with the BShap values of the same model."""
     bshap = bshap.reindex(rows.index)
     ranks = rows.rank(axis=1).corrwith(bshap.rank(axis=1), axis=1)
-    cosines: pd.Series = (rows * bshap).sum(axis=1, min_count=1) / np.sqrt(
-        (rows**2).sum(axis=1) * (bshap**2).sum(axis=1)
-    )
+    norms = ((rows**2).sum(axis=1) * (bshap**2).sum(axis=1)) ** 0.5
+    cosines: pd.Series = (rows * bshap).sum(axis=1, min_count=1) / norms
     return pd.DataFrame({"ranks": ranks, "cosines": cosines})
 
 
@@ -170,7 +167,7 @@ def inspect_table_2(name: str, measure: Callable[[pd.DataFrame], pd.Series]) -> 
 
     def values(board: Board, task: str) -> pd.DataFrame:
         shown = collect_first_shown(board, task)
-        return make_unit_table({name: measure(scale_rows(rows, "largest")) for name, rows in shown.items()})
+        return make_unit_table({name: measure(scale_rows(rows, "largest").dropna()) for name, rows in shown.items()})
 
     return Quantity(name, values, "lower")
 
@@ -232,6 +229,7 @@ def count_saliency_maps(board: Board) -> Outcome:
 # ---- the ledger --------------------------------------------------------------------------------------------------
 
 LOCALISATION: Final = score_transfer("localisation")
+FOUND: Final = (score_transfer("found"), score_transfer("found-of-several"))
 DISTRACTORS: Final = score_transfer("distractors", "attribution_strayed")
 DISTRACTORS_OVER_DARK: Final = subtract("distractors - dark", DISTRACTORS, score_transfer("dark"))
 BACKGROUND: Final = score_transfer("background", "attribution_strayed")
@@ -241,8 +239,8 @@ ON_CONSTANT: Final = inspect_table_2("largest share where f is constant", find_l
 INSTABILITY: Final = inspect_table_2("distance from own mean", measure_instability)
 ACCURACY_LOST: Final = subtract("accuracy lost", check("accuracy_without_damage"), check("accuracy"))
 SHADOW: Final = score("shadow", "shadow")
-SEE_SNACKS: Final = ("regions-{task}", "saliency-{task}")
-SEE_TABLE_2: Final = ("local-minimum", "tables")
+about_snacks: Final = partial(Entry, "Burnt Snacks", see=("regions-{task}", "saliency-{task}"))
+about_table_2: Final = partial(Entry, "Table 2", see=("local-minimum", "tables"))
 
 ENTRIES: Final = (
     Entry(
@@ -256,19 +254,19 @@ ENTRIES: Final = (
     Entry(
         "Definition 2",
         "A strong dummy, a feature whose swap changes no hybrid of input and baseline, should get nothing",
-        ledger.report_means(score("share of strong dummies", "strong_dummy_violation"), ICG_AND_OTHERS),
+        partial(ledger.report_means, score("share of strong dummies", "strong_dummy_violation"), ICG_AND_OTHERS),
         see=("leaderboard",),
     ),
     Entry(
         "Consistency",
         "A feature that does more, whatever the others do, should get at least as much",
-        ledger.report_means(score("consistency", "consistency"), ICG_AND_OTHERS),
+        partial(ledger.report_means, score("consistency", "consistency"), ICG_AND_OTHERS),
         see=("leaderboard",),
     ),
     Entry(
         "Burnt Snacks, accuracy",
         "The accuracy is 98.7 %",
-        ledger.ask_every_model(SNACKS, accuracy=Side(above=0.987)),
+        partial(ledger.ask_every_model, SNACKS, accuracy=Side(above=0.987)),
         see=("checks",),
         reading=f"at least that, by every model; {TRAINED_ANEW}",
     ),
@@ -278,95 +276,70 @@ ENTRIES: Final = (
         describe_networks,
         see=("checks",),
     ),
-    Entry(
-        "Burnt Snacks",
+    about_snacks(
         "Expected gradients never find the dark squares in the probability",
         Bound(SNACKS_PROBABILITY, (LOCALISATION,), ("expected-gradients",), Side(below=0.1)),
-        see=SEE_SNACKS,
         reading="their largest attribution lies on one in less than one picture of ten",
     ),
-    Entry(
-        "Burnt Snacks",
+    about_snacks(
         "ICG always attributes a dark square, in probability and logit",
         Bound(SNACKS, (score_transfer("strongest"), LOCALISATION), ("icg",), Side(above=0.9)),
-        see=SEE_SNACKS,
         reading="in more than nine pictures of ten one is the strongest object and has the largest attribution",
     ),
-    Entry(
-        "Burnt Snacks",
+    about_snacks(
         "Gaussian noise finds all dark squares",
-        Bound(
-            SNACKS,
-            (score_transfer("found"), score_transfer("found-of-several")),
-            ("ig-gaussian-noise",),
-            Side(above=0.9),
-        ),
-        see=SEE_SNACKS,
+        Bound(SNACKS, FOUND, ("ig-gaussian-noise",), Side(above=0.9)),
         reading="more than nine of ten, also where there are several",
     ),
-    Entry(
-        "Burnt Snacks",
+    about_snacks(
         "Gaussian noise is noisy",
         Comparison(SNACKS, (BACKGROUND,), ("icg",), ("ig-gaussian-noise",)),
-        see=SEE_SNACKS,
         reading="ICG leaves less of the positive attribution on the background",
     ),
-    Entry(
-        "Burnt Snacks",
+    about_snacks(
         "Zero and mean baselines transfer attribution to the distractors in the probability",
         Bound(SNACKS_PROBABILITY, (DISTRACTORS_OVER_DARK,), ("ig-zero", "ig-mean"), Side(above=0.0)),
-        see=SEE_SNACKS,
         reading="these have a larger share of the positive attribution than the dark squares",
     ),
     Entry(
         "Local Minimum, accuracy",
         "The accuracy is 93 %",
-        ledger.ask_every_model(MINIMUM, accuracy=Side(above=0.93)),
+        partial(ledger.ask_every_model, MINIMUM, accuracy=Side(above=0.93)),
         see=("checks",),
         reading=f"at least that, by every model; {TRAINED_ANEW}",
     ),
-    Entry(
-        "Table 2",
+    about_table_2(
         "ICG follows BShap",
         Bound(MINIMUM_PROBABILITY, (BSHAP_RANKS,), ("icg",), Side(above=0.8)),
-        see=SEE_TABLE_2,
         reading="their rank correlation is above 0.8; half of the features, those up to 0.5, have one score and no "
         "order",
     ),
-    Entry(
-        "Table 2",
+    about_table_2(
         "ICG follows BShap more closely than IG with zero, mean, noise or data as baseline",
         Comparison(MINIMUM_PROBABILITY, (BSHAP_RANKS, BSHAP_DISTANCE), ("icg",), BASELINES),
-        see=SEE_TABLE_2,
         reading="what Table 2 sets side by side, put to the test here",
     ),
-    Entry(
-        "Table 2",
+    about_table_2(
         "IG from zero gives nothing to features around which f is constant",
         Bound(MINIMUM_PROBABILITY, (ON_CONSTANT,), ("ig-zero",), Side(below=0.05)),
-        see=SEE_TABLE_2,
         reading="in Table 2, those up to 0.5 get less than 5 % of the largest attribution",
     ),
-    Entry(
-        "Table 2",
+    about_table_2(
         "IG from the mean is unstable",
         Comparison(MINIMUM_PROBABILITY, (INSTABILITY,), ("icg",), ("ig-mean",)),
-        see=SEE_TABLE_2,
         reading="in Table 2, attributions divided by their largest absolute value, it is farther from its mean over "
         "the models than ICG is from its own",
     ),
-    Entry(
-        "Table 2",
+    about_table_2(
         f"Expected gradients give {PRINTED_OF_EG:.2f} of their maximum to the feature at {EG_AT}",
         check_printed_of_eg,
-        see=SEE_TABLE_2,
         reading="held where this lies between the smallest and the largest over the models",
     ),
     Entry("Table 2, baseline", "BShap starts from 0.50546", describe_boundaries, see=("checks",)),
     Entry(
         "Section 4, Fig. 7",
         "At certainty 0 models predict the class frequencies (neutrality), whatever the values (information absence)",
-        ledger.ask_every_model(TRAINED, neutrality_gap=Side(below=0.05), absence_spread=Side(below=0.04)),
+        partial(ledger.ask_every_model, TRAINED, neutrality_gap=Side(below=0.05), absence_spread=Side(below=0.04)),
         see=("information-absence", "checks"),
         reading=f"a gap below 0.05 and a spread below 0.04, of every model; {TRAINED_ANEW}",
     ),
@@ -406,8 +379,7 @@ ICG: Final = Publication(
     (
         partial(draw_information_absence, title="Predictions as certainty is taken from all features (ICG Fig. 7)"),
         partial(
-            draw_damage_training,
-            title="Accuracy on undamaged inputs in training with and without damage (ICG Fig. 8)",
+            draw_damage_training, title="Accuracy on undamaged inputs in training with and without damage (ICG Fig. 8)"
         ),
         partial(
             draw_attribution_table,

@@ -46,9 +46,6 @@ class Outcome:
     verdict: str
 
 
-Outcomes = Callable[[Board], Outcome]
-
-
 @dataclass(frozen=True)
 class Entry:
     """A figure, a table or a claim of a paper.
@@ -64,7 +61,7 @@ class Entry:
 
     item: str
     says: str
-    by: Outcomes
+    by: Callable[[Board], Outcome]
     see: Sequence[str] = ()
     reading: str = ""
     asked: str = ""
@@ -92,7 +89,7 @@ class Publication:
 # ---- ways to an outcome ------------------------------------------------------------------------------------------
 
 
-def state(verdict: str, why: str) -> Outcomes:
+def state(verdict: str, why: str) -> Callable[[Board], Outcome]:
     """The same whatever the run holds."""
     return lambda board: Outcome(why, verdict)
 
@@ -110,14 +107,10 @@ def combine_verdicts(verdicts: Sequence[str]) -> str:
     return HELD if set(verdicts) == {HELD} else UNDECIDED
 
 
-def report_means(quantity: Quantity, methods: Sequence[str]) -> Outcomes:
+def report_means(quantity: Quantity, methods: Sequence[str], board: Board) -> Outcome:
     """Mean scores of methods, task by task."""
-
-    def outcome(board: Board) -> Outcome:
-        tables = {task: quantity.values(board, task) for task in find_tasks(board)}
-        return list_measured(format_means(quantity.name, task, values, methods) for task, values in tables.items())
-
-    return outcome
+    tables = {task: quantity.values(board, task) for task in find_tasks(board)}
+    return list_measured(format_means(quantity.name, task, values, methods) for task, values in tables.items())
 
 
 def format_means(score: str, task: str, values: pd.DataFrame, methods: Sequence[str]) -> str:
@@ -156,25 +149,21 @@ class Side:
         return " and ".join(f"{side} {bound:g}" for side, bound in sides if np.isfinite(bound))
 
 
-def ask_every_model(tasks: Selection, **asked: Side) -> Outcomes:
+def ask_every_model(tasks: Selection, board: Board, **asked: Side) -> Outcome:
     """Held where the checks of every model of the tasks are on the side asked, else not held.
 
     A task whose training led to no usable model counts as not held.
     """
-
-    def outcome(board: Board) -> Outcome:
-        texts, kept = [], []
-        for name, side in asked.items():
-            checks = {task: found for task in tasks(board) if len(found := read_checks(board, name, [task]))}
-            kept += [side.judge(found.min(), found.max()) == HELD for found in checks.values()]
-            parts = ", ".join(f"{format_ends(found)} on {task}" for task, found in checks.items())
-            texts.append(f"{name} {parts} (asked: {side})" if parts else "")
-        failed = len(find_failed_seeds(board, tasks(board)))
-        none = f"no usable model from {failed} seeds" if failed else ""
-        anew = count_trained_anew(board, tasks(board)) if kept else ""
-        return list_measured([*texts, anew, none], HELD if all(kept) and not failed else NOT_HELD)
-
-    return outcome
+    texts, kept = [], []
+    for name, side in asked.items():
+        checks = {task: found for task in tasks(board) if len(found := read_checks(board, name, [task]))}
+        kept += [side.judge(found.min(), found.max()) == HELD for found in checks.values()]
+        parts = ", ".join(f"{format_ends(found)} on {task}" for task, found in checks.items())
+        texts.append(f"{name} {parts} (asked: {side})" if parts else "")
+    failed = len(find_failed_seeds(board, tasks(board)))
+    none = f"no usable model from {failed} seeds" if failed else ""
+    anew = count_trained_anew(board, tasks(board)) if kept else ""
+    return list_measured([*texts, anew, none], HELD if all(kept) and not failed else NOT_HELD)
 
 
 def find_failed_seeds(board: Board, tasks: Sequence[str]) -> set[int]:

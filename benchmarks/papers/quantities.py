@@ -116,9 +116,6 @@ def make_unit_table(found: Mapping[str, pd.Series]) -> pd.DataFrame:
     return table.set_axis(pd.MultiIndex.from_product([table.columns, [0]], names=["repetition", "explicand"]), axis=1)
 
 
-GAME: Final = score("spearman with game", "spearman", truth="game")
-
-
 # ---- what a run shows --------------------------------------------------------------------------------------------
 
 

@@ -5,21 +5,11 @@ from typing import Final
 
 from benchmarks.board.aggregate import Board, list_rows
 from benchmarks.board.tables import format_number, format_seconds
+from benchmarks.papers import ledger
 from benchmarks.papers.claims import Comparison
 from benchmarks.papers.figures.network_against_game import draw_network_against_game
 from benchmarks.papers.figures.score_bars import draw_score_bars
-from benchmarks.papers.ledger import (
-    READING,
-    Entry,
-    Outcome,
-    Outcomes,
-    Publication,
-    Side,
-    ask_every_model,
-    format_means,
-    list_measured,
-    state,
-)
+from benchmarks.papers.ledger import READING, Entry, Outcome, Publication, Side
 from benchmarks.papers.quantities import find_columns, find_tasks, score
 from sig.registry import metrics
 
@@ -39,7 +29,7 @@ def measure_sweeps(board: Board) -> Outcome:
             line = points.groupby("value", sort=False)["score"].mean()
             ends = (f"{format_number(line.iloc[at])} at {str(line.index[at]).removesuffix('.0')}" for at in (0, -1))
             texts.append(f"{option} on {task}: {', '.join(ends)}")
-    return list_measured(texts)
+    return ledger.list_measured(texts)
 
 
 def measure_runtimes(board: Board) -> Outcome:
@@ -47,23 +37,19 @@ def measure_runtimes(board: Board) -> Outcome:
     games = [task for task in find_tasks(board) if len(GAME.values(board, task))]
     methods = [name for name in SIG_AND_ZERO if name in board.methods.index]
     costs = [(task, name, board.cost_and_coverage(task, name)) for task in games for name in methods]
-    return list_measured(
+    return ledger.list_measured(
         f"{name} {format_seconds(cost['seconds'])} s for {format_number(cost['rows'], whole=True)} rows on {task}"
         for task, name, cost in costs
         if cost["ok"]
     )
 
 
-def measure_removal(*, patches: bool) -> Outcomes:
+def measure_removal(board: Board, *, patches: bool) -> Outcome:
     """iAccuracy, where the squares around the pixels are removed with them, or not."""
-
-    def outcome(board: Board) -> Outcome:
-        facts = list_rows(board.columns[board.columns["metric"] == "iaccuracy"])
-        chosen = [row for row in facts if bool(metrics["iaccuracy"].option(row["options"], "patch")) == patches]
-        tables = [(row["column"], row["task"], board.scores(row["task"], row["column"])) for row in chosen]
-        return list_measured(format_means(*table, SIG_AND_ZERO) for table in tables)
-
-    return outcome
+    facts = list_rows(board.columns[board.columns["metric"] == "iaccuracy"])
+    chosen = [row for row in facts if bool(metrics["iaccuracy"].option(row["options"], "patch")) == patches]
+    tables = [(row["column"], row["task"], board.scores(row["task"], row["column"])) for row in chosen]
+    return ledger.list_measured(ledger.format_means(*table, SIG_AND_ZERO) for table in tables)
 
 
 ENTRIES: Final = (
@@ -97,15 +83,18 @@ ENTRIES: Final = (
     Entry(
         "Fig. 7",
         "iAccuracy as the most positive pixels are removed; lower is better",
-        measure_removal(patches=False),
+        partial(measure_removal, patches=False),
         see=("curves-{task}",),
     ),
     *(
         Entry(
             f"Fig. 8, 2 x {cols}",
             "The Shapley values of the trained network are those of the reward",
-            ask_every_model(
-                partial(GAMES, rows=2, cols=cols), r2=Side(above=r2), shapley_rank_correlation=Side(above=0.97)
+            partial(
+                ledger.ask_every_model,
+                partial(GAMES, rows=2, cols=cols),
+                r2=Side(above=r2),
+                shapley_rank_correlation=Side(above=0.97),
             ),
             see=("network-against-reward", "checks"),
             reading=f"R² above {r2}, rank correlation above 0.97",
@@ -113,11 +102,16 @@ ENTRIES: Final = (
         for cols, r2 in ((2, 0.99), (3, 0.97))
     ),
     Entry("Fig. 9, Table 2", "Runtime", measure_runtimes, see=("runtime",)),
-    Entry("Fig. 13", "iAccuracy with patches around the pixels", measure_removal(patches=True), see=("curves-{task}",)),
+    Entry(
+        "Fig. 13",
+        "iAccuracy with patches around the pixels",
+        partial(measure_removal, patches=True),
+        see=("curves-{task}",),
+    ),
     Entry(
         "Section V",
         "A coalition is worth its best permutation, v(S) = max v(P)",
-        state(READING, "the largest total reward over maximal trails: a move that can be made has to be made"),
+        ledger.state(READING, "the largest total reward over maximal trails: a move that can be made has to be made"),
     ),
 )
 

@@ -170,7 +170,7 @@ def small_run(directory: Path) -> RunMaker:
         "random-attribution": "control",
         "broken": "mine_&_yours",
     }
-    task = {"repetitions": 3, "budgets": [10, 100]}
+    task = {"repetitions": 3, "budgets": [10, 100], "reproduces": ["SIG"]}
     maker = RunMaker(directory, families, {"game": task, "pictures": task})
     for repetition, best in enumerate((0.9, 0.8, 1.0)):
         _add_game(maker, repetition, best)
@@ -229,7 +229,7 @@ def certainty_run(directory: Path) -> RunMaker:
     ig-zero 0.1, 0.8 and 0.1. On "minimum" icg attributes (2, 1, -4) and then (4, 4, 4), ig-zero nothing positive.
     """
     families = {"ig-zero": "integrated-gradients", "icg": "certainty"}
-    task = {"repetitions": 2, "budgets": [100]}
+    task = {"repetitions": 2, "budgets": [100], "reproduces": ["ICG"]}
     snacks = {output: {**task, "kind": "burnt-snacks", "options": {"output": output}} for output in _OUTPUTS}
     maker = RunMaker(directory, families, {**snacks, "minimum": {**task, "kind": "local-minimum"}})
     for repetition in range(2):
@@ -299,7 +299,7 @@ TABLE_2 = {  # attributions of the paper's input
 
 def papers_run(directory: Path, *, holds: bool = True, repetitions: int = 4) -> RunMaker:
     """The tasks of the ICG paper, thirty explicands each: all that it claims ``holds``, or none of it."""
-    task = {"repetitions": repetitions, "budgets": [100]}
+    task = {"repetitions": repetitions, "budgets": [100], "reproduces": ["ICG"]}
     kinds: dict[str, dict[str, Any]] = {
         "bumps": {"kind": "two-feature"},
         "minimum": {"kind": "local-minimum"},
