@@ -12,6 +12,7 @@ import torch
 from filelock import FileLock
 from jaxtyping import Float, Int, Integer, UInt8
 from torch import Tensor
+from torch.nn import functional as F
 
 from datasets.cache import cache_directory
 
@@ -54,7 +55,7 @@ def load(*, full: bool = False) -> Mnist:
     return _full() if full else _embedded()
 
 
-def balanced(labels: Int[Tensor, " digits"], count: int, generator: torch.Generator) -> Int[Tensor, " count"]:
+def choose_balanced(labels: Int[Tensor, " digits"], count: int, generator: torch.Generator) -> Int[Tensor, " count"]:
     """Positions of ``count`` random digits, different ones, whose classes take turns: 0, 1, ..., 9, 0, 1, ...
 
     Raises:
@@ -69,6 +70,30 @@ def balanced(labels: Int[Tensor, " digits"], count: int, generator: torch.Genera
     order = torch.randperm(len(labels), generator=generator)
     by_class = [order[labels[order] == digit][:smallest] for digit in range(CLASSES)]
     return torch.stack(by_class, dim=1).flatten()[:count]
+
+
+def sample_images(
+    images: Float[Tensor, "digits 1 28 28"], count: int, generator: torch.Generator
+) -> Float[Tensor, "count 1 28 28"]:
+    """That many different images, as a background.
+
+    Raises:
+        ValueError: when there are not so many.
+    """
+    if not 1 <= count <= len(images):
+        raise ValueError(f"a background of {count} digits was asked for, expected 1 .. {len(images)}; change its size")
+    return images[torch.randperm(len(images), generator=generator)[:count]]
+
+
+def shift_images(
+    images: Float[Tensor, "rows 1 height width"], by: int, generator: torch.Generator
+) -> Float[Tensor, "rows 1 height width"]:
+    """Each image moved by its own whole number of pixels, -by .. by, along each axis; zeros come in at the edges."""
+    rows, _, height, width = images.shape
+    down, right = torch.randint(2 * by + 1, (2, rows, 1), generator=generator)
+    y, x = down + torch.arange(height), right + torch.arange(width)
+    padded = F.pad(images, (by, by, by, by))
+    return padded[torch.arange(rows).view(-1, 1, 1), 0, y.unsqueeze(2), x.unsqueeze(1)].unsqueeze(1)
 
 
 def _embedded() -> Mnist:

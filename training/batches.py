@@ -1,8 +1,11 @@
-"""Batches of data that fits in memory, gathered whole: for small networks many times faster than collating samples."""
+"""Data to train on, in batches that are gathered whole: for small networks many times faster than collating samples."""
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 
+import pytorch_lightning as pl
 import torch
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 Batch = tuple[Tensor, ...]
@@ -95,3 +98,37 @@ class OrderedBatches:
 
     def __iter__(self) -> Iterator[Batch]:
         return iter(self._batches)
+
+
+class TrainingData(pl.LightningDataModule):
+    """Batches of inputs and targets to train on, and samples held out.
+
+    Attributes:
+        batches: those of a whole training run.
+        inputs, targets: held out.
+        held_out_size: how many of them are validated at once.
+    """
+
+    def __init__(
+        self,
+        batches: RandomBatches | FreshBatches,
+        inputs: Float[Tensor, "rows *features"],
+        targets: Shaped[Tensor, " rows"],
+        *,
+        held_out_size: int = 500,
+    ):
+        super().__init__()
+        self.batches = batches
+        self.inputs, self.targets = inputs, targets
+        self.held_out_size = held_out_size
+
+    @cached_property
+    def frequencies(self) -> Float[Tensor, " classes"]:
+        """Of the classes, among the samples held out."""
+        return torch.bincount(self.targets) / len(self.targets)
+
+    def train_dataloader(self) -> RandomBatches | FreshBatches:
+        return self.batches
+
+    def val_dataloader(self) -> OrderedBatches:
+        return OrderedBatches(self.inputs, self.targets, size=self.held_out_size)

@@ -1,7 +1,5 @@
 """Training a Lightning module once: what has been trained before with the same code, data and seed is loaded."""
 
-import hashlib
-import inspect
 import logging
 import math
 import shutil
@@ -14,7 +12,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Generic, Literal, TypeVar
 
 import pandas as pd
@@ -24,8 +21,9 @@ from pytorch_lightning.callbacks import RichProgressBar
 from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor
 
-from training import batches
-from training.checkpoints import Slot
+from training.batches import TrainingData
+from training.checkpoints import Checkpoint, Slot
+from training.fingerprint import fingerprint
 from training.wandb_client import Tracking, lightning_logger
 
 M = TypeVar("M", bound=pl.LightningModule)
@@ -45,6 +43,7 @@ class Fitted(Generic[M]):
 
     Attributes:
         module: in eval mode, its parameters without gradient, on the CPU.
+        data: what it was trained on, and the samples held out.
         metrics: what the module logged last, by name; ``restarts``, how many seeds failed before; ``seconds``.
         curves: what was logged on the way, a row per entry with its ``step``.
         checkpoint: SHA-256 of the weights' file.
@@ -52,6 +51,7 @@ class Fitted(Generic[M]):
     """
 
     module: M
+    data: TrainingData
     metrics: Mapping[str, float]
     curves: pd.DataFrame
     checkpoint: str
@@ -83,106 +83,107 @@ def training_session(*, tracking: Tracking | None = None, progress: bool = True)
 
 
 def fit(
-    build: Callable[[], M],
-    data: pl.LightningDataModule,
+    build: Callable[[TrainingData], M],
+    data: Callable[[], TrainingData],
     *,
     name: str,
     config: Mapping[str, Any],
     seed: int,
-    sources: Sequence[ModuleType] = (),
     accelerator: Literal["auto", "cpu"] = "auto",
     restarts: int = 0,
 ) -> Fitted[M]:
-    """Train for one pass over ``data``'s training batches, then validate; or load what this has given before.
+    """Train for one pass over the data's training batches, then validate; or load what this has given before.
 
-    The weights are a function of ``name``, ``config``, ``seed``, the code, the versions of torch and Lightning, and the
-    kind of device; a SHA-256 of all of these is the key under which they are kept (``training.checkpoints``). All of
-    torch's global randomness in ``build`` and in training follows from ``seed``, and is as before afterwards. Training
-    runs on one thread of the CPU, since the order of a sum, and hence its last bit, depends on the number of threads.
+    The weights are a function of ``name``, ``config``, ``seed``, the kind of device, and the fingerprint of ``build``
+    and ``data``: the code of both, of all that they import, and of the module's class, the versions of packages, and
+    the values that both are bound to (``training.fingerprint``). A SHA-256 of all of these is the key under which they
+    are kept (``training.checkpoints``). All of torch's global randomness in ``build``, ``data`` and in training follows
+    from ``seed``, and is as before afterwards. Training runs on one thread of the CPU, since the order of a sum, and
+    hence its last bit, depends on the number of threads.
 
     A module may raise ``NotConverged`` in training or validation. Training then starts again from another seed, as the
     ICG paper does, up to ``restarts`` times; there is never a checkpoint of a model that did not converge.
 
     Args:
-        build: makes the untrained module; called with torch seeded.
-        data: its training batches decide how long training takes (``training.batches.RandomBatches``).
+        build: makes the untrained module for the data; called with torch seeded.
+        data: makes the data, whose batches decide how long training takes.
         name: of the model, for file names and messages.
-        config: everything that ``build`` and ``data`` were made from, in JSON values: sizes, rates, a SHA-256 of data.
-        sources: modules whose code shapes the data, besides those of the module's and the data module's class.
+        config: what describes the model, in JSON values: sizes, rates, a SHA-256 of data.
         accelerator: ``"cpu"`` where a GPU would only slow down a small network.
 
     Raises:
         Diverged: when the loss, a metric or a weight becomes NaN or infinite.
         NotConverged: when no seed led to a usable model.
         OSError: before training, when the cache cannot be written to.
-        TypeError: when ``config`` is not made of JSON values.
+        TypeError: when ``config`` is not made of JSON values, or ``build`` or ``data`` is bound to something without a
+            fingerprint.
     """
     device = "gpu" if accelerator == "auto" and torch.cuda.is_available() else "cpu"
     with _reproducible(seed):
-        module = build()
-        slot = Slot(name, {**_facts(module, data, name, config, seed, sources, device), "restarts": restarts})
-        checkpoint = slot.load()
-        trained = False
-        if checkpoint is None:
-            with slot.locked() as scratch:
-                checkpoint = slot.load(warn=True)  # another process may have written it while this one waited
-                if checkpoint is None:
-                    seeds = [seed + _NEXT_SEED * attempt for attempt in range(1 + restarts)]
-                    weights, metrics = _train_until_converged(build, data, name, config, seeds, device, scratch)
-                    checkpoint = slot.save(weights, metrics, scratch)
-                    trained = True
+        samples = data()
+        torch.manual_seed(seed)
+        module = build(samples)
+        facts = {
+            "name": name,
+            "config": dict(config),
+            "seed": seed,
+            "device": device,
+            "versions": {"torch": torch.__version__, "pytorch-lightning": version("pytorch-lightning")},
+            "code": fingerprint(build, data, type(module), fit),
+            "restarts": restarts,
+        }
+        seeds = [seed + _NEXT_SEED * attempt for attempt in range(1 + restarts)]
+        checkpoint, reused = _load_or_train(Slot(name, facts), build, samples, seeds)
     module.load_state_dict(checkpoint.weights)
-    return Fitted(
-        module.eval().requires_grad_(False),
-        checkpoint.metrics,
-        checkpoint.curves,
-        checkpoint.sha256,
-        reused=not trained,
-    )
+    module.eval().requires_grad_(False)
+    return Fitted(module, samples, checkpoint.metrics, checkpoint.curves, checkpoint.sha256, reused)
+
+
+def _load_or_train(
+    slot: Slot, build: Callable[[TrainingData], M], data: TrainingData, seeds: Sequence[int]
+) -> tuple[Checkpoint, bool]:
+    """The checkpoint, and whether it was there before."""
+    checkpoint = slot.load()
+    if checkpoint is not None:
+        return checkpoint, True
+    with slot.locked() as scratch:
+        checkpoint = slot.load(warn=True)  # another process may have written it while this one waited
+        if checkpoint is not None:
+            return checkpoint, True
+        weights, metrics = _train_until_converged(slot, build, data, seeds, scratch)
+        return slot.save(weights, metrics, scratch), False
 
 
 def _train_until_converged(
-    build: Callable[[], M],
-    data: pl.LightningDataModule,
-    name: str,
-    config: Mapping[str, Any],
-    seeds: Sequence[int],
-    device: str,
-    scratch: Path,
+    slot: Slot, build: Callable[[TrainingData], M], data: TrainingData, seeds: Sequence[int], scratch: Path
 ) -> tuple[dict[str, Tensor], dict[str, float]]:
     """Weights and metrics from the first seed that gives a usable model."""
     failures = []
     for seed in seeds:
         torch.manual_seed(seed)
-        module = build()
+        module = build(data)
         try:
-            metrics = _train(module, data, name, {**config, "seed": seed}, device, scratch / str(seed))
+            metrics = _train(module, data, slot, seed, scratch / str(seed))
         except NotConverged as failure:
             failures.append(f"seed {seed}: {failure}")
         else:
             shutil.move(scratch / str(seed) / "metrics.csv", scratch)
             return module.state_dict(), {**metrics, "restarts": len(failures)}
     raise NotConverged(
-        f"training {name!r} did not converge from {len(seeds)} seeds; give it another seed, more steps or a lower "
+        f"training {slot.name!r} did not converge from {len(seeds)} seeds; give it another seed, more steps or a lower "
         f"learning rate ({'; '.join(failures)})"
     )
 
 
-def _train(
-    module: pl.LightningModule,
-    data: pl.LightningDataModule,
-    name: str,
-    config: Mapping[str, Any],
-    device: str,
-    scratch: Path,
-) -> dict[str, float]:
-    session = _session.get()
+def _train(module: pl.LightningModule, data: TrainingData, slot: Slot, seed: int, scratch: Path) -> dict[str, float]:
+    session, name = _session.get(), slot.name
     progress = session.progress and sys.stderr.isatty()
     start = time.perf_counter()
+    config = {**slot.facts["config"], "seed": seed}
     with lightning_logger(session.tracking, name=f"train {name}", config=config) as logger:
         trainer = pl.Trainer(
             max_epochs=1,
-            accelerator=device,
+            accelerator=slot.facts["device"],
             devices=1,
             deterministic=True,
             logger=[CSVLogger(scratch, name="", version=""), *([] if isinstance(logger, bool) else [logger])],
@@ -239,27 +240,6 @@ class _ProgressBar(RichProgressBar):
 
     def get_metrics(self, *arguments: Any) -> dict[str, int | str | float | dict[str, float]]:
         return {"training": self.name}
-
-
-def _facts(
-    module: pl.LightningModule,
-    data: pl.LightningDataModule,
-    name: str,
-    config: Mapping[str, Any],
-    seed: int,
-    sources: Sequence[ModuleType],
-    device: str,
-) -> dict[str, Any]:
-    coded: list[Any] = [type(module), type(data), *sources, sys.modules[__name__], batches]
-    files = sorted({Path(inspect.getsourcefile(source) or "") for source in coded})
-    return {
-        "name": name,
-        "config": dict(config),
-        "seed": seed,
-        "device": device,
-        "versions": {"torch": torch.__version__, "pytorch-lightning": version("pytorch-lightning")},
-        "sources": [f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}" for file in files],
-    }
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Networks that tell whether a snack is burnt, and the task of explaining them (ICG, 3 and 5)."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -12,10 +11,11 @@ from torch import Generator, Tensor, nn
 
 from datasets import burnt_snacks as data
 from datasets.problem import Problem, task
-from sig.explicand import Explicand
 from sig.players import patch_players
-from training.batches import Batch, FreshBatches
-from training.certainty_classifier import Bounds, CertaintyData, Damage, Output, Recipe, Trained, fit_certainty
+from training.batches import Batch, FreshBatches, TrainingData
+from training.certainty_classifier import fit_certainty
+from training.explain import Output, Trained, explain
+from training.recipe import Bounds, Damage, Recipe
 from training.seeds import generator_for, seed_for
 
 HELD_OUT: Final = 20_000
@@ -34,13 +34,13 @@ class MaxAndMean(nn.Module):
         return torch.cat([x.amax((2, 3)), x.mean((2, 3))], 1)
 
 
-def small_network() -> nn.Sequential:
+def make_small() -> nn.Sequential:
     """Five 3 x 3 convolutions, of strides 1 and 2, then global pooling: 186 thousand weights, He initialisation.
 
     **Reading.** It takes the place of the paper's network, whose training often does not leave chance. Global pooling
     suits a class that depends on whether there is a dark square, not on where.
     """
-    return _initialised(
+    return _initialise(
         nn.init.kaiming_normal_,
         *_convolution(2, 16),
         *_convolution(16, 48, stride=2),
@@ -55,13 +55,13 @@ def small_network() -> nn.Sequential:
     )
 
 
-def paper_network() -> nn.Sequential:
+def make_paper() -> nn.Sequential:
     """The paper's: convolutions of 32, 64, 128 and 128 channels with pooling, and dense layers; without its dropout.
 
     **Reading.** Kernels are 3 x 3 with zero padding, initialisation is Xavier's. Dropout is left out: with it training
     hardly ever leaves chance.
     """
-    return _initialised(
+    return _initialise(
         nn.init.xavier_uniform_,
         *_convolution(2, 32),
         *_convolution(32, 64),
@@ -83,7 +83,7 @@ def _convolution(before: int, after: int, *, stride: int = 1) -> tuple[nn.Module
     return nn.Conv2d(before, after, 3, stride=stride, padding=1), nn.ReLU()
 
 
-def _initialised(initialise: Callable[[Tensor], Tensor], *layers: nn.Module) -> nn.Sequential:
+def _initialise(initialise: Callable[[Tensor], Tensor], *layers: nn.Module) -> nn.Sequential:
     network = nn.Sequential(*layers)
     for name, weights in network.named_parameters():
         if name.endswith("weight"):
@@ -93,30 +93,27 @@ def _initialised(initialise: Callable[[Tensor], Tensor], *layers: nn.Module) -> 
     return network.to(memory_format=torch.channels_last)  # faster on a CPU
 
 
-NETWORKS: Final = {"small": small_network, "paper": paper_network}
+NETWORKS: Final = {"small": make_small, "paper": make_paper}
 RECIPES: Final = {
     "small": Recipe(
-        batch=32, images=100_000, lr=2e-3, undamaged=0.5, unknown=0.05, release=0.55, ramp=20_000, bf16=True
+        batch=32, samples=100_000, lr=2e-3, undamaged=0.5, unknown=0.05, release=0.55, ramp=20_000, bf16=True
     ),
     "paper": Recipe(
-        batch=64, images=240_000, lr=1e-3, undamaged=0.2, unknown=0.05, release=0.5, ramp=40_000, bf16=True
+        batch=64, samples=240_000, lr=1e-3, undamaged=0.2, unknown=0.05, release=0.5, ramp=40_000, bf16=True
     ),
 }
 
 
-class BurntSnacksData(CertaintyData):
+def make_data(recipe: Recipe, *, seed: int) -> TrainingData:
     """Images painted as training goes, and 20,000 held out."""
-
-    def __init__(self, recipe: Recipe, *, seed: int):
-        generator = generator_for(seed, "held out")
-        parts = [_images_and_labels(AT_ONCE, generator) for _ in range(HELD_OUT // AT_ONCE)]
-        images, labels = (torch.cat(part) for part in zip(*parts, strict=True))
-        training = seed_for(seed, "training")
-        batches = FreshBatches(_images_and_labels, size=recipe.batch, steps=recipe.steps, seed=training)
-        super().__init__(batches, images, labels)
+    batches = FreshBatches(_paint_batch, size=recipe.batch, steps=recipe.steps, seed=seed_for(seed, "training"))
+    generator = generator_for(seed, "held out")
+    parts = [_paint_batch(AT_ONCE, generator) for _ in range(HELD_OUT // AT_ONCE)]
+    images, labels = (torch.cat(part) for part in zip(*parts, strict=True))
+    return TrainingData(batches, images, labels)
 
 
-def _images_and_labels(count: int, generator: Generator) -> Batch:
+def _paint_batch(count: int, generator: Generator) -> Batch:
     snacks = data.generate(count, generator)
     return snacks.images, snacks.labels
 
@@ -135,15 +132,16 @@ def burnt_snacks(
 ) -> Problem:
     """Fresh images, half of them with dark squares, each explained for its true class.
 
-    Regions are ``dark``, ``light`` and ``triangle``. Checks and series are those of ``training.certainty_classifier.Trained``.
-    The first three images of class 1 are shown, then the first three of class 0.
+    Regions are ``dark``, ``light`` and ``triangle``. Checks and series are those of
+    ``training.certainty_classifier.fit_certainty``. The first three images of class 1 are shown, then the first three
+    of class 0.
 
     Args:
         images: how many.
         patch: players are squares of this many pixels a side; a divisor of 50.
         background: how many images the background holds.
         output: the probability of the true class, or its logit.
-        network: see ``small_network`` and ``paper_network``.
+        network: see ``make_small`` and ``make_paper``.
         damage: of the training images.
         compare: train without damage too.
 
@@ -152,36 +150,34 @@ def burnt_snacks(
         ValueError: when the squares do not fill a picture.
     """
     players = patch_players((1, data.SIDE, data.SIDE), patch)
-    trained = fit_network(network=network, damage=damage, compare=compare, seed=seed)
+    trained = fit_snacks(network=network, damage=damage, compare=compare, seed=seed)
     snacks = data.generate(images, generator_for(seed, "explained"))
-    explicand = Explicand(
-        model=trained.model(output),
-        inputs=snacks.images,
+    return explain(
+        trained,
+        snacks.images,
         target=snacks.labels,
         background=data.generate(background, generator_for(seed, "background")).images,
+        output=output,
         players=players,
         rows_per_batch=ROWS_PER_BATCH,
-    )
-    return Problem(
-        explicand,
-        checks=trained.checks,
-        provenance=trained.provenance,
-        shown=tuple(i for label in (1, 0) for i in (snacks.labels == label).nonzero()[:SHOWN, 0].tolist()),
+        shown=[i for label in (1, 0) for i in (snacks.labels == label).nonzero()[:SHOWN, 0].tolist()],
         regions={"dark": snacks.dark, "light": snacks.light, "triangle": snacks.triangle},
-        series=trained.series,
     )
 
 
-def fit_network(*, network: Network = "small", damage: Damage = "mixture", compare: bool, seed: int) -> Trained:
-    """A network trained on Burnt Snacks."""
+def fit_snacks(*, network: Network = "small", damage: Damage = "mixture", compare: bool, seed: int) -> Trained:
+    """A network trained on Burnt Snacks.
+
+    Raises:
+        NotConverged: when no seed leads to a model that keeps to ``BOUNDS``.
+    """
     return fit_certainty(
         NETWORKS[network],
-        partial(BurntSnacksData, seed=seed),
+        partial(make_data, seed=seed),
         name=f"burnt-snacks-{network}",
         recipe=replace(RECIPES[network], damage=damage),
         bounds=BOUNDS,
-        config={"network": network},
         seed=seed,
-        sources=[data, sys.modules[__name__]],
         compare=compare,
+        config={"network": network},
     )

@@ -1,9 +1,9 @@
 """A network that learns the values of GridWorld's coalitions, and the task of explaining it (SIG, V; ES)."""
 
 import hashlib
-from dataclasses import asdict, dataclass
-from functools import cache
-from typing import Any, Literal
+from dataclasses import asdict, replace
+from functools import cache, partial
+from typing import Any, Final, Literal
 
 import pytorch_lightning as pl
 import torch
@@ -18,29 +18,21 @@ from torchmetrics import R2Score
 from datasets.gridworld import GridWorld
 from datasets.problem import Problem, task
 from sig.explicand import Explicand
-from sig.games import coalition_matrix, shapley_values, table_players
-from training.batches import OrderedBatches, RandomBatches
+from sig.games import coalition_matrix, shapley_values, table_players, value_table
+from training.batches import Batch, RandomBatches, TrainingData
+from training.explain import Trained, explain
 from training.fit import Fitted, fit
+from training.recipe import Recipe
 
 Reward = Literal["r1", "r2"]
-ROWS_PER_BATCH = 4096
-STEPS_PER_BATCH = 8
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a surrogate is trained: the share of coalitions it sees, rows per step, steps, and AdamW's settings."""
-
-    share: float
-    rows_per_step: int
-    steps: int
-    lr: float = 0.03
-    weight_decay: float = 0.01
-
-    @classmethod
-    def for_players(cls, n: int) -> "Recipe":
-        """The paper's shares, 50 % of the coalitions of up to 12 players and 40 % of those of more."""
-        return cls(share=0.5, rows_per_step=256, steps=3000) if n <= 12 else cls(0.4, rows_per_step=512, steps=4000)
+ROWS_PER_BATCH: Final = 4096
+STEPS_PER_BATCH: Final = 8
+SHARES: Final = {"small": 0.5, "large": 0.4}  # of the coalitions, to train on: the paper's, of 12 players and of 20
+RECIPES: Final = {
+    "small": Recipe(batch=256, samples=256 * 3000, lr=0.03),
+    "large": Recipe(batch=512, samples=512 * 4000, lr=0.03),
+}
 
 
 class Surrogate(pl.LightningModule):
@@ -67,7 +59,7 @@ class Surrogate(pl.LightningModule):
         standardised: Tensor = self.network(x)
         return self.mean + self.spread * standardised
 
-    def training_step(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+    def training_step(self, batch: Batch) -> dict[str, Tensor]:
         # Lightning spends more on a batch than this network on a step, so that one batch brings several steps' rows.
         optimizer, schedule = self.optimizers(use_pl_optimizer=False), self.lr_schedulers()
         assert isinstance(optimizer, AdamW)
@@ -82,40 +74,36 @@ class Surrogate(pl.LightningModule):
             schedule.step()
         return {"loss": loss.detach()}
 
-    def validation_step(self, batch: tuple[Tensor, Tensor]) -> None:
+    def validation_step(self, batch: Batch) -> None:
         coalitions, values = batch
         self.r2.update(self(coalitions).squeeze(1).double(), values.double())
         self.log("r2", self.r2, on_epoch=True)
 
     def configure_optimizers(self) -> Any:
-        lr, weight_decay = self.recipe.lr, self.recipe.weight_decay
-        optimizer = AdamW(self.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
-        return [optimizer], [OneCycleLR(optimizer, lr, total_steps=self.recipe.steps)]
+        optimizer, schedule = self.recipe.make_optimizer(self.parameters())
+        return [optimizer], [schedule]
 
 
-class Coalitions(pl.LightningDataModule):
-    """A game's coalitions as 0/1 vectors: a random share to train on, the rest held out."""
+def make_data(recipe: Recipe, values: Float[Tensor, " coalitions"], *, share: float, seed: int) -> TrainingData:
+    """A game's coalitions as 0/1 vectors, with their values: a random share to train on, the rest held out."""
+    coalitions, targets = coalition_matrix(table_players(values)).float(), values.float()
+    order = torch.randperm(len(values), generator=torch.Generator().manual_seed(seed))
+    shown, held_out = order.tensor_split([round(share * len(values))])
+    batches = RandomBatches(
+        coalitions[shown],
+        targets[shown],
+        size=min(STEPS_PER_BATCH * recipe.batch, len(shown)),
+        steps=recipe.steps // STEPS_PER_BATCH,
+        seed=seed,
+    )
+    return TrainingData(batches, coalitions[held_out], targets[held_out], held_out_size=ROWS_PER_BATCH)
 
-    def __init__(self, values: Float[Tensor, " coalitions"], *, recipe: Recipe, seed: int):
-        super().__init__()
-        coalitions, targets = coalition_matrix(table_players(values)).float(), values.float()
-        order = torch.randperm(len(values), generator=torch.Generator().manual_seed(seed))
-        shown, held_out = order.tensor_split([round(recipe.share * len(values))])
-        self.mean, self.spread = targets[shown].mean().item(), targets[shown].std().item()
-        self._batches = RandomBatches(
-            coalitions[shown],
-            targets[shown],
-            size=min(STEPS_PER_BATCH * recipe.rows_per_step, len(shown)),
-            steps=recipe.steps // STEPS_PER_BATCH,
-            seed=seed,
-        )
-        self._held_out = OrderedBatches(coalitions[held_out], targets[held_out], size=ROWS_PER_BATCH)
 
-    def train_dataloader(self) -> RandomBatches:
-        return self._batches
-
-    def val_dataloader(self) -> OrderedBatches:
-        return self._held_out
+def make_surrogate(data: TrainingData, *, recipe: Recipe) -> Surrogate:
+    """An untrained surrogate on the scale of the values that it is trained on."""
+    assert isinstance(data.batches, RandomBatches)
+    coalitions, targets = data.batches.rows
+    return Surrogate(coalitions.shape[1], mean=targets.mean().item(), spread=targets.std().item(), recipe=recipe)
 
 
 @task("gridworld")
@@ -132,51 +120,39 @@ def gridworld(*, rows: int, cols: int, reward: Reward, background: int = 1500, s
     n_players = table_players(values)
     fitted = fit_surrogate(values, name=f"gridworld-{rows}x{cols}-{reward}", seed=seed)
     generator = torch.Generator().manual_seed(seed)
-    explicand = Explicand(
-        model=fitted.module,
-        inputs=torch.ones(1, n_players),
+    problem = explain(
+        Trained(fitted.module, {"r2": fitted.metrics["r2"]}, {"checkpoint": fitted.checkpoint}),
+        torch.ones(1, n_players),
         target=torch.zeros(1, dtype=torch.long),
         background=torch.randint(2, (background, n_players), generator=generator).float(),
-        players=torch.arange(n_players),
+        output=None,
         rows_per_batch=ROWS_PER_BATCH,
+        truths={"game": _game_truth(rows, cols, reward).unsqueeze(0), "model": shapley_from_empty},
+        provenance={"data": _sha256(values)},
     )
-    truths = {
-        "game": _game_truth(rows, cols, reward),
-        "model": shapley_values(network_values(fitted.module, n_players)),
-    }
-    return Problem(
-        explicand,
-        truths={name: truth.unsqueeze(0) for name, truth in truths.items()},
-        checks={
-            "r2": fitted.metrics["r2"],
-            "shapley_rank_correlation": float(spearmanr(truths["game"], truths["model"]).statistic),
-        },
-        provenance={"data": _sha256(values), "checkpoint": fitted.checkpoint},
-    )
+    correlation = spearmanr(problem.truths["game"][0], problem.truths["model"][0]).statistic
+    return replace(problem, checks={**problem.checks, "shapley_rank_correlation": float(correlation)})
 
 
 def fit_surrogate(
     values: Float[Tensor, " coalitions"], *, name: str, seed: int, recipe: Recipe | None = None
 ) -> Fitted[Surrogate]:
     """A surrogate of the game with these values; its metric ``r2`` is R^2 on the coalitions held out."""
-    n_players = table_players(values)
-    recipe = recipe or Recipe.for_players(n_players)
-    data = Coalitions(values, recipe=recipe, seed=seed)
+    size = "small" if table_players(values) <= 12 else "large"
+    recipe = recipe or RECIPES[size]
     return fit(
-        lambda: Surrogate(n_players, mean=data.mean, spread=data.spread, recipe=recipe),
-        data,
+        partial(make_surrogate, recipe=recipe),
+        partial(make_data, recipe, values, share=SHARES[size], seed=seed),
         name=name,
-        config={"data": _sha256(values), **asdict(recipe)},
+        config={"data": _sha256(values), "share": SHARES[size], **asdict(recipe)},
         seed=seed,
         accelerator="cpu",
     )
 
 
-def network_values(network: Surrogate, n_players: int) -> Float[Tensor, " coalitions"]:
-    """The network's output for each of the ``2**n_players`` coalitions, in the order of their masks."""
-    rows = coalition_matrix(n_players).split(ROWS_PER_BATCH)
-    with torch.no_grad():
-        return torch.cat([network(coalitions.float()).squeeze(1) for coalitions in rows])
+def shapley_from_empty(e: Explicand) -> Float[Tensor, "batch players"]:
+    """The exact Shapley values of the network's game, in which players that are out are 0."""
+    return shapley_values(value_table(e, torch.zeros_like(e.inputs)))
 
 
 @cache

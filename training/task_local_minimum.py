@@ -1,6 +1,5 @@
 """Networks that learn Local Minimum component by component, and the task of explaining them (ICG, Table 2)."""
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,10 +14,12 @@ from torch import Tensor, nn
 
 from datasets import local_minimum as data
 from datasets.problem import Problem, task
-from sig.explicand import Explicand, Tally
-from sig.games import coalition_matrix, shapley_values
-from training.batches import FreshBatches
-from training.certainty_classifier import Bounds, CertaintyData, Damage, Output, Recipe, Trained, fit_certainty
+from sig.explicand import Explicand
+from sig.games import shapley_values, value_table
+from training.batches import FreshBatches, TrainingData
+from training.certainty_classifier import fit_certainty
+from training.explain import Output, Trained, explain
+from training.recipe import Bounds, Damage, Recipe
 from training.seeds import generator_for, seed_for
 
 HELD_OUT: Final = 20_000
@@ -26,8 +27,8 @@ ROWS_PER_BATCH: Final = 1024
 BOUNDS: Final = Bounds(accuracy=0.93)  # the paper's accuracy
 AROUND_THE_STEP: Final = (0.4, 0.6)  # at 1/2 the scores of all features jump, and so does the class of equal features
 RECIPES: Final = {
-    "slim": Recipe(batch=256, images=512_000, lr=4e-3),
-    "paper": Recipe(batch=128, images=192_000, lr=1e-3),
+    "slim": Recipe(batch=256, samples=512_000, lr=4e-3),
+    "paper": Recipe(batch=128, samples=192_000, lr=1e-3),
 }
 
 
@@ -41,15 +42,15 @@ class ComponentNetwork(nn.Module):
 
     def __init__(self, component: Sequence[int], head: Sequence[int]):
         super().__init__()
-        self.component = _dense(2, *component, 1)
-        self.head = _dense(1, *head, 2)
+        self.component = _make_dense(2, *component, 1)
+        self.head = _make_dense(1, *head, 2)
 
     def forward(self, x: Float[Tensor, "rows 2 6"]) -> Float[Tensor, "rows 2"]:
         logits: Tensor = self.head(self.component(x.transpose(1, 2)).mean(1))
         return logits
 
 
-def _dense(*sizes: int) -> nn.Sequential:
+def _make_dense(*sizes: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for before, after in pairwise(sizes):
         linear = nn.Linear(before, after)
@@ -59,20 +60,23 @@ def _dense(*sizes: int) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
-NETWORKS: Final = {
-    "slim": lambda: ComponentNetwork((64,) * 4, (64, 64)),
-    "paper": lambda: ComponentNetwork((500,) * 6, (20,) * 4),
-}
+def make_slim() -> ComponentNetwork:
+    """Four hidden layers of 64 for each feature, two of 64 after the mean."""
+    return ComponentNetwork((64,) * 4, (64, 64))
 
 
-class LocalMinimumData(CertaintyData):
+def make_paper() -> ComponentNetwork:
+    """The paper's: six hidden layers of 500 for each feature, four of 20 after the mean."""
+    return ComponentNetwork((500,) * 6, (20,) * 4)
+
+
+NETWORKS: Final = {"slim": make_slim, "paper": make_paper}
+
+
+def make_data(recipe: Recipe, *, seed: int) -> TrainingData:
     """Samples made as training goes, and 20,000 held out."""
-
-    def __init__(self, recipe: Recipe, *, seed: int):
-        super().__init__(
-            FreshBatches(data.generate, size=recipe.batch, steps=recipe.steps, seed=seed_for(seed, "training")),
-            *data.generate(HELD_OUT, generator_for(seed, "held out")),
-        )
+    batches = FreshBatches(data.generate, size=recipe.batch, steps=recipe.steps, seed=seed_for(seed, "training"))
+    return TrainingData(batches, *data.generate(HELD_OUT, generator_for(seed, "held out")))
 
 
 @task("local-minimum")
@@ -90,14 +94,14 @@ def local_minimum(
 
     Truths are the scores of the features (``scores``, see ``datasets.local_minimum``) and the exact Shapley values of
     the network (``bshap``), where features that are out all take the one value at which the network is undecided
-    between the classes, as in the paper. Checks and series are those of ``training.certainty_classifier.Trained``, and the
-    ``boundary``, that value. The paper's input is shown.
+    between the classes, as in the paper. Checks and series are those of
+    ``training.certainty_classifier.fit_certainty``, and the ``boundary``, that value. The paper's input is shown.
 
     Args:
         inputs: how many random ones; 0 for the paper's alone.
         background: how many samples.
         output: the probability of class 1, or its logit.
-        network: ``slim``, or the paper's; see ``ComponentNetwork``.
+        network: ``slim``, or the paper's; see ``make_slim`` and ``make_paper``.
         damage: of the training samples.
         compare: train without damage too.
 
@@ -105,45 +109,43 @@ def local_minimum(
         NotConverged: when no seed leads to a usable model.
         ValueError: when the model has no boundary near 1/2.
     """
-    trained = fit_network(network=network, damage=damage, compare=compare, seed=seed)
+    trained = fit_components(network=network, damage=damage, compare=compare, seed=seed)
     x = torch.tensor([data.TABLE_2_INPUT])
     if inputs:
         x, _ = data.generate(inputs, generator_for(seed, "explained"))
-    explicand = Explicand(
-        model=trained.model(output),
-        inputs=x,
+    boundary = find_boundary(trained.model("probability"))
+    return explain(
+        trained,
+        x,
         target=torch.ones(len(x), dtype=torch.long),
         background=data.generate(background, generator_for(seed, "background"))[0],
-        players=torch.arange(data.FEATURES),
+        output=output,
         rows_per_batch=ROWS_PER_BATCH,
-    )
-    boundary = decision_boundary(trained.model("probability"))
-    return Problem(
-        explicand,
-        truths={"scores": data.scores(x).double(), "bshap": shapley_from(explicand, boundary)},
-        checks={**trained.checks, "boundary": boundary},
-        provenance=trained.provenance,
+        truths={"scores": data.scores(x), "bshap": partial(shapley_from, value=boundary)},
+        checks={"boundary": boundary},
         shown=() if inputs else (0,),
-        series=trained.series,
     )
 
 
-def fit_network(*, network: str = "slim", damage: Damage = "mixture", compare: bool, seed: int) -> Trained:
-    """A network trained on Local Minimum."""
+def fit_components(*, network: str = "slim", damage: Damage = "mixture", compare: bool, seed: int) -> Trained:
+    """A network trained on Local Minimum.
+
+    Raises:
+        NotConverged: when no seed leads to a model that keeps to ``BOUNDS``.
+    """
     return fit_certainty(
         NETWORKS[network],
-        partial(LocalMinimumData, seed=seed),
+        partial(make_data, seed=seed),
         name=f"local-minimum-{network}",
         recipe=replace(RECIPES[network], damage=damage),
         bounds=BOUNDS,
-        config={"network": network},
         seed=seed,
-        sources=[data, sys.modules[__name__]],
         compare=compare,
+        config={"network": network},
     )
 
 
-def decision_boundary(model: Callable[[Tensor], Tensor]) -> float:
+def find_boundary(model: Callable[[Tensor], Tensor]) -> float:
     """The value b near 1/2 for which the model gives (b, ..., b) even odds.
 
     Raises:
@@ -165,6 +167,4 @@ def decision_boundary(model: Callable[[Tensor], Tensor]) -> float:
 
 def shapley_from(e: Explicand, value: float) -> Float[Tensor, "batch 6"]:
     """The exact Shapley values of the game in which features that are out take one and the same value."""
-    every = coalition_matrix(e.n_players).expand(len(e.inputs), -1, -1)
-    apart = e.with_tally(Tally())
-    return shapley_values(apart.coalition_scores(every, torch.full_like(e.inputs, value)))
+    return shapley_values(value_table(e, torch.full_like(e.inputs, value)))

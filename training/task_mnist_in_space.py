@@ -1,7 +1,7 @@
 """A network for digits anywhere along a wide canvas, and the task of explaining it where training saw nothing (ICG)."""
 
-import sys
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import torch
@@ -11,18 +11,16 @@ from torch import Generator, Tensor, nn
 from datasets import mnist
 from datasets import mnist_in_space as data
 from datasets.problem import Problem, task
-from sig.explicand import Explicand
 from sig.players import patch_players
-from training import task_mnist_certainty as mnist_certainty
-from training.batches import Batch, RandomBatches
-from training.certainty_classifier import Bounds, CertaintyData, Damage, Output, Recipe, Trained, fit_certainty
+from training.batches import Batch, RandomBatches, TrainingData
+from training.certainty_classifier import fit_certainty
+from training.explain import Output, Trained, explain
+from training.recipe import Bounds, Damage, Recipe
 from training.seeds import generator_for, seed_for
-from training.task_mnist import sampled
-from training.task_mnist_certainty import predicted
 
 ROWS_PER_BATCH: Final = 256
 BOUNDS: Final = Bounds(accuracy=0.95)
-RECIPE: Final = Recipe(batch=128, images=160_000, lr=0.005, undamaged=0.2, unknown=0.05, bf16=True)
+RECIPES: Final = {"ring": Recipe(batch=128, samples=160_000, lr=0.005, undamaged=0.2, unknown=0.05, bf16=True)}
 _HELD_OUT_SEED: Final = 0  # of the places of held-out digits, so that all models are checked on the same
 
 
@@ -45,13 +43,14 @@ class Largest(nn.Module):
         return x.amax((2, 3))
 
 
-def around_the_canvas() -> nn.Sequential:
-    """``training.task_mnist_certainty.strided`` slid along a canvas that is closed to a ring: 156 thousand weights.
+def make_ring() -> nn.Sequential:
+    """The network of ``training.task_mnist_certainty.make_strided`` slid along a canvas that is closed to a ring.
 
     Its hidden layer is a convolution as high as the canvas, of which the largest values over the places along it count.
     Strides multiply to 8, so that moving the canvas around the ring by a multiple of 8 columns, such as from one half
     to the other, changes nothing but the order of the places: logits are the same. There is no border along the width;
-    zeros above and below the canvas are no hindrance, since a digit on the right is as high up as one on the left.
+    zeros above and below the canvas are no hindrance, since a digit on the right is as high up as one on the left. It
+    has 156 thousand weights.
     """
     return nn.Sequential(
         Around(2, 1),
@@ -71,39 +70,35 @@ def around_the_canvas() -> nn.Sequential:
     )
 
 
+def make_data(recipe: Recipe, digits: mnist.Mnist, *, seed: int) -> TrainingData:
+    """Canvases with a digit on the left, put at another place whenever it is used, and held-out ones."""
+
+    def place(batch: Batch, generator: Generator) -> Batch:
+        return data.place(batch[0], "left", generator), batch[1]
+
+    batches = RandomBatches(
+        digits.train.images, digits.train.labels, size=recipe.batch, steps=recipe.steps, seed=seed, augment=place
+    )
+    return TrainingData(batches, place_held_out(digits, "left"), digits.held_out.labels)
+
+
 def fit_canvases(digits: mnist.Mnist, *, damage: Damage = "mixture", compare: bool = True, seed: int) -> Trained:
-    """A certainty-aware classifier of canvases with a digit on the left, put at another place whenever it is used.
+    """A certainty-aware classifier of canvases with a digit on the left.
 
     Swapping leaves the right half of such canvases empty; noise as damage data, and certainty, do cover it.
 
     Raises:
         NotConverged: when no seed leads to a model that keeps to ``BOUNDS``.
     """
-
-    def placed(batch: Batch, generator: Generator) -> Batch:
-        return data.place(batch[0], "left", generator), batch[1]
-
-    def samples(recipe: Recipe) -> CertaintyData:
-        batches = RandomBatches(
-            digits.train.images,
-            digits.train.labels,
-            size=recipe.batch,
-            steps=recipe.steps,
-            seed=seed_for(seed, "training"),
-            augment=placed,
-        )
-        return CertaintyData(batches, held_out(digits, "left"), digits.held_out.labels)
-
     return fit_certainty(
-        around_the_canvas,
-        samples,
+        make_ring,
+        partial(make_data, digits=digits, seed=seed_for(seed, "training")),
         name="mnist-in-space",
-        recipe=replace(RECIPE, damage=damage),
+        recipe=replace(RECIPES["ring"], damage=damage),
         bounds=BOUNDS,
-        config={"data": digits.sha256},
         seed=seed,
-        sources=[mnist, data, mnist_certainty, sys.modules[__name__]],
         compare=compare,
+        config={"data": digits.sha256},
     )
 
 
@@ -122,15 +117,15 @@ def mnist_in_space(
     """Held-out digits on the right, as many of each class, explained to a network that was trained on the left.
 
     The background is a sample of what it was trained on, digits on the left. The region ``shadow`` is where those vary
-    but the input is empty. Checks are those of ``training.certainty_classifier.Trained``, with digits on the left, and
-    ``accuracy_right`` with the same ones on the right. The first digit of each class is shown.
+    but the input is empty. Checks are those of ``training.certainty_classifier.fit_certainty``, with digits on the left,
+    and ``accuracy_right`` with the same ones on the right. The first digit of each class is shown.
 
     Args:
         digits: how many are explained; classes take turns.
         patch: players are squares of this many pixels a side, a divisor of 32; 8 makes 32 players.
         background: how many canvases the background holds.
         output: the probability of the predicted class, or its logit.
-        compare: train the same network without damage too, on half the images.
+        compare: train the same network without damage too, on half the samples.
         full: digits from the full database instead of the ten thousand embedded ones.
 
     Raises:
@@ -140,31 +135,32 @@ def mnist_in_space(
     players = patch_players((1, data.HEIGHT, data.WIDTH), patch)
     available = mnist.load(full=full)
     generator = generator_for(seed, "explained")
-    chosen = available.held_out.images[mnist.balanced(available.held_out.labels, digits, generator)]
+    chosen = available.held_out.images[mnist.choose_balanced(available.held_out.labels, digits, generator)]
     inputs = data.place(chosen, "right", generator)
-    sample = data.place(sampled(available.train.images, background, generator), "left", generator)
+    sample = data.place(mnist.sample_images(available.train.images, background, generator), "left", generator)
     trained = fit_canvases(available, damage=damage, compare=compare, seed=seed)
-    model = trained.model(output)
-    explicand = Explicand(
-        model=model,
-        inputs=inputs,
-        target=predicted(model, inputs),
+    return explain(
+        trained,
+        inputs,
         background=sample,
+        output=output,
         players=players,
         rows_per_batch=ROWS_PER_BATCH,
-    )
-    on_the_right = held_out(available, "right").split(ROWS_PER_BATCH)
-    right = torch.cat([predicted(model, canvases) for canvases in on_the_right]) == available.held_out.labels
-    return Problem(
-        explicand,
         regions={"shadow": data.shadow(inputs, data.varied(available.train.images))},
-        checks={**trained.checks, "accuracy_right": float(right.double().mean())},
-        provenance={"data": available.sha256, **trained.provenance},
-        shown=tuple(range(min(digits, mnist.CLASSES))),
-        series=trained.series,
+        checks={"accuracy_right": measure_accuracy_right(trained, available)},
+        provenance={"data": available.sha256},
+        shown=range(min(digits, mnist.CLASSES)),
     )
 
 
-def held_out(digits: mnist.Mnist, half: data.Half) -> Float[Tensor, "digits 1 32 64"]:
+def measure_accuracy_right(trained: Trained, digits: mnist.Mnist) -> float:
+    """The share of the held-out digits that are read on the right."""
+    canvases, labels = place_held_out(digits, "right"), digits.held_out.labels
+    with torch.no_grad():
+        predictions = [trained.network(some).argmax(1) for some in canvases.split(ROWS_PER_BATCH)]
+    return float((torch.cat(predictions) == labels).double().mean())
+
+
+def place_held_out(digits: mnist.Mnist, half: data.Half) -> Float[Tensor, "digits 1 32 64"]:
     """All held-out digits on one half; on the other they have the same places."""
     return data.place(digits.held_out.images, half, Generator().manual_seed(_HELD_OUT_SEED))

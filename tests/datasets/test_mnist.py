@@ -4,6 +4,8 @@ import struct
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torchvision.datasets import MNIST
 
 from datasets import mnist
@@ -116,14 +118,16 @@ def test_the_full_database_in_a_cache_that_cannot_be_written_to(tmp_path, monkey
 
 def test_balanced_digits_take_turns(generator) -> None:
     labels = torch.tensor([9, 8, 7, 6, 5, 4, 3, 2, 1, 0] * 3)
-    chosen = mnist.balanced(labels, 25, generator)
+    chosen = mnist.choose_balanced(labels, 25, generator)
     assert labels[chosen].tolist() == [*range(10), *range(10), *range(5)]
     assert len(chosen.unique()) == 25
 
 
 def test_balanced_digits_are_drawn_uniformly(generator) -> None:
     labels = torch.arange(10).repeat_interleave(4)
-    counts = torch.bincount(torch.cat([mnist.balanced(labels, 10, generator) for _ in range(2000)]), minlength=40)
+    counts = torch.bincount(
+        torch.cat([mnist.choose_balanced(labels, 10, generator) for _ in range(2000)]), minlength=40
+    )
     assert counts.min() > 400
     assert counts.max() < 600
 
@@ -134,4 +138,27 @@ def test_more_digits_than_there_are(count, generator) -> None:
     with pytest.raises(
         ValueError, match=rf"{count} digits were asked for, expected 1 \.\. 30 \(the rarest class has 3\)"
     ):
-        mnist.balanced(labels, count, generator)
+        mnist.choose_balanced(labels, count, generator)
+
+
+@given(by=st.integers(0, 3), seed=st.integers(0, 1000))
+def test_shifted_images_are_rolled_ones_without_the_wrap(by, seed) -> None:
+    images = torch.rand(5, 1, 6, 7, generator=torch.Generator().manual_seed(seed))
+    moved = mnist.shift_images(images, by, torch.Generator().manual_seed(seed))
+    padded = torch.nn.functional.pad(images, (by, by, by, by))
+    offsets = range(-by, by + 1)
+    for before, after in zip(padded, moved, strict=True):
+        rolls = [before.roll((down, right), (1, 2)) for down in offsets for right in offsets]
+        assert any(torch.equal(roll[:, by : by + 6, by : by + 7], after) for roll in rolls)
+
+
+def test_shifts_reach_every_offset() -> None:
+    images = torch.zeros(2000, 1, 5, 5)
+    images[:, 0, 2, 2] = 1
+    reached = mnist.shift_images(images, 2, torch.Generator().manual_seed(0)).sum(0).squeeze(0)
+    assert reached.min() > 40
+
+
+def test_a_sample_has_no_image_twice(generator) -> None:
+    images = torch.arange(6.0).view(6, 1, 1, 1).expand(6, 1, 28, 28)
+    assert sorted(mnist.sample_images(images, 6, generator)[:, 0, 0, 0].tolist()) == list(range(6))

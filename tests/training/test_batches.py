@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.batches import FreshBatches, OrderedBatches, RandomBatches
+from training.batches import FreshBatches, OrderedBatches, RandomBatches, TrainingData
 
 
 @given(rows=st.integers(1, 30), data=st.data())
@@ -67,3 +67,15 @@ def test_fresh_batches_are_never_the_same_rows_whatever_is_made_in_one_call() ->
     assert torch.equal(batches[5][0], made(0, 3)[5][0])
     assert not torch.equal(batches[5][0], made(1, 3)[5][0])
     assert len(FreshBatches(make, size=4, steps=10, seed=0)) == 10
+
+
+def test_training_data_gives_its_batches_and_all_that_is_held_out() -> None:
+    batches = RandomBatches(torch.rand(8, 3), torch.zeros(8), size=4, steps=2, seed=0)
+    inputs, labels = torch.rand(5, 3), torch.tensor([1, 0, 1, 2, 1])
+    data = TrainingData(batches, inputs, labels, held_out_size=2)
+    assert data.train_dataloader() is batches
+    held_out = list(data.val_dataloader())
+    assert [len(x) for x, _ in held_out] == [2, 2, 1]
+    assert torch.equal(torch.cat([x for x, _ in held_out]), inputs)
+    assert torch.equal(torch.cat([y for _, y in held_out]), labels)
+    assert data.frequencies.tolist() == pytest.approx([1 / 5, 3 / 5, 1 / 5])

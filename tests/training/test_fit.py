@@ -1,7 +1,9 @@
 import json
+import os
+import shutil
 import subprocess
 import sys
-import types
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import torch
 import wandb
 from torch import nn
 
-from training.batches import OrderedBatches, RandomBatches
+from training.batches import RandomBatches, TrainingData
 from training.fit import Diverged, fit, training_session
 from training.wandb_client import Tracking
 
@@ -36,26 +38,18 @@ class Line(pl.LightningModule):
         return loss * torch.nan if batch_idx == self.nan_at else loss
 
     def validation_step(self, batch, batch_idx):
-        error = nn.functional.mse_loss(self(batch[0]), batch[1])
+        error = nn.functional.mse_loss(self(batch[0])[:, 0], batch[1])
         self.log("error", error * torch.nan if self.nan_metric else error)
 
     def configure_optimizers(self):
         return torch.optim.SGD(self.parameters(), self.lr)
 
 
-class Points(pl.LightningDataModule):
-    """y = 2x + 1."""
-
-    def __init__(self):
-        super().__init__()
-        x = torch.linspace(-1, 1, 40).unsqueeze(1)
-        self.rows = x, 2 * x + 1
-
-    def train_dataloader(self):
-        return RandomBatches(*self.rows, size=8, steps=100, seed=0)
-
-    def val_dataloader(self):
-        return OrderedBatches(*self.rows, size=8)
+def points(slope=2.0):
+    """y = slope x + 1."""
+    x = torch.linspace(-1, 1, 40).unsqueeze(1)
+    rows = x, slope * x + 1
+    return TrainingData(RandomBatches(*rows, size=8, steps=100, seed=0), rows[0], rows[1][:, 0], held_out_size=8)
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +59,7 @@ def no_steps_yet():
 
 def fit_line(name="line", config=None, seed=0, **module):
     config = {"lr": 0.1} if config is None else config
-    return fit(lambda: Line(**module), Points(), name=name, config=config, seed=seed)
+    return fit(lambda data: Line(**module), points, name=name, config=config, seed=seed)
 
 
 def files(cache, kind):
@@ -98,15 +92,69 @@ def test_other_seeds_configs_and_names_have_checkpoints_of_their_own(change) -> 
     assert fit_line().reused
 
 
-def test_edited_code_trains_again(tmp_path) -> None:
-    source, file = types.ModuleType("source"), tmp_path / "source.py"
-    source.__file__ = str(file)
+def test_whatever_build_and_data_are_bound_to_decides_too() -> None:
+    def reused(lr, slope):
+        return fit(lambda data: Line(lr=lr), partial(points, slope), name="line", config={}, seed=0).reused
 
-    def reused(code):
-        file.write_text(code)
-        return fit(Line, Points(), name="line", config={}, seed=0, sources=[source]).reused
+    assert [reused(0.3, 2.0), reused(0.3, 2.0)] == [False, True]
+    assert [reused(0.2, 2.0), reused(0.3, 3.0), reused(0.3, 2.0)] == [False, False, True]
 
-    assert [reused("a = 1"), reused("a = 1"), reused("a = 2"), reused("a = 1")] == [False, True, False, True]
+
+def test_what_has_no_content_cannot_be_bound_to_build(cache) -> None:
+    generator = torch.Generator()
+    with pytest.raises(TypeError, match="Generator is bound to what is called, .*; bind plain values"):
+        fit(lambda data: Line(lr=generator.initial_seed()), points, name="line", config={}, seed=0)
+    assert not cache.exists()
+
+
+def test_the_data_is_there_with_what_was_trained_on_it() -> None:
+    for fitted in (fit_line(), fit_line()):
+        x, targets = fitted.data.inputs, fitted.data.targets
+        assert torch.equal(targets, 2 * x[:, 0] + 1)
+        assert torch.allclose(fitted.module(x)[:, 0], targets, atol=0.01)
+
+
+TRAIN_A_SURROGATE = """
+import json, torch
+from sig.games import coalition_matrix
+from datasets.gridworld import GridWorld
+from training.task_gridworld import fit_surrogate
+values = GridWorld(1, 2, "r1").values()
+fitted = fit_surrogate(values, name="surrogate", seed=0)
+with torch.no_grad():
+    residual = fitted.module(coalition_matrix(4).float()).squeeze(1) - values
+r2 = 1 - residual.square().sum() / (values - values.mean()).square().sum()
+print(json.dumps({"reused": fitted.reused, "stated": fitted.metrics["r2"], "real": float(r2)}))
+"""
+
+
+@pytest.fixture
+def copy_of_the_project(tmp_path):
+    for package in ("sig", "datasets", "training"):
+        shutil.copytree(PROJECT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "*.npz"))
+    return tmp_path
+
+
+def test_an_edited_import_of_an_import_trains_a_new_model(copy_of_the_project) -> None:
+    """``coalition_matrix`` with its bits reversed is another game to learn: nothing learned before may be reused."""
+
+    def train():
+        environment = {**os.environ, "PYTHONPATH": str(copy_of_the_project)}
+        command = [sys.executable, "-W", "ignore", "-c", TRAIN_A_SURROGATE]
+        done = subprocess.run(
+            command, cwd=copy_of_the_project, env=environment, capture_output=True, check=True, text=True
+        )
+        return json.loads(done.stdout)
+
+    first, second = train(), train()
+    assert (first["reused"], second["reused"]) == (False, True)
+    games = copy_of_the_project / "sig" / "games.py"
+    text = games.read_text()
+    assert text.count("[:, 1, :, player] = True") == 1
+    games.write_text(text.replace("[:, 1, :, player] = True", "[:, 1, :, n - 1 - player] = True"))
+    edited = train()
+    assert not edited["reused"]
+    assert all(answer["real"] > 0.9 for answer in (first, second, edited))
 
 
 def test_the_seed_decides_the_weights_to_the_last_bit(tmp_path, monkeypatch) -> None:
@@ -224,13 +272,14 @@ TRAIN_WITH_A_PARTNER = """
 import sys, time
 from pathlib import Path
 import torch
-from training.task_gridworld import Recipe, fit_surrogate
+from training.recipe import Recipe
+from training.task_gridworld import fit_surrogate
 me, partner = map(Path, sys.argv[1:])
 me.touch()
 while not partner.exists():
     time.sleep(0.01)
 values = torch.arange(16, dtype=torch.float64)
-fitted = fit_surrogate(values, name="shared", seed=0, recipe=Recipe(share=0.5, rows_per_step=1, steps=1600))
+fitted = fit_surrogate(values, name="shared", seed=0, recipe=Recipe(batch=1, samples=1600, lr=0.03))
 print(fitted.checkpoint, fitted.reused)
 """
 

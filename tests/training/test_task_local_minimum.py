@@ -7,13 +7,13 @@ from datasets import local_minimum as data
 from sig.explicand import Explicand
 from sig.registry import methods
 from training import task_local_minimum as task
-from training.certainty_classifier import Bounds
+from training.recipe import Bounds
 
 
 @pytest.fixture
 def short(monkeypatch):
-    """Training of a few hundred steps: enough for the step at 1/2."""
-    monkeypatch.setattr(task, "RECIPES", {"slim": replace(task.RECIPES["slim"], images=80_000)})
+    """Training of a few hundred steps: enough for the step at 1/2, which ``short_training`` does without."""
+    monkeypatch.setattr(task, "RECIPES", {"slim": replace(task.RECIPES["slim"], samples=80_000)})
     monkeypatch.setattr(task, "HELD_OUT", 2000)
     monkeypatch.setattr(task, "BOUNDS", Bounds(accuracy=0.7))
 
@@ -50,12 +50,12 @@ def test_the_boundary_of_a_model_worked_out_by_hand() -> None:
     def model(x):  # even odds where the mean of the features is 0.512
         return torch.stack([torch.zeros(len(x)), 40 * (x.mean(1) - 0.512)], 1).softmax(1)
 
-    assert task.decision_boundary(model) == pytest.approx(0.512, abs=1e-4)
+    assert task.find_boundary(model) == pytest.approx(0.512, abs=1e-4)
 
 
 def test_a_model_without_a_boundary_is_refused() -> None:
     with pytest.raises(ValueError, match="goes from 0.100 to 0.100 .* does not change its mind"):
-        task.decision_boundary(lambda x: torch.tensor([[0.9, 0.1]]).expand(len(x), 2))
+        task.find_boundary(lambda x: torch.tensor([[0.9, 0.1]]).expand(len(x), 2))
 
 
 def test_shapley_values_of_a_sum_are_what_each_feature_adds() -> None:
@@ -89,9 +89,9 @@ def test_without_random_inputs_the_papers_is_explained_by_the_same_model_and_sho
 
 def test_inputs_that_are_explained_were_not_trained_on(short) -> None:
     problem = task.local_minimum(inputs=50, compare=False, seed=0)
-    samples = task.LocalMinimumData(task.RECIPES["slim"], seed=0)
-    trained_on = torch.cat([x for x, _ in samples.train_dataloader()])
-    every = torch.cat([trained_on, samples.values, problem.explicand.inputs, problem.explicand.background])
+    samples = task.make_data(task.RECIPES["slim"], seed=0)
+    trained_on = torch.cat([x for x, _ in samples.batches])
+    every = torch.cat([trained_on, samples.inputs, problem.explicand.inputs, problem.explicand.background])
     assert len(every.unique(dim=0)) == len(every)
 
 

@@ -1,0 +1,59 @@
+"""Trainings of a few steps on little data, for tests in which it does not matter what a network has learned."""
+
+import importlib
+import pkgutil
+from dataclasses import replace
+from types import ModuleType
+
+import pytest
+from torch import nn
+
+import training
+from datasets import mnist
+from training import task_burnt_snacks, task_local_minimum
+from training.recipe import Bounds, Recipe
+
+BATCH = 32
+STEPS = 16
+HELD_OUT = 500
+FEW_TRAINED, FEW_HELD_OUT = 640, 200
+NO_BOUNDS = Bounds(accuracy=0.0, neutrality_gap=None, absence_spread=None)
+
+
+def task_modules() -> list[ModuleType]:
+    """The project's modules of tasks that train."""
+    names = [module.name for module in pkgutil.iter_modules(training.__path__) if module.name.startswith("task_")]
+    return [importlib.import_module(f"training.{name}") for name in names]
+
+
+def shorten_training(patch: pytest.MonkeyPatch) -> None:
+    """Make every task of the project train within a second, whatever comes of it, as long as ``patch`` lasts."""
+    few = few_digits()
+    patch.setattr(mnist, "load", lambda *, full=False: few)
+    patch.setattr(task_local_minimum, "find_boundary", lambda model: 0.5)  # a network that knows nothing has none
+    patch.setattr(task_burnt_snacks, "NETWORKS", dict.fromkeys(task_burnt_snacks.NETWORKS, make_tiny))
+    for module in task_modules():
+        patch.setattr(module, "RECIPES", {name: shorten(recipe) for name, recipe in module.RECIPES.items()})
+        for name, value in (("BOUNDS", NO_BOUNDS), ("HELD_OUT", HELD_OUT)):
+            if hasattr(module, name):
+                patch.setattr(module, name, value)
+
+
+def shorten(recipe: Recipe) -> Recipe:
+    """The recipe for a few small steps, with damage from the beginning."""
+    return replace(recipe, batch=BATCH, samples=BATCH * STEPS, release=None, ramp=0)
+
+
+def make_tiny() -> nn.Sequential:
+    """Of pictures with their certainty, in place of Burnt Snacks' networks, of which a row costs milliseconds."""
+    return nn.Sequential(nn.Conv2d(2, 4, 5, stride=5), nn.ReLU(), task_burnt_snacks.MaxAndMean(), nn.Linear(8, 2))
+
+
+def few_digits() -> mnist.Mnist:
+    """The first of the embedded digits."""
+    digits = mnist.load()
+    return mnist.Mnist(
+        mnist.Digits(digits.train.images[:FEW_TRAINED], digits.train.labels[:FEW_TRAINED]),
+        mnist.Digits(digits.held_out.images[:FEW_HELD_OUT], digits.held_out.labels[:FEW_HELD_OUT]),
+        "few",
+    )

@@ -1,0 +1,134 @@
+"""Classifiers: any network from inputs to logits, trained by a recipe until it keeps to its bounds."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import pytorch_lightning as pl
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchmetrics.classification import MulticlassAccuracy
+
+from training.batches import Batch, TrainingData
+from training.explain import Trained
+from training.fit import Fitted, NotConverged, fit
+from training.recipe import Bounds, Recipe
+
+RESTARTS: Final = 3
+PROBES: Final = 20  # entries in the curve of accuracy during training
+PROBE_ROWS: Final = 400
+
+
+class Classifier(pl.LightningModule):
+    """A network that maps inputs to logits.
+
+    Logs ``accuracy`` on the samples held out, and now and then in training on the first 400 of them.
+
+    Args:
+        network: ``(rows, *features)`` to ``(rows, classes)``.
+        data: what it is trained on.
+        bounds: a model that misses them raises ``NotConverged`` when it is validated.
+    """
+
+    def __init__(self, network: nn.Module, data: TrainingData, *, recipe: Recipe, bounds: Bounds):
+        super().__init__()
+        self.network = network
+        self.recipe = recipe
+        self.bounds = bounds
+        self.probe = data.inputs[:PROBE_ROWS], data.targets[:PROBE_ROWS]
+        self.accuracy = MulticlassAccuracy(len(data.frequencies), average="micro")
+
+    def forward(self, x: Float[Tensor, "rows *features"]) -> Float[Tensor, "rows classes"]:
+        logits: Tensor = self.network(x)
+        return logits
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        inputs, labels = batch
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.bf16):
+            logits = self(inputs)
+        return F.cross_entropy(logits.float(), labels)
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if batch_idx % max(1, self.recipe.steps // PROBES) == 0 or batch_idx == self.recipe.steps - 1:
+            inputs, labels = (part.to(self.device) for part in self.probe)
+            self.eval()
+            with torch.no_grad():
+                right = (self(inputs).argmax(1) == labels).float().mean()
+            self.train()
+            for logger in self.loggers:
+                logger.log_metrics({"accuracy": float(right)}, step=batch_idx)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        inputs, labels = batch
+        self.accuracy.update(self(inputs), labels)
+        self.log("accuracy", self.accuracy, on_epoch=True)
+
+    def on_validation_epoch_end(self) -> None:
+        misses = self.bounds.find_misses({name: float(value) for name, value in self.measure().items()})
+        if misses:
+            raise NotConverged("; ".join(misses))
+
+    def measure(self) -> dict[str, Tensor]:
+        """What the bounds are about, at the end of validation."""
+        return {"accuracy": self.accuracy.compute()}
+
+    def configure_optimizers(self) -> Any:
+        optimizer, schedule = self.recipe.make_optimizer(self.parameters())
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+C = TypeVar("C", bound=Classifier)
+
+
+def fit_network(
+    kind: type[C],
+    network: Callable[[], nn.Module],
+    data: Callable[[Recipe], TrainingData],
+    *,
+    name: str,
+    recipe: Recipe,
+    bounds: Bounds,
+    seed: int,
+    config: Mapping[str, Any],
+) -> Fitted[C]:
+    """A classifier of this kind; see ``fit_classifier``."""
+    return fit(
+        lambda samples: kind(network(), samples, recipe=recipe, bounds=bounds),
+        partial(data, recipe),
+        name=name,
+        config={**config, **asdict(recipe), **asdict(bounds)},
+        seed=seed,
+        restarts=RESTARTS,
+    )
+
+
+def fit_classifier(
+    network: Callable[[], nn.Module],
+    data: Callable[[Recipe], TrainingData],
+    *,
+    name: str,
+    recipe: Recipe,
+    bounds: Bounds,
+    seed: int,
+    config: Mapping[str, Any] | None = None,
+) -> Trained:
+    """Train a network to classify; where a seed does not lead to a usable model, from up to three others.
+
+    What has been trained before is loaded; see ``training.fit``.
+
+    Args:
+        network: makes the untrained network; called with torch seeded.
+        data: makes the data for a recipe, which says how many samples are needed.
+        name: of the model, for file names and messages.
+        config: what network and data were made from besides the recipe, to be kept with the weights.
+
+    Raises:
+        NotConverged: when no seed leads to a model that keeps to the bounds.
+    """
+    fitted = fit_network(
+        Classifier, network, data, name=name, recipe=recipe, bounds=bounds, seed=seed, config=config or {}
+    )
+    return Trained(fitted.module.network, {"accuracy": fitted.metrics["accuracy"]}, {"checkpoint": fitted.checkpoint})

@@ -1,0 +1,78 @@
+"""How a network is trained, and what is asked of it afterwards."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from torch import nn
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import OneCycleLR
+
+Damage = Literal[
+    "mixture",
+    "none",
+    "noise-bernoulli",
+    "noise-continuous-bernoulli",
+    "swap-bernoulli",
+    "swap-continuous-bernoulli",
+]
+
+ROUNDING: Final = 1e-6  # of metrics, which are float32
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained, by AdamW with a one-cycle schedule.
+
+    Attributes:
+        batch: samples per step.
+        samples: samples seen in all.
+        lr: the largest learning rate.
+        bf16: whether training steps run in bfloat16, which makes convolutions faster.
+        damage: of what a certainty-aware classifier is shown; ``none`` shows every sample as it is, with certainty 1.
+        undamaged: share of the samples shown as they are.
+        unknown: share of the samples shown at certainty 0.
+        release: damage begins when the running loss falls below this, None for at once. A network that never gets
+            there within a sixth of the samples has not converged.
+        ramp: number of samples over which the share of damaged ones rises to its final value.
+    """
+
+    batch: int
+    samples: int
+    lr: float
+    weight_decay: float = 0.01
+    bf16: bool = False
+    damage: Damage = "none"
+    undamaged: float = 0.0
+    unknown: float = 0.0
+    release: float | None = None
+    ramp: int = 0
+
+    @property
+    def steps(self) -> int:
+        return self.samples // self.batch
+
+    def make_optimizer(self, weights: Iterable[nn.Parameter]) -> tuple[AdamW, OneCycleLR]:
+        """The optimizer of these weights, and the schedule that sets its learning rate, step by step."""
+        optimizer = AdamW(weights, lr=self.lr, weight_decay=self.weight_decay, fused=True)
+        return optimizer, OneCycleLR(optimizer, self.lr, total_steps=self.steps)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a usable classifier keeps to; None where nothing is asked, and only accuracy for one without certainty."""
+
+    accuracy: float
+    neutrality_gap: float | None = 0.05
+    absence_spread: float | None = 0.04
+
+    def find_misses(self, measured: Mapping[str, float]) -> list[str]:
+        """A line for each bound that what was measured does not keep to."""
+        lines = []
+        if measured["accuracy"] < self.accuracy - ROUNDING:
+            lines.append(f"accuracy is {measured['accuracy']:.4f}, expected at least {self.accuracy}")
+        for name in ("neutrality_gap", "absence_spread"):
+            most = getattr(self, name)
+            if name in measured and most is not None and measured[name] > most:
+                lines.append(f"{name} is {measured[name]:.4f}, expected at most {most}")
+        return lines
