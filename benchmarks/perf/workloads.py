@@ -31,8 +31,8 @@ def digits(batch: int) -> Explicand:
     images = load().held_out.images
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        classifier = mnist.DigitClassifier(lr=0.0, weight_decay=0.0)
-    model = nn.Sequential(classifier, nn.Softmax(1)).eval().requires_grad_(False)
+        network = mnist.make_network()
+    model = nn.Sequential(network, nn.Softmax(1)).eval().requires_grad_(False)
     return Explicand(
         model=model,
         inputs=images[:batch],
