@@ -1,6 +1,6 @@
 """What a paper makes of a run, for the tests of the papers."""
 
-from matplotlib.figure import Figure
+from typing import Any
 
 from benchmarks.board.aggregate import aggregate
 from benchmarks.papers.ledger import Outcome, Publication
@@ -24,7 +24,7 @@ def outcome_of(found: Outcomes, item: str, word: str = "") -> Outcome:
     return outcome
 
 
-def draw_figures(paper: Publication, run: Run) -> dict[str, Figure]:
+def draw_figures(paper: Publication, run: Run) -> dict[str, Any]:
     """Those of the paper that the run has the data for, by name."""
     board = take_evidence(aggregate(run), paper.name)
     return {drawing.name: drawing.figure for draw in paper.figures for drawing in draw(board)}

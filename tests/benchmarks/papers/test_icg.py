@@ -11,7 +11,7 @@ from benchmarks.run.records import EncodedArray, read_run
 from tests.benchmarks.papers.outcomes import WHATEVER_THE_RUN, measure_entries, outcome_of, without_papers
 from tests.benchmarks.run_maker import RunMaker, certainty_run, papers_run, small_run
 
-CLAIMS = [entry for entry in ICG.entries if isinstance(entry.by, Claim)]
+CLAIMS = {entry.says: entry.by for entry in ICG.entries if isinstance(entry.by, Claim)}
 
 
 def tables_of(maker):
@@ -49,17 +49,17 @@ def three_features(tmp_path_factory):
 # --- claims
 
 
-@pytest.mark.parametrize("entry", CLAIMS, ids=lambda entry: entry.says)
-def test_claims_hold_where_they_should(board, entry):
+@pytest.mark.parametrize("text", CLAIMS)
+def test_claims_hold_where_they_should(board, text):
     board, holds = board
-    tests = entry.by.test(board)
+    tests = CLAIMS[text].test(board)
     assert tests
     assert {row["verdict"] for row in tests} == {"held" if holds else "not held"}
 
 
 def test_claims_are_about_the_tasks_they_name(board):
     board, _ = board
-    tasks = {entry.says: {row["task"] for row in entry.by.test(board)} for entry in CLAIMS}
+    tasks = {text: {row["task"] for row in claim.test(board)} for text, claim in CLAIMS.items()}
     assert tasks["Expected gradients never find the dark squares in the probability"] == {"snacks"}
     assert tasks["ICG always attributes a dark square, in probability and logit"] == {"snacks", "snacks-logit"}
     assert tasks["Training with damage costs no accuracy, at about twice the steps"] == {"minimum", "snacks", "space"}
