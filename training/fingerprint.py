@@ -53,8 +53,8 @@ def fingerprint(*called: Callable[..., Any]) -> str:
     """A SHA-256, in hex, of everything that decides what the calls give, besides their arguments:
 
     * the contents of the source files of what is called, and of every file of the project that these import anywhere in
-      them, directly or not; for a plug-in, of the files of its own package or beside it too. Where files lie does not
-      matter, nor what is called decorated with. What is installed counts by its version instead.
+      them, directly or not; for a plug-in, of the files of its own package, beside it or on the path too. Where files
+      lie does not matter. What is installed counts by its version, and a decorator from there not at all.
     * the versions of Python, of torch, and of the packages that these files import and that can decide numbers.
     * what is bound: the function and arguments of a ``functools.partial``, the closure and defaults of a function, the
       object of a method. Callables and classes among these are followed as above, values count by their content.
@@ -138,7 +138,7 @@ def _home(top_level: str, file: Path) -> Path | None:
     own = file.parent
     while (own / "__init__.py").is_file():
         own = own.parent
-    if _installed_package(file) in (None, top_level) and any(one.exists() for one in _module_files(own, top_level)):
+    if _installed_package(file) in (None, top_level) and any(one.is_file() for one in _module_files(own, top_level)):
         return own
     if top_level in sys.stdlib_module_names or top_level in _distributions():
         return None
@@ -149,10 +149,8 @@ def _on_the_path(top_level: str) -> Path | None:
     """The folder of a module that comes neither with Python nor from a distribution; None where it is not found."""
     loaded = sys.modules.get(top_level)
     spec = loaded.__spec__ if loaded else importlib.util.find_spec(top_level)
-    if spec is None or not spec.has_location or spec.origin is None:
-        return None
-    file = Path(spec.origin).resolve()
-    return file.parents[1] if spec.submodule_search_locations else file.parent
+    place = spec and next(iter(spec.submodule_search_locations or ()), spec.origin)
+    return Path(place).resolve().parent if place else None
 
 
 def _module_files(folder: Path, name: str) -> tuple[Path, Path]:

@@ -117,8 +117,9 @@ def mnist_in_space(
     """Held-out digits on the right, as many of each class, explained to a network that was trained on the left.
 
     The background is a sample of what it was trained on, digits on the left. The region ``shadow`` is where those vary
-    but the input is empty. Checks are those of ``training.certainty_classifier.fit_certainty``, with digits on the left,
-    and ``accuracy_right`` with the same ones on the right. The first digit of each class is shown.
+    but the input is empty. Checks, with digits on the left, are those of
+    ``training.certainty_classifier.fit_certainty``, and ``accuracy_right`` with the same ones on the right. The first
+    digit of each class is shown.
 
     Args:
         digits: how many are explained; classes take turns.

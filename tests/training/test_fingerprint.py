@@ -8,8 +8,10 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -129,9 +131,38 @@ def test_modules_elsewhere_on_the_path_are_followed(tmp_path, monkeypatch) -> No
     assert {file.name for file in found} == {"plugin.py", "far_away.py"}
 
 
+def test_folders_without_an_init_file_are_packages_too(tmp_path, monkeypatch) -> None:
+    write(tmp_path / "loose_helpers", tools="two = 2\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    write(tmp_path / "plugin", plugin="from loose_helpers import tools\n")
+    assert {file.name for file in source_files(tmp_path / "plugin" / "plugin.py")} == {"plugin.py", "tools.py"}
+
+
+def test_what_is_installed_counts_by_its_version_unless_it_is_a_plugin(tmp_path, monkeypatch, fresh) -> None:
+    folder = tmp_path / "site-packages"
+    write(
+        folder / "installed_plugin", __init__="", methods="from .helper import two\ndef run(x): ...\n", helper="two = 2"
+    )
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setattr(module, "_distributions", lru_cache(lambda: {"installed_plugin": ["installed-plugin"]}))
+    versions = {"installed-plugin": "1"}
+    monkeypatch.setattr(module, "version", versions.get)
+    run = importlib.import_module("installed_plugin.methods").run
+    first = fingerprint(run)
+    (folder / "installed_plugin" / "helper.py").write_text("two = 3")
+    assert again(run) == first
+    versions["installed-plugin"] = "2"
+    assert again(run) != first
+    monkeypatch.setattr(module, "entry_points", lambda group: [SimpleNamespace(module="installed_plugin.methods")])
+    before = again(run)
+    (folder / "installed_plugin" / "helper.py").write_text("two = 4")
+    assert again(run) != before
+
+
 IN_A_COPY = """
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from sig.registry import methods, metrics
 from training.fingerprint import fingerprint, forget_files, PROJECT
