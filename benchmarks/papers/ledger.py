@@ -26,21 +26,12 @@ REPLACED: Final = "replaced"
 READING: Final = "reading"
 NOT_BUILT: Final = "not built"
 NOT_RUN: Final = "not in this run"
-VERDICTS: Final = {
-    HELD: "every test of it held",
-    NOT_HELD: "at least one test went against it",
-    UNDECIDED: "no test went against it, but not every one held",
-    MEASURED: "measured or drawn, but nothing that the paper says of it is known here that could be put to the test",
-    REPLACED: "what the paper has does not serve; something else takes its place",
-    READING: "the paper leaves it open; one reading was chosen",
-    NOT_BUILT: "not part of this project",
-    NOT_RUN: "this run has no records of it",
-}
+VERDICTS: Final = (HELD, NOT_HELD, UNDECIDED, MEASURED, REPLACED, READING, NOT_BUILT, NOT_RUN)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was measured, in words, and one of ``VERDICTS``."""
+    """What was measured, in words, and one of ``VERDICTS``, whose meanings ``reproduction.md`` explains."""
 
     measured: str
     verdict: str
@@ -54,7 +45,7 @@ class Entry:
         item: where it stands.
         says: what the paper says, as far as it is known here; empty where it is only asked here.
         by: from the board to what was measured; a claim is put to the test.
-        see: pages of ``PAGES`` and names of figures, in which ``{task}`` stands for each task looked at.
+        see: names of pages and figures, in which ``{task}`` stands for each task looked at.
         reading: what makes it precise, where the paper does not.
         asked: the claim that is put to the test, where the paper does not say it.
     """

@@ -76,8 +76,8 @@ def render_ledger(board: Board, ledger: Mapping[Publication, Sequence[Line]]) ->
     """The page ``reproduction.md``."""
     found = [line.outcome.verdict for lines in ledger.values() for line in lines]
     counts = ", ".join(f"{found.count(verdict)} {verdict}" for verdict in VERDICTS if verdict in found)
-    about = {"suite": board.run.manifest.suite, "warnings": list_warnings(board.run), "verdicts": VERDICTS}
-    return _render("reproduction", **about, counts=counts, ledger=ledger)
+    about = {"suite": board.run.manifest.suite, "warnings": list_warnings(board.run), "counts": counts}
+    return _render("reproduction", **about, ledger=ledger)
 
 
 def _render(template: str, **context: Any) -> str:

@@ -62,7 +62,8 @@ def test_the_ledger_is_whole(ledger):
     rows = [line for line in ledger.splitlines() if line.startswith("|")]
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {6}
     assert len(rows) == len(ENTRIES) + 3 * 2
-    assert {verdict for row in rows for verdict in re.findall(r"\*\*(.*?)\*\* \|", row)} <= VERDICTS.keys()
+    assert {verdict for row in rows for verdict in re.findall(r"\*\*(.*?)\*\* \|", row)} <= set(VERDICTS)
+    assert re.findall("^- \\*([a-z ]*)\\*: ", ledger, flags=re.MULTILINE) == list(VERDICTS)
     assert re.findall("^- \\*\\*(.*?)\\*\\*: ", ledger, flags=re.MULTILINE) == ["SIG", "ES", "ICG"]
 
 
