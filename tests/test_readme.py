@@ -115,7 +115,7 @@ def test_a_model_of_your_own_without_the_harness(tmp_path: Path, monkeypatch: py
     def not_downloaded(*arguments: object, **options: object) -> dict[str, torch.Tensor]:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            return torchvision.models.resnet18(weights=None).state_dict()
+            return dict(torchvision.models.resnet18(weights=None).state_dict())
 
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", not_downloaded)
     monkeypatch.chdir(tmp_path)

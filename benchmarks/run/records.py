@@ -122,7 +122,8 @@ class ProblemRecord(ProblemSpec):
         shown_inputs: those explicands, ``(shown, *features)``.
         shown_targets: the output explained of each.
         shown_predictions: the largest output of each; 0 for a model with one output.
-        shown_regions: masks of those explicands by name, each ``(shown, *features)``, of zeros and ones.
+        targets: the output explained, of every explicand.
+        even_shares: the share of the features on each part of the regions, for every explicand; by part.
         seconds: to prepare it, training included unless the checkpoint was there.
     """
 
@@ -140,7 +141,8 @@ class ProblemRecord(ProblemSpec):
     shown_inputs: EncodedArray | None = None
     shown_targets: list[int] = []
     shown_predictions: list[int] = []
-    shown_regions: dict[str, EncodedArray] = {}
+    targets: list[int] = []
+    even_shares: dict[str, list[Number]] = {}
     seconds: float = 0.0
     provenance: Provenance
 
@@ -236,6 +238,8 @@ class CellRecord(CellSpec):
         facts: of each column in ``scores``.
         cost: of the attribution, for all explicands together.
         maps: attributions of the problem's ``shown`` explicands, ``(shown, *features)``; headline cells only.
+        part_shares: the share of the positive attribution on each part of the problem's regions
+            (``sig.metrics.regions``), for every explicand; by part, headline cells only.
     """
 
     schema_version: Literal[3] = SCHEMA_VERSION
@@ -248,6 +252,7 @@ class CellRecord(CellSpec):
     facts: dict[str, ColumnFacts] = {}
     cost: Cost | None = None
     maps: EncodedArray | None = None
+    part_shares: dict[str, list[Number]] = {}
     provenance: Provenance
 
 

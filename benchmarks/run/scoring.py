@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from benchmarks.run.records import CellRecord, CellSpec, ColumnFacts, EncodedArray
 from benchmarks.run.suite import MetricChoice
 from datasets.problem import Problem
 from sig.guard import Attributed, Guard
+from sig.metrics.regions import part_shares
 from sig.registry import Metric, NotApplicable, Trial, methods, metrics
 from training.seeds import derive_seed
 
@@ -72,9 +75,12 @@ def score(watched: Watched, cell: CellSpec, found: Attributed, before: CellRecor
         for column, truth in _columns_of(choice, problem):
             _seed_global_generators(cell.problem_seed)
             columns.add(column, truth, choice, watched, found, derive_seed("metric", cell.problem_seed, column))
-    shown = list(problem.shown) if cell.headline else []
-    maps = EncodedArray.of(found.attribution[shown].cpu()) if shown else None
-    return {**columns.outcome(), "cost": found.cost, "maps": maps}
+    outcome = {**columns.outcome(), "cost": found.cost}
+    if cell.headline and problem.shown:
+        outcome["maps"] = EncodedArray.of(found.attribution[list(problem.shown)].cpu())
+    if cell.headline:
+        outcome["part_shares"] = share_among_regions(found.attribution, problem)
+    return outcome
 
 
 def unchanged(before: CellRecord | None, cell: CellSpec) -> set[str]:
@@ -93,9 +99,17 @@ def carry_over(before: CellRecord, cell: CellSpec) -> CellRecord | None:
     columns = _Columns()
     for choice in cell.metrics if before.status == "ok" else ():
         columns.keep(before, choice.label)
-    held = {"status": before.status, "reason": before.reason, "cost": before.cost, "maps": before.maps}
+    held = before.model_dump(include={"status", "reason", "cost", "maps", "part_shares"})
     outcome = {**columns.outcome(), **held, "provenance": before.provenance}
     return CellRecord.model_validate({**cell.model_dump(), **outcome})
+
+
+def share_among_regions(
+    attribution: Float[Tensor, "batch *features"], problem: Problem
+) -> dict[str, list[float | None]]:
+    """``part_shares`` of the problem's regions, for a record; none where it marks none."""
+    shares = part_shares(attribution.to(problem.explicand.device), problem.regions) if problem.regions else {}
+    return {part: [to_number(value) for value in of_part.tolist()] for part, of_part in shares.items()}
 
 
 def describe_error(error: BaseException) -> str:

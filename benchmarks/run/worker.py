@@ -27,6 +27,7 @@ from benchmarks.run.scoring import (
     attribute,
     describe_error,
     score,
+    share_among_regions,
     to_number,
 )
 from datasets.problem import Problem, tasks
@@ -146,6 +147,8 @@ def _describe(spec: ProblemSpec, problem: Problem, seconds: float, started_at: d
         "truths": {name: truth.tolist() for name, truth in problem.truths.items()},
         "series": {name: _table(columns) for name, columns in problem.series.items()},
         "explicands": len(e.inputs),
+        "targets": e.target.tolist(),
+        "even_shares": share_among_regions(torch.ones_like(e.inputs), problem),
         "features": e.features,
         "players": e.n_players,
         "seconds": seconds,
@@ -159,7 +162,6 @@ def _describe(spec: ProblemSpec, problem: Problem, seconds: float, started_at: d
             "shown_inputs": EncodedArray.of(e.inputs[shown].cpu()),
             "shown_targets": e.target[shown].tolist(),
             "shown_predictions": predictions.tolist(),
-            "shown_regions": {name: EncodedArray.of(of[shown].cpu()) for name, of in problem.regions.items()},
         }
     return ProblemRecord.model_validate({**spec.model_dump(), **described})
 

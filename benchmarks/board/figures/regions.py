@@ -1,16 +1,14 @@
 """On which regions of its inputs each method puts its positive attribution, for tasks that mark regions."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import compress, cycle
+from collections.abc import Iterator
+from itertools import cycle
 from typing import Final
 
-import numpy as np
 import pandas as pd
-from jaxtyping import Bool
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from benchmarks.board.aggregate import Board, Shown
+from benchmarks.board.aggregate import Board
 from benchmarks.board.figures.style import (
     FAINT,
     INK,
@@ -21,25 +19,23 @@ from benchmarks.board.figures.style import (
     make_panels,
     name_panel,
 )
+from sig.metrics.regions import ELSEWHERE
 
-Masks = Mapping[str, Bool[np.ndarray, "shown *features"]]
-
-ELSEWHERE: Final = "(elsewhere)"  # the part of no region
 EVEN: Final = "(spread evenly)"  # the row of a method that gives every feature the same
 MOST: Final = 3  # outputs that have a panel each
 
 
 def draw_regions(board: Board) -> Iterator[Drawing]:
-    """A figure for each task that marks regions, of what is shown in all repetitions."""
-    for task, repetitions in board.shown.items():
-        tables = [measure_shares(shown) for shown in repetitions if shown.problem.shown_regions]
-        if any(map(len, tables)):
-            title = f"{task}: where the positive attribution lies"
+    """A figure for each task that marks regions, of all explicands that have one."""
+    for task in board.run.manifest.suite.tasks:
+        shares = collect_shares(board, task.name)
+        if len(shares):
+            title = f"{task.name}: where the positive attribution lies"
             caption = (
-                f"{title}: mean shares over the explicands shown that have a region, of all repetitions. What several "
-                "regions have in common is a part of its own. On top, for comparison, every feature is given the same."
+                f"{title}: mean shares over the explicands that have a region. What several regions have in common is "
+                "a part of its own. On top, for comparison, every feature is given the same."
             )
-            yield Drawing(f"regions-{task}", caption, plot_regions(join_tables(tables), title=title))
+            yield Drawing(f"regions-{task.name}", caption, plot_regions(shares, title=title))
 
 
 def plot_regions(shares: pd.DataFrame, *, title: str) -> Figure:
@@ -67,44 +63,27 @@ def plot_regions(shares: pd.DataFrame, *, title: str) -> Figure:
     return figure
 
 
-def measure_shares(shown: Shown) -> pd.DataFrame:
-    """Of each explicand with a region, the share of the positive attribution on each part, NaN where none is positive.
+def collect_shares(board: Board, task: str) -> pd.DataFrame:
+    """Of each explicand with a region, the share of each part; a part that a problem does not have has none.
 
-    A row per method and explicand, first those that are spread evenly: ``method, output``, the parts.
+    A row per method, first that of features that are all given the same, and explicand: ``method, output``, the parts.
+    Explicands on which a method gives nothing positive are left out.
     """
-    masks = {name: region.decode() > 0 for name, region in shown.problem.shown_regions.items()}
-    parts = split_parts(masks)
-    marked = np.any([mask.reshape(len(mask), -1).any(1) for mask in masks.values()], axis=0)
-    outputs = np.array(shown.problem.shown_targets)[marked]
     tables = []
-    for method, attribution in {EVEN: np.ones_like(shown.inputs), **shown.maps}.items():
-        positive = attribution.clip(min=0).astype(float)[marked]
-        axes = tuple(range(1, positive.ndim))
-        total = positive.sum(axes)
-        sums = {name: (positive * part[marked]).sum(axes) for name, part in parts.items()}
-        shares = {name: of_part / np.where(total > 0, total, np.nan) for name, of_part in sums.items()}
-        tables.append(pd.DataFrame({"method": method, "output": outputs, **shares}))
-    return pd.concat(tables, ignore_index=True)
-
-
-def split_parts(masks: Masks) -> Masks:
-    """Parts without common features: each region alone, what several have in common, and what is in none, the last.
-
-    Parts without a feature are left out.
-    """
-    marks = np.stack(list(masks.values()), axis=-1)
-    kinds = np.unique(marks.reshape(-1, len(masks)), axis=0).tolist()
-    ordered = sorted(kinds, key=lambda kind: (not any(kind), sum(kind), [not mark for mark in kind]))
-    names = [" and ".join(compress(masks, kind)) or ELSEWHERE for kind in ordered]
-    return {name: (marks == kind).all(-1) for name, kind in zip(names, ordered, strict=True)}
-
-
-def join_tables(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The tables of several repetitions; a part that only some of them have has no share of the others."""
-    parts = list(dict.fromkeys(part for table in tables for part in table.columns.drop(["method", "output"])))
-    parts.sort(key=lambda part: part == ELSEWHERE)
-    defined = [table.dropna().reindex(columns=["method", "output", *parts]).fillna(0) for table in tables]
-    return pd.concat(defined, ignore_index=True)
+    for problem in (one for one in board.run.problems if one.task == task and one.even_shares):
+        found = {cell.label: cell.part_shares for cell in board.run.cells if cell.problem == problem.key}
+        given = {EVEN: problem.even_shares, **{name: found[name] for name in board.methods.index if found.get(name)}}
+        marked = pd.DataFrame(problem.even_shares).drop(columns=ELSEWHERE, errors="ignore").sum(axis=1) > 0
+        for method, shares in given.items():
+            table = pd.DataFrame(shares, dtype=float).assign(method=method, output=problem.targets)
+            tables.append(table[marked].dropna())
+    if not tables:
+        return pd.DataFrame()
+    joined = pd.concat(tables).fillna(0.0)
+    parts = sorted(joined.columns.drop(["method", "output"]), key=lambda part: (part == ELSEWHERE, part.count(" and ")))
+    joined["method"] = pd.Categorical(joined["method"], [EVEN, *board.methods.index])
+    ordered = joined.sort_values("method", kind="stable", ignore_index=True)[["method", "output", *parts]]
+    return ordered.astype({"method": str})
 
 
 def _split_by_output(shares: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -1,15 +1,17 @@
+import math
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
+import torch
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from benchmarks.board.aggregate import aggregate
-from benchmarks.board.figures.regions import draw_regions, join_tables, split_parts
+from benchmarks.board.figures.regions import draw_regions
 from benchmarks.board.figures.style import Drawing
-from benchmarks.run.records import EncodedArray, read_run
+from benchmarks.run.records import read_run
+from sig.metrics.regions import part_shares
 from tests.benchmarks.run_maker import RunMaker
 
 CRACK = [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0]]  # of three explicands with four features
@@ -24,13 +26,16 @@ def make_run(folder, *, outputs=(7, 7, 7), regions=None, repetitions: int = 1) -
     regions = {"crack": CRACK, "scratch": SCRATCH} if regions is None else regions
     families = {"a": "made-up", "b": "made-up"}
     maker = RunMaker(folder, families, {"t": {"repetitions": repetitions, "budgets": [5]}})
-    shown: dict[str, Any] = {"shown": [0, 1, 2], "shown_targets": [*outputs], "shown_predictions": [*outputs]}
-    shown |= {"features": (4,), "shown_inputs": EncodedArray.of(np.zeros((3, 4)))}
-    shown["shown_regions"] = {name: EncodedArray.of(marks) for name, marks in regions.items()}
+    masks = {name: torch.tensor(marks) > 0 for name, marks in regions.items()}
+
+    def shares(attribution) -> dict[str, Any]:
+        found = part_shares(torch.tensor(attribution, dtype=torch.float64), masks) if masks else {}
+        return {part: [None if math.isnan(x) else x for x in of.tolist()] for part, of in found.items()}
+
     for repetition in range(repetitions):
-        maker.problem("t", repetition, **shown)
+        maker.problem("t", repetition, targets=[*outputs], even_shares=shares(np.ones((3, 4))))
         for label, maps in MAPS.items():
-            maker.cell("t", repetition, label, {"100%_right": [0.5]}, budget=5, maps=EncodedArray.of(maps))
+            maker.cell("t", repetition, label, {"100%_right": [0.5]}, budget=5, part_shares=shares(maps))
     return maker
 
 
@@ -82,7 +87,7 @@ def test_one_panel_for_many_outputs(tmp_path):
     regions = {"crack": np.ones((3, 4))}
     maker = make_run(tmp_path / "run", outputs=(1, 0, 3), regions=regions, repetitions=2)
     for place, problem in enumerate(maker.problems):
-        problem.shown_targets[0] += 10 * place
+        problem.targets[0] += 10 * place
     (ax,) = draw_one(maker).figure.axes
     assert ax.get_title() == "6 explicands"
 
@@ -93,28 +98,14 @@ def test_repetitions_are_averaged_together(tmp_path):
     assert bars(ax, ROWS, PARTS)["a"] == pytest.approx([0.425, 0.25, 0.1, 0.225])
 
 
-def test_parts_are_disjoint_and_cover_all():
-    rng = np.random.default_rng(0)
-    masks = {name: rng.random((2, 3, 5, 5)) < 0.4 for name in "abc"}
-    parts = split_parts(masks)
-    assert list(parts) == ["a", "b", "c", "a and b", "a and c", "b and c", "a and b and c", "(elsewhere)"]
-    assert (np.sum(list(parts.values()), axis=0) == 1).all()
-    for name, mask in masks.items():  # a region is all parts that are named after it
-        union = np.any([part for part_name, part in parts.items() if name in part_name.split(" and ")], axis=0)
-        assert (union == mask).all()
-
-
-def test_only_parts_with_features_are_named():
-    masks = {"left": np.array([[True, False]]), "right": np.array([[False, True]])}
-    assert list(split_parts(masks)) == ["left", "right"]
-
-
-def test_a_part_that_a_repetition_does_not_have_has_no_share_there():
-    first = pd.DataFrame({"method": ["a"], "output": [0], "crack": [0.4], "(elsewhere)": [0.6]})
-    second = pd.DataFrame({"method": ["a", "b"], "output": [0, 0], "scratch": [1.0, np.nan]})
-    joined = join_tables([first, second])
-    assert list(joined.columns) == ["method", "output", "crack", "scratch", "(elsewhere)"]
-    assert joined[["crack", "scratch", "(elsewhere)"]].to_numpy().tolist() == [[0.4, 0, 0.6], [0, 1, 0]]
+def test_a_part_that_a_repetition_does_not_have_has_no_share_there(tmp_path):
+    maker = make_run(tmp_path / "run", repetitions=2)
+    maker.problems[1].even_shares = {"hole": [0.5] * 3, "(elsewhere)": [0.5] * 3}
+    for cell in maker.cells[2:]:
+        cell.part_shares = {"hole": [1.0] * 3, "(elsewhere)": [0.0] * 3}
+    (ax,) = draw_one(maker).figure.axes
+    shares = bars(ax, ROWS, ["crack", "scratch", "hole", "crack and scratch", "(elsewhere)"])
+    assert shares["a"] == pytest.approx([0.85 / 5, 0.5 / 5, 3 / 5, 0.2 / 5, 0.45 / 5])
 
 
 @pytest.mark.parametrize("regions", [{}, {"crack": np.zeros((3, 4))}])

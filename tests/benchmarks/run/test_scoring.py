@@ -86,6 +86,10 @@ def test_a_metric_sees_the_regions_of_the_problem(run: Run) -> None:
     assert record.status == "ok"
     np.testing.assert_allclose(np.array(record.scores["toy-region"], dtype=float), expected, rtol=1e-6)
     assert not np.allclose(expected, 4 * np.array(record.scores["toy-mean"], dtype=float))  # the region is not all
+    share = expected / (e.inputs * weights).sum(1)  # all weights are positive
+    np.testing.assert_allclose(np.array(record.part_shares["large"], dtype=float), share, rtol=1e-6)
+    rest = np.array(record.part_shares["(elsewhere)"], dtype=float)
+    np.testing.assert_allclose(rest, 1 - share, rtol=1e-5, atol=1e-9)
 
 
 def test_the_score_of_a_curve_is_its_mean(run: Run) -> None:
@@ -167,7 +171,8 @@ def test_a_problem_is_described(suite_of: Callable[..., Suite]) -> None:
     np.testing.assert_array_equal(record.shown_inputs.decode(), e.inputs[[0, 2]])
     assert record.shown_targets == [0, 0]
     assert record.shown_predictions == e.model(e.inputs)[[0, 2]].argmax(1).tolist()
-    np.testing.assert_array_equal(record.shown_regions["large"].decode(), problem.regions["large"][[0, 2]])
+    assert record.targets == [0, 1, 0]
+    assert record.even_shares["large"] == problem.regions["large"].double().mean(1).tolist()
     assert e.tally.forward_rows == 0
 
 

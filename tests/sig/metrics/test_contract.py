@@ -62,6 +62,7 @@ class TestEveryMetric:
     def test_leaves_everything_alone_and_counts_nothing(self, request, name, explicand):
         e = request.getfixturevalue(explicand)
         trial = trial_of(e)
+        assert trial.truth is not None
         regions = {f"region {region}": mask for region, mask in trial.regions.items()}
         guard = Guard(e, attribution=trial.attribution, truth=trial.truth, **regions)
         score(name, trial, guard)  # raises Interference otherwise
