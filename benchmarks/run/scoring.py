@@ -118,7 +118,7 @@ def describe_error(error: BaseException) -> str:
     return shorten(text, 300)
 
 
-def to_number(value: float) -> float | None:
+def to_number(value: float | int) -> float | None:
     """A number for a record: None for NaN.
 
     Raises:

@@ -1,0 +1,86 @@
+"""What every registered task promises, whatever it is about; networks are trained for a few steps only."""
+
+import inspect
+from collections.abc import Iterator
+
+import pydantic
+import pytest
+import torch
+
+from benchmarks.run.records import ProblemSpec
+from benchmarks.run.worker import Setting, prepare
+from datasets.problem import Problem, tasks
+from sig.explicand import Tally
+from sig.guard import Guard
+from sig.registry import Trial, methods, metrics
+from tests.short_training import shorten_training
+
+OPTIONS = {"gridworld": {"rows": 1, "cols": 2, "reward": "r2"}}  # of tasks that cannot do without
+NAMES = [task.name for task in tasks]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_training(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ATTRIBUTION_CACHE", str(tmp_path_factory.mktemp("cache")))
+        shorten_training(patch)
+        yield
+
+
+def problem_of(name: str, seed: int = 0) -> Problem:
+    return tasks[name](seed=seed, **OPTIONS.get(name, {}))
+
+
+@pytest.mark.parametrize("name", NAMES)
+class TestEveryTask:
+    def test_is_determined_by_its_seed_alone(self, name: str) -> None:
+        torch.manual_seed(1)
+        one = problem_of(name)
+        torch.manual_seed(2)
+        same, other = problem_of(name), problem_of(name, seed=1)
+        for content in ("inputs", "target", "background", "players"):
+            assert torch.equal(getattr(one.explicand, content), getattr(same.explicand, content))
+        x = one.explicand.inputs
+        assert torch.equal(one.explicand.model(x), same.explicand.model(x))
+        assert one.provenance == same.provenance
+        assert not torch.equal(one.explicand.background, other.explicand.background)
+
+    def test_leaves_global_random_state_alone(self, name: str) -> None:
+        before = torch.get_rng_state()
+        problem_of(name)
+        assert torch.equal(before, torch.get_rng_state())
+
+    def test_has_a_frozen_model_that_scores_each_input_by_itself(self, name: str) -> None:
+        e = problem_of(name).explicand
+        outputs = e.outputs(e.inputs)
+        assert not outputs.requires_grad
+        assert not getattr(e.model, "training", False)
+        assert (e.target < outputs.shape[1]).all()
+        alone = torch.cat([e.outputs(e.inputs[i : i + 1]) for i in range(min(3, len(e.inputs)))])
+        torch.testing.assert_close(alone, outputs[:3], rtol=1e-4, atol=1e-5)
+
+    def test_can_be_attributed_and_scored(self, name: str) -> None:
+        problem = problem_of(name)
+        guard, generator = Guard(problem.explicand), torch.Generator().manual_seed(0)
+        found = guard.attribute(methods["ig-zero"], generator=generator, budget=2, steps=2)
+        truth = next(iter(problem.truths.values()), None)
+        trial = Trial(problem.explicand, found.attribution, found.cost, truth, problem.regions, found.change)
+        assert len(guard.score(metrics["completeness"], trial)) == len(problem.explicand.inputs)
+        assert problem.explicand.tally == Tally()
+
+    def test_can_be_recorded(self, name: str) -> None:
+        options = OPTIONS.get(name, {})
+        spec = ProblemSpec(task="t", kind=name, task_options=options, repetition=0, problem_seed=0, key="k")
+        record = prepare(spec, Setting())
+        assert record.status == "ok", record.traceback
+        assert type(record).model_validate_json(record.model_dump_json()) == record
+
+    def test_states_its_facts(self, name: str) -> None:
+        task = tasks[name]
+        assert inspect.getdoc(inspect.unwrap(task.run)), "say what is explained, and what is known of it"
+        for option, parameter in task.options.items():
+            assert parameter.annotation is not parameter.empty, f"say what {option} may be"
+
+    def test_names_an_option_that_it_does_not_have(self, name: str) -> None:
+        with pytest.raises(pydantic.ValidationError, match="no_such_option"):
+            tasks[name](seed=0, **OPTIONS.get(name, {}), no_such_option=1)
