@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Generator
 
-from training.fingerprint import hash_content
+from training.hashing import hash_content
 
 
 def seed_for(seed: int, purpose: str) -> int:

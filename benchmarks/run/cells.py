@@ -15,7 +15,8 @@ from benchmarks.run.suite import MethodChoice, Suite, Sweep, TaskChoice
 from datasets.problem import tasks
 from sig.guard import Guard
 from sig.registry import Method, methods, metrics
-from training.fingerprint import fingerprint, hash_content
+from training.fingerprint import fingerprint
+from training.hashing import hash_content
 from training.seeds import derive_seed
 
 

@@ -20,10 +20,13 @@ import pytest
 import torch
 from torch import nn
 
+from datasets.cache import PROJECT
 from datasets.problem import tasks
 from sig.registry import methods, metrics
 from training import fingerprint as module
-from training.fingerprint import PROJECT, fingerprint, forget_files, hash_content, source_files
+from training.fingerprint import fingerprint
+from training.hashing import hash_content
+from training.sources import find_source, forget_files, source_files
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def fresh():
 
 
 def source_of(function):
-    return module._source_file(inspect.unwrap(function))
+    return find_source(inspect.unwrap(function))
 
 
 def names(function):
@@ -165,7 +168,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from sig.registry import methods, metrics
-from training.fingerprint import fingerprint, forget_files, PROJECT
+from datasets.cache import PROJECT
+from training.fingerprint import fingerprint
+from training.sources import forget_files
 def every():
     entries = methods["sig-game"], methods["random-attribution"], metrics["runtime"]
     return {entry.name: fingerprint(entry.run) for entry in entries}

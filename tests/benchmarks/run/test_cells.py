@@ -7,8 +7,8 @@ from benchmarks.run.cells import Group, plan
 from benchmarks.run.records import CellSpec
 from benchmarks.run.suite import Suite
 from sig.registry import load_plugin
-from training.fingerprint import forget_files
 from training.seeds import derive_seed
+from training.sources import forget_files
 
 SUITE = """
 methods = ["toy-exact", "toy-noise", {name = "toy-noise", label = "fine", options = {steps = 2}}]

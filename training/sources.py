@@ -1,0 +1,175 @@
+"""The source files behind a piece of code, followed through imports, and the packages that these need."""
+
+import ast
+import importlib.util
+import inspect
+import sys
+import sysconfig
+from collections.abc import Iterator
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import entry_points, packages_distributions, version
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from datasets.cache import PROJECT
+from training.hashing import hash_content
+
+PROJECT_PACKAGES: Final = ("sig", "datasets", "training", "benchmarks")
+STANDARD_LIBRARY: Final = Path(sysconfig.get_path("stdlib")).resolve()
+PLUGIN_GROUPS: Final = ("sig.methods", "sig.metrics", "sig.tasks")
+
+# It is imported where numbers are made, but only reports on them.
+NO_INFLUENCE: Final = frozenset({PROJECT / "training" / "wandb_client.py"})
+
+# Packages that never decide a number, and what they do instead.
+IRRELEVANT_PACKAGES: Final = {
+    "beartype": "checks types",
+    "dask": "says where work is done",
+    "distributed": "says where work is done",
+    "filelock": "keeps processes apart",
+    "jaxtyping": "checks shapes",
+    "jinja2": "writes pages",
+    "matplotlib": "draws",
+    "psutil": "measures memory",
+    "pydantic": "checks options",
+    "rich": "shows progress",
+    "seaborn": "draws",
+    "tqdm": "shows progress",
+    "typer": "reads the command line",
+    "typing_extensions": "names types",
+    "wandb": "reports",
+}
+
+
+def source_files(file: Path) -> frozenset[Path]:
+    """The file, and every file of the project, of its own package or beside it that it imports, directly or not."""
+    found: set[Path] = set()
+    left = {file.resolve()}
+    while left:
+        found |= left
+        left = {other for one in left for other in _read(one).files} - found - NO_INFLUENCE
+    return frozenset(found)
+
+
+class _Source(NamedTuple):
+    """A file's SHA-256, the files that it imports, and the names of the packages that it imports besides."""
+
+    sha256: str
+    files: frozenset[Path]
+    packages: frozenset[str]
+
+
+def hash_file(file: Path) -> str:
+    """SHA-256 of a file alone."""
+    return _read(file).sha256
+
+
+@cache
+def hash_code(file: Path) -> str:
+    """A hash of a file, of what it imports, and of the versions of packages."""
+    sources = [_read(one) for one in source_files(file)]
+    packages = frozenset[str]().union(*(source.packages for source in sources))
+    return hash_content(sorted(source.sha256 for source in sources), {name: find_versions(name) for name in packages})
+
+
+@cache
+def _read(file: Path) -> _Source:
+    content = file.read_bytes()
+    files, packages = set(), set()
+    for folder, name in _imports(ast.parse(content), file):
+        top_level = name.partition(".")[0]
+        home = folder or _home(top_level, file)
+        if home is not None:
+            files |= {found for found in _module_files(home, name) if found.is_file()}
+        elif top_level not in sys.stdlib_module_names and top_level not in IRRELEVANT_PACKAGES:
+            packages.add(top_level)
+    return _Source(sha256(content).hexdigest(), frozenset(files), frozenset(packages))
+
+
+def _imports(tree: ast.AST, file: Path) -> Iterator[tuple[Path | None, str]]:
+    """Names of what may be modules, each with the folder it is relative to; None where it is absolute."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((None, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            folder = file.parents[node.level - 1] if node.level else None
+            module = node.module or ""
+            yield folder, module
+            yield from ((folder, f"{module}.{alias.name}".removeprefix(".")) for alias in node.names)
+
+
+def _home(top_level: str, file: Path) -> Path | None:
+    """The folder with the package or module of that name, when it belongs to the project or to a plug-in."""
+    if top_level in PROJECT_PACKAGES:
+        return PROJECT
+    own = file.parent
+    while (own / "__init__.py").is_file():
+        own = own.parent
+    if _installed_package(file) in (None, top_level) and any(one.is_file() for one in _module_files(own, top_level)):
+        return own
+    if top_level in sys.stdlib_module_names or top_level in _distributions():
+        return None
+    return _on_the_path(top_level)
+
+
+def _on_the_path(top_level: str) -> Path | None:
+    """The folder of a module that comes neither with Python nor from a distribution; None where it is not found."""
+    loaded = sys.modules.get(top_level)
+    spec = loaded.__spec__ if loaded else importlib.util.find_spec(top_level)
+    place = spec and next(iter(spec.submodule_search_locations or ()), spec.origin)
+    return Path(place).resolve().parent if place else None
+
+
+def _module_files(folder: Path, name: str) -> tuple[Path, Path]:
+    module = folder.joinpath(*name.split("."))
+    return module.with_name(f"{module.name}.py"), module / "__init__.py"
+
+
+def _is_installed(file: Path) -> bool:
+    """Whether a file came with Python or a distribution, other than one of plug-ins."""
+    package = _installed_package(file)
+    return package is not None and package not in _plugin_packages()
+
+
+def _installed_package(file: Path) -> str | None:
+    """The name of the package or module that a file belongs to, where that is installed."""
+    for folder in file.parents:
+        if folder.name in ("site-packages", "dist-packages") or folder == STANDARD_LIBRARY:
+            return file.relative_to(folder).parts[0].removesuffix(".py")
+    return None
+
+
+@cache
+def _plugin_packages() -> frozenset[str]:
+    found = (entry_point for group in PLUGIN_GROUPS for entry_point in entry_points(group=group))
+    return frozenset(entry_point.module.partition(".")[0] for entry_point in found)
+
+
+@cache
+def _distributions() -> dict[str, list[str]]:
+    return {package: sorted(set(names)) for package, names in packages_distributions().items()}
+
+
+@cache
+def find_versions(package: str) -> dict[str, str]:
+    """The versions of the distributions that a package comes from; none where it is not installed."""
+    return {name: version(name) for name in _distributions().get(package, [])}
+
+
+def find_source(code: Any) -> Path | None:
+    """The file that defines a function, a class or a module; None for what is installed or not written in Python."""
+    try:
+        found = inspect.getsourcefile(code)
+    except TypeError:  # built in
+        return None
+    if found is None or not Path(found).is_file():
+        raise TypeError(f"{code!r} has no source file, which a fingerprint is made from; define it in a file")
+    file = Path(found).resolve()
+    return None if _is_installed(file) else file
+
+
+def forget_files() -> None:
+    """Read files and versions anew from now on, for code that has been edited and loaded again."""
+    for cached in (hash_code, _read, find_versions, _distributions, _plugin_packages):
+        cached.cache_clear()
