@@ -23,7 +23,7 @@ from torch import nn
 from datasets.cache import PROJECT
 from datasets.problem import tasks
 from sig.registry import methods, metrics
-from training import fingerprint as module
+from training import sources as module
 from training.fingerprint import fingerprint
 from training.hashing import hash_content
 from training.sources import find_source, forget_files, source_files
