@@ -10,12 +10,15 @@ import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
 from benchmarks.run import RUNS
+
+if TYPE_CHECKING:
+    from training.wandb_client import Tracking
 
 WIDTH = 200  # of tables that go to no terminal
 INTERRUPTED = 130  # what typer returns after Ctrl-C
@@ -67,14 +70,10 @@ def run(
     wandb: Annotated[WandbMode, typer.Option(help="Weights & Biases.")] = WandbMode.OFFLINE,
 ) -> None:
     """Run a suite, then write and print its leaderboard."""
-    from benchmarks.board.report import write_report
-    from benchmarks.board.wandb_runs import log_suite
-    from benchmarks.papers.report import supplement_report
-    from benchmarks.run.records import count_failed
     from benchmarks.run.runner import run_suite
     from benchmarks.run.suite_files import load_suite
     from benchmarks.run.worker import Setting
-    from training.wandb_client import Tracking, sync_command, usable
+    from training.wandb_client import Tracking, usable
 
     plugins = _load_plugins(plugin)
     chosen = load_suite(suite).restricted(methods=_names(methods), tasks=_names(tasks), repetitions=repetitions)
@@ -89,15 +88,7 @@ def run(
         fresh=fresh,
         setting=Setting(plugins, tracking),
     )
-    written = write_report(directory, supplement_report)
-    _console().print(written)
-    log_suite(directory, tracking, written.board)
-    if tracking.mode == "offline":
-        typer.echo(f"to send it to Weights & Biases: {sync_command(tracking)}", err=True)
-    if failed := count_failed(written.board.run):
-        raise Failed(
-            f"{failed}, see 'Failed and skipped' in {directory / 'leaderboard.md'}; to try again: {_command()}"
-        )
+    _report(directory, tracking)
 
 
 @app.command()
@@ -118,6 +109,24 @@ def list_(what: Annotated[Listed, typer.Argument(help="What to list.")], plugin:
 
     _load_plugins(plugin)
     _console().print(getattr(listing, what)())
+
+
+def _report(directory: Path, tracking: "Tracking") -> None:
+    """Write and print what a run found, and track it; raise ``Failed`` where not all of it could be computed."""
+    from benchmarks.board.report import write_report
+    from benchmarks.board.wandb_runs import log_suite
+    from benchmarks.papers.report import supplement_report
+    from benchmarks.run.records import count_failed
+    from training.wandb_client import sync_command
+
+    written = write_report(directory, supplement_report)
+    _console().print(written)
+    log_suite(directory, tracking, written.board)
+    if tracking.mode == "offline":
+        typer.echo(f"to send it to Weights & Biases: {sync_command(tracking)}", err=True)
+    if failed := count_failed(written.board.run):
+        page = directory / "leaderboard.md"
+        raise Failed(f"{failed}, see 'Failed and skipped' in {page}; to try again: {_command()}")
 
 
 def main() -> None:
