@@ -10,7 +10,7 @@ import pydantic
 import torch
 from torch import Tensor
 
-from sig.explicand import Explicand
+from sig.explicand import Explicand, Tally, require_eval_mode, require_shape
 from sig.registry import Entry, Registry
 
 
@@ -29,6 +29,7 @@ class Problem:
 
     Raises:
         TypeError: when the explicand is none, or a truth, a region or a column is no tensor.
+        ValueError: on a model in training mode, or without the outputs that are explained.
         ValueError: on a truth, a region or a column of another shape, a truth that is not finite, an infinite check, or
             an index that no input has.
     """
@@ -45,12 +46,13 @@ class Problem:
         e = self.explicand
         if not isinstance(e, Explicand):
             raise TypeError(f"explicand is of type {type(e).__name__}, expected sig.Explicand")
+        _require_usable(e)
         for name, truth in self.truths.items():
-            _require_shape(f"truth {name!r}", truth, (len(e.inputs), e.n_players), "one number for each player")
+            require_shape(f"truth {name!r}", truth, (len(e.inputs), e.n_players), "one number for each player")
             if not torch.isfinite(truth).all():
                 raise ValueError(f"truth {name!r} holds NaN or infinity, expected finite values; leave the truth out")
         for name, region in self.regions.items():
-            _require_shape(f"region {name!r}", region, tuple(e.inputs.shape), "a mark for each feature")
+            require_shape(f"region {name!r}", region, tuple(e.inputs.shape), "a mark for each feature")
         for name, columns in self.series.items():
             _require_table(name, columns)
         for name, value in self.checks.items():
@@ -62,11 +64,13 @@ class Problem:
         object.__setattr__(self, "truths", {name: truth.double() for name, truth in self.truths.items()})
 
 
-def _require_shape(what: str, values: Tensor, shape: tuple[int, ...], why: str) -> None:
-    if not isinstance(values, Tensor):
-        raise TypeError(f"{what} is of type {type(values).__name__}, expected a tensor of shape {shape}")
-    if tuple(values.shape) != shape:
-        raise ValueError(f"{what} has shape {tuple(values.shape)}, expected {shape}: {why} of every input")
+def _require_usable(e: Explicand) -> None:
+    """Raise ``ValueError`` where the model is in training mode, or has not the outputs that are explained."""
+    require_eval_mode(e.model)
+    with torch.no_grad():
+        outputs = e.with_tally(Tally()).outputs(e.inputs[:1]).shape[1]
+    if len(e.target) and not 0 <= int(e.target.min()) <= int(e.target.max()) < outputs:
+        raise ValueError(f"target holds {int(e.target.max())}, expected outputs of the model, 0 .. {outputs - 1}")
 
 
 def _require_table(name: str, columns: Mapping[str, Tensor]) -> None:

@@ -3,7 +3,8 @@
 Every method gets the same model rows and is watched as on the board (``sig.guard``), so that none can touch another.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 from tqdm.auto import tqdm
 
-from sig.explicand import Explicand
+from sig.explicand import Explicand, require_shape
 from sig.guard import Attributed, Guard, Interference
 from sig.registry import Method, Metric, NotApplicable, Trial, methods, metrics
 
@@ -47,8 +48,9 @@ class Comparison:
     @property
     def scores(self) -> pd.DataFrame:
         """A row for each explicand, and a column for each method and metric; NaN where a score is undefined."""
-        columns = {(one.method, name): of.numpy() for one in self.outcomes for name, of in one.scores.items()}
-        return pd.DataFrame(columns).rename_axis(index="explicand", columns=["method", "metric"])
+        scores = {(one.method, name): of.numpy() for one in self.outcomes for name, of in one.scores.items()}
+        columns = pd.MultiIndex.from_tuples(scores, names=["method", "metric"])
+        return pd.DataFrame(dict(enumerate(scores.values()))).set_axis(columns, axis=1).rename_axis("explicand")
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -64,7 +66,7 @@ class Comparison:
                 row |= {"rows": one.attributed.cost.forward_rows / batch}
                 row |= {"seconds": one.attributed.cost.seconds / batch}
             rows.append({**row, "note": "; ".join(one.notes)})
-        table = pd.DataFrame(rows).set_index("method")
+        table = pd.DataFrame(rows, columns=None if rows else ["method"]).set_index("method")
         last = [name for name in ("rows", "seconds", "note") if name in table]
         return table[[*table.columns.drop(last), *last]]
 
@@ -76,6 +78,8 @@ class Comparison:
         from sig.drawing import draw_attributions
 
         maps = {name: of[:shown] for name, of in self.attributions.items()}
+        if not maps:
+            raise ValueError("there is no attribution to draw; the notes of the table say why")
         return draw_attributions(self.explicand.inputs[:shown], maps)
 
     def __str__(self) -> str:
@@ -110,10 +114,16 @@ def compare(
 
     Raises:
         UnknownName: on a name that nothing is registered under.
-        ValueError: when ``rows`` is below one.
+        ValueError: when ``rows`` is below one, the truth or a region has another shape, or options are given for what
+            is not chosen.
     """
-    task = _Task(e, rows, truth, regions or {}, options or {}, seed)
     chosen, judges = [methods[name] for name in method_names], [metrics[name] for name in metric_names]
+    options = options or {}
+    _require_fit(e, truth, regions or {})
+    for name in options:
+        if name not in (*method_names, *metric_names):
+            raise ValueError(f"options are given for {name!r}, which is none of the methods and metrics chosen")
+    task = _Task(e, rows, truth, regions or {}, options, seed)
     for method in chosen:
         method.options_for(rows)  # refuses a budget that nothing can spend, before any work
     return Comparison(e, [task.run(method, judges) for method in tqdm(chosen, desc="methods", disable=not progress)])
@@ -130,7 +140,8 @@ class _Task:
 
     @cached_property
     def guard(self) -> Guard:
-        return Guard(self.explicand, **({} if self.truth is None else {"truth": self.truth}), **self.regions)
+        truth = {} if self.truth is None else {"truth": self.truth}
+        return Guard(self.explicand, {**truth, **{f"region {name!r}": of for name, of in self.regions.items()}})
 
     def run(self, method: Method, judges: Sequence[Metric]) -> Outcome:
         outcome = Outcome(method.name)
@@ -150,18 +161,28 @@ class _Task:
         fixed = self.options.get(method.name, {})
         spent = method.options_for(self.rows, **fixed)
         budget = self.rows if spent else None
-        with torch.random.fork_rng(devices=[]):  # others' code may draw from the global generator
-            torch.manual_seed(self.seed)
-            return self.guard.attribute(method, generator=self._generator(), budget=budget, **{**fixed, **spent})
+        with self._seeded() as generator:
+            return self.guard.attribute(method, {**fixed, **spent}, generator=generator, budget=budget)
 
     def _score(self, metric: Metric, found: Attributed) -> Float[Tensor, " batch"]:
         trial = Trial(self.explicand, found.attribution, found.cost, self.truth, self.regions, found.change)
-        generator = self._generator() if metric.draws else None
-        values = self.guard.score(metric, trial, generator=generator, **self.options.get(metric.name, {}))
+        with self._seeded() as generator:
+            values = self.guard.score(metric, trial, self.options.get(metric.name, {}), generator=generator)
         return values.mean(1) if metric.curve else values
 
-    def _generator(self) -> Generator:
-        return Generator().manual_seed(self.seed)
+    @contextmanager
+    def _seeded(self) -> Iterator[Generator]:
+        """A seeded generator; the global one, from which others' code may draw, is seeded too and then as before."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            yield Generator().manual_seed(self.seed)
+
+
+def _require_fit(e: Explicand, truth: Tensor | None, regions: Mapping[str, Tensor]) -> None:
+    if truth is not None:
+        require_shape("truth", truth, (len(e.inputs), e.n_players), "one number for each player")
+    for name, region in regions.items():
+        require_shape(f"region {name!r}", region, tuple(e.inputs.shape), "a mark for each feature")
 
 
 def _reason(error: Exception) -> str:

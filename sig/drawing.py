@@ -9,6 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from sig.metrics.scaled_rmse import scaled
+
+WIDEST = 16.0  # inches
+NAMED = 30  # features whose values have the space to be written
+
 Maps = Mapping[str, Float[Tensor, "shown *features"]]
 
 
@@ -35,15 +40,16 @@ def _draw_pictures(inputs: Tensor, attributions: Maps) -> Figure:
 
 
 def _draw_heat_maps(inputs: Tensor, attributions: Maps) -> Figure:
-    width = max(5.0, 2 + 0.45 * inputs.flatten(1).shape[1])
+    features = inputs.flatten(1).shape[1]
+    width = min(WIDEST, max(5.0, 2 + 0.45 * features))
     figure = Figure(figsize=(width, len(inputs) * (0.9 + 0.28 * len(attributions))), layout="constrained")
     for i, (ax,) in enumerate(figure.subplots(len(inputs), 1, squeeze=False)):
         table = np.stack([_by_largest(of[i].flatten()) for of in attributions.values()])
         ax.imshow(table, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
         ax.set_yticks(range(len(attributions)), list(attributions))
-        values = inputs[i].flatten().tolist()
-        ax.set_xticks(range(len(values)), [f"{value:.3g}" for value in values])
-        ax.set_xlabel(f"values of the features of input {i}")
+        if features <= NAMED:
+            ax.set_xticks(range(features), [f"{value:.3g}" for value in inputs[i].flatten().tolist()])
+        ax.set_xlabel(f"{'values' if features <= NAMED else 'indices'} of the features of input {i}")
     return figure
 
 
@@ -62,5 +68,5 @@ def _as_picture(x: Tensor) -> np.ndarray:
 
 
 def _by_largest(values: Tensor) -> np.ndarray:
-    largest = values.abs().max()
-    return np.asarray((values / largest if largest > 0 else values).cpu())
+    """Between -1 and 1; 0 where nothing is attributed."""
+    return np.asarray(scaled(values.flatten().unsqueeze(0), "largest").nan_to_num(0.0).view(values.shape).cpu())

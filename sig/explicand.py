@@ -12,7 +12,7 @@ from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from sig.players import patch_players
 
@@ -118,8 +118,7 @@ class Explicand:
         Raises:
             ValueError: when the model is in training mode, or as ``Explicand`` does.
         """
-        if getattr(model, "training", False):
-            raise ValueError("the model is in training mode, where outputs change from call to call; call model.eval()")
+        require_eval_mode(model)
         inputs = inputs.detach()
         background = inputs if background is None else background
         if input_range is None:
@@ -226,6 +225,21 @@ class Explicand:
 
     def _count_backward(self, grad: Tensor) -> None:
         self.tally.backward_rows += len(grad)
+
+
+def require_eval_mode(model: Forward) -> None:
+    """Raise ``ValueError`` where the model, or a part of it, is in training mode."""
+    parts = model.modules() if isinstance(model, nn.Module) else ()
+    if any(part.training for part in parts):
+        raise ValueError("the model is in training mode, where outputs change from call to call; call model.eval()")
+
+
+def require_shape(what: str, values: Tensor, shape: tuple[int, ...], why: str) -> None:
+    """Raise ``TypeError`` on what is no tensor, ``ValueError`` on one of another shape."""
+    if not isinstance(values, Tensor):
+        raise TypeError(f"{what} is of type {type(values).__name__}, expected a tensor of shape {shape}")
+    if tuple(values.shape) != shape:
+        raise ValueError(f"{what} has shape {tuple(values.shape)}, expected {shape}: {why} of every input")
 
 
 def _as_players(patch: int | None, features: tuple[int, ...]) -> Int[Tensor, "*features"]:

@@ -5,9 +5,11 @@ would spoil every score that follows, unnoticed. So what a problem is made of is
 whatever differs is put back, and who changed it fails alone, with that reason.
 """
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from types import FunctionType, MethodType
 from typing import Any
 
 import torch
@@ -21,6 +23,10 @@ from sig.registry import Cost, Method, Metric, Trial
 
 # What makes up a module: training mode, parameters, buffers, submodules and all kinds of hooks; and a replaced forward.
 MODULE_STATE = (*vars(nn.Module()), "forward")
+# Hooks of all modules at once, by kind.
+GLOBAL_HOOKS = {
+    name: hooks for name, hooks in vars(nn.modules.module).items() if name.startswith("_global_") and "hooks" in name
+}
 
 
 class Interference(RuntimeError):
@@ -39,26 +45,26 @@ class Attributed:
 class Guard:
     """Remembers what a problem is made of.
 
-    Watched are the explicand's inputs, target, background and players; of a model that is a ``torch.nn.Module`` its
-    weights, buffers, training mode, submodules and hooks; tensors given besides; the tally that the explicand brought;
-    and torch's default type, gradient mode and number of threads.
+    Watched are the explicand's inputs, target, background and players; the tally that it brought; of every
+    ``torch.nn.Module`` that is the model, or that a function as model refers to, its weights, buffers, other tensors,
+    training mode, submodules and hooks; tensors given besides; and torch's default type, gradient mode, autocast,
+    number of threads and global hooks. Classes, and what else a function as model may reach, are not.
 
     Args:
         e: the explicand, with its model.
-        **others: further tensors by name, such as truths and regions.
+        others: further tensors by name, such as truths and regions.
     """
 
-    def __init__(self, e: Explicand, **others: Tensor):
+    def __init__(self, e: Explicand, others: Mapping[str, Tensor] | None = None):
         self.explicand = e
-        self._modules = list(e.model.modules()) if isinstance(e.model, nn.Module) else []
+        self._modules = list(dict.fromkeys(part for module in _modules_behind(e.model) for part in module.modules()))
         self._states = [_state_of(module) for module in self._modules]
-        named = {"inputs": e.inputs, "target": e.target, "background": e.background, "players": e.players, **others}
-        if isinstance(e.model, nn.Module):
-            named |= {f"the model's {name}": tensor for name, tensor in e.model.named_parameters()}
-            named |= {f"the model's {name}": tensor for name, tensor in e.model.named_buffers()}
-        self._tensors = {name: _Kept.of(tensor) for name, tensor in named.items()}
+        named = {"inputs": e.inputs, "target": e.target, "background": e.background, "players": e.players}
+        of_model = {f"the model's {name}": tensor for name, tensor in _tensors_of(self._modules)}
+        self._tensors = {name: _Kept.of(tensor) for name, tensor in {**of_model, **(others or {}), **named}.items()}
         self._tally = replace(e.tally)
         self._torch = _torch_settings()
+        self._global_hooks = {name: hooks.copy() for name, hooks in GLOBAL_HOOKS.items()}
 
     @contextmanager
     def watch(self, who: str) -> Iterator[None]:
@@ -82,7 +88,7 @@ class Guard:
             raise error
 
     def attribute(
-        self, method: Method, *, generator: Generator, budget: int | None = None, **options: Any
+        self, method: Method, options: Mapping[str, Any], /, *, generator: Generator, budget: int | None = None
     ) -> Attributed:
         """The method's attribution of the explicand, which is as before afterwards.
 
@@ -97,69 +103,119 @@ class Guard:
         """
         e = self.explicand.with_tally(Tally())
         with self.watch(f"method {method.name!r}"), _rows_of_model(e) as (counted, rows):
-            attribution, cost = measure(counted, lambda e: method(e, generator=generator, **options))
+            given, cost = measure(counted, lambda e: method(e, generator=generator, **options))
         _require_counted(method, cost, rows)
         if budget is not None:
             _require_within(budget, method, cost, len(e.inputs))
+        attribution = given.to(torch.float32, copy=True)  # the method may go on using its own
+        if not attribution.isfinite().all():
+            raise ValueError(f"method {method.name!r} returned values beyond float32, whose largest is about 3e38")
         with self.watch(f"paths of method {method.name!r}"):
             change = path.change_along_paths(e)
-        return Attributed(attribution.to(torch.float32), cost, change)
+        return Attributed(attribution, cost, change)
 
     def score(
-        self, metric: Metric, trial: Trial, *, generator: Generator | None = None, **options: Any
+        self, metric: Metric, trial: Trial, options: Mapping[str, Any], /, *, generator: Generator | None = None
     ) -> Float[Tensor, " batch"] | Float[Tensor, "batch points"]:
         """The metric's scores of a trial of this explicand, which is as before afterwards.
+
+        What the metric passes through the model is not counted, and the attribution that it sees is its own.
 
         Raises:
             Interference: when the metric changed anything.
             NotApplicable: when it has no meaning for the trial.
             Exception: whatever else it raises.
         """
+        own = replace(
+            trial,
+            explicand=trial.explicand.with_tally(Tally()),
+            attribution=trial.attribution.clone(),
+            regions=dict(trial.regions),
+            change=None if trial.change is None else trial.change.clone(),
+        )
         with self.watch(f"metric {metric.name!r}"):
-            return metric(trial, generator=generator, **options)
+            return metric(own, generator=generator, **options)
 
     def _put_back(self) -> list[str]:
         """What differed."""
         changed = [name for name, kept in self._tensors.items() if kept.put_back()]
         for module, state in zip(self._modules, self._states, strict=True):
-            changed += [f"{name} of {type(module).__name__}" for name in _restore(module, state)]
+            changed += [f"{name} of {type(module).__name__}" for name in _restore(vars(module), state)]
+        changed += [f"torch's {name}" for name in _restore(GLOBAL_HOOKS, self._global_hooks)]
         tally = self.explicand.tally
         if (tally.forward_rows, tally.backward_rows) != (self._tally.forward_rows, self._tally.backward_rows):
             tally.forward_rows, tally.backward_rows = self._tally.forward_rows, self._tally.backward_rows
             changed.append("the counter")
         if _torch_settings() != self._torch:
-            changed.append("torch's default type, gradient mode or number of threads")
+            changed.append("torch's default type, gradient mode, autocast or number of threads")
             _set_torch(*self._torch)
         return changed
 
 
+# ---- tensors and modules as they were ------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True)
 class _Kept:
-    """A tensor and a copy of it."""
+    """A tensor and a copy of it, with its gradient."""
 
     tensor: Tensor
     copy: Tensor
     requires_grad: bool
+    grad: Tensor | None
 
     @classmethod
     def of(cls, tensor: Tensor) -> "_Kept":
-        return cls(tensor, tensor.detach().clone(), tensor.requires_grad)
+        grad = None if tensor.grad is None else tensor.grad.clone()
+        return cls(tensor, tensor.detach().clone(), tensor.requires_grad, grad)
 
     @torch.no_grad()
     def put_back(self) -> bool:
         """Whether it differed."""
-        tensor, copy = self.tensor, self.copy
-        same_kind = tensor.shape == copy.shape and tensor.dtype == copy.dtype and tensor.device == copy.device
-        if same_kind and torch.equal(tensor, copy):
-            if tensor.requires_grad == self.requires_grad and tensor.grad is None:
-                return False
-        elif same_kind:
-            tensor.copy_(copy)
-        else:
-            tensor.data = copy.clone()
+        tensor = self.tensor
+        same = _is_equal(tensor, self.copy)
+        if same and tensor.requires_grad == self.requires_grad and _is_equal(tensor.grad, self.grad):
+            return False
+        if not same:
+            try:
+                tensor.copy_(self.copy)  # where others share its storage, they are put back too
+            except RuntimeError:  # of another shape now, or its elements share storage
+                tensor.data = self.copy.clone()
         tensor.requires_grad_(self.requires_grad)
-        tensor.grad = None
+        tensor.grad = None if self.grad is None else self.grad.clone()
         return True
+
+
+def _is_equal(now: Tensor | None, before: Tensor | None) -> bool:
+    """Whether two tensors are the same, NaN being equal to itself."""
+    if now is None or before is None:
+        return now is before
+    if (now.shape, now.dtype, now.device) != (before.shape, before.dtype, before.device):
+        return False
+    return torch.equal(now, before) or bool(((now == before) | (now != now) & (before != before)).all())
+
+
+def _modules_behind(model: Forward) -> list[nn.Module]:
+    """The model, or the modules that it is a method of or, if it is a function, that its code refers to."""
+    if isinstance(model, nn.Module):
+        return [model]
+    if isinstance(model, MethodType):
+        reached = [model.__self__]
+    elif isinstance(model, FunctionType):
+        names = inspect.getclosurevars(model)
+        reached = [*names.nonlocals.values(), *names.globals.values()]
+    else:
+        reached = list(getattr(model, "__dict__", {}).values())
+    return [value for value in reached if isinstance(value, nn.Module)]
+
+
+def _tensors_of(modules: list[nn.Module]) -> Iterator[tuple[str, Tensor]]:
+    """Parameters, buffers and other tensors that modules hold, under names of their own."""
+    for place, module in enumerate(modules):
+        held = (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False), *vars(module).items())
+        for name, value in held:
+            if isinstance(value, Tensor):
+                yield f"{name} ({type(module).__name__} {place})", value
 
 
 def _state_of(module: nn.Module) -> dict[str, Any]:
@@ -169,33 +225,42 @@ def _state_of(module: nn.Module) -> dict[str, Any]:
     }
 
 
-def _restore(module: nn.Module, state: Mapping[str, Any]) -> list[str]:
-    """The parts of the module's state that differed."""
-    own = vars(module)
+def _restore(own: dict[str, Any], state: Mapping[str, Any]) -> list[str]:
+    """The parts of a module's state, or of the global hooks, that differed."""
     changed = []
-    for name in MODULE_STATE:
+    for name in (*state, *(name for name in MODULE_STATE if name in own and name not in state)):
         if name not in state:
-            if own.pop(name, None) is not None:
-                changed.append(name)
-        elif not _is_same(own[name], state[name]):
-            changed.append(name.strip("_").replace("_", " "))
+            del own[name]
+        elif _is_same(own.get(name), state[name]):
+            continue
+        elif isinstance(state[name], dict) and isinstance(own.get(name), dict):
+            own[name].clear()  # the dictionary itself stays, to which handles of hooks refer
+            own[name].update(state[name])
+        else:
             own[name] = state[name].copy() if isinstance(state[name], dict) else state[name]
+        changed.append(name.strip("_").replace("_", " "))
     return changed
 
 
 def _is_same(now: Any, before: Any) -> bool:
-    if not isinstance(before, dict):
-        return now is before or now == before
+    if not isinstance(before, dict) or not isinstance(now, dict):
+        return now is before or (not isinstance(before, dict) and now == before)
     return list(now) == list(before) and all(now[key] is before[key] for key in before)
 
 
-def _torch_settings() -> tuple[torch.dtype, bool, int]:
-    return torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads()
+def _torch_settings() -> tuple[torch.dtype, bool, bool, int]:
+    return (
+        torch.get_default_dtype(),
+        torch.is_grad_enabled(),
+        torch.is_autocast_enabled("cpu"),
+        torch.get_num_threads(),
+    )
 
 
-def _set_torch(dtype: torch.dtype, gradients: bool, threads: int) -> None:
+def _set_torch(dtype: torch.dtype, gradients: bool, autocast: bool, threads: int) -> None:
     torch.set_default_dtype(dtype)
     torch.set_grad_enabled(gradients)
+    torch.set_autocast_enabled("cpu", autocast)
     torch.set_num_threads(threads)
 
 
@@ -204,49 +269,73 @@ def _set_torch(dtype: torch.dtype, gradients: bool, threads: int) -> None:
 
 @dataclass
 class _Rows:
+    """Rows that the whole model was given, how deep inside it we are, and whether a part was called by itself."""
+
     through: int = 0
-    inside: bool = False
-    past: bool = False  # whether a part of the model was called by itself
+    depth: int = 0
+    past: bool = False
 
 
 @contextmanager
 def _rows_of_model(e: Explicand) -> Iterator[tuple[Explicand, _Rows]]:
     """The explicand, and the rows that its model sees within the block."""
     rows = _Rows()
-    if not isinstance(e.model, nn.Module):
-        yield replace(e, model=_counting(e.model, rows)), rows
+    if not isinstance(e.model, nn.Module) or isinstance(e.model, torch.jit.ScriptModule):
+        yield replace(e, model=_Counted(e.model, rows)), rows
         return
-    with ExitStack() as hooks:
+    with ExitStack() as wrapped:
         for module in e.model.modules():
-            entered, left = _hooks(rows, whole=module is e.model)
-            hooks.callback(module.register_forward_pre_hook(entered, with_kwargs=True, prepend=True).remove)
-            if left is not None:
-                hooks.callback(module.register_forward_hook(left, always_call=True).remove)
+            if not isinstance(module, torch.jit.ScriptModule):
+                wrapped.enter_context(_wrapped(module, _counting(module.forward, rows, whole=module is e.model)))
         yield e, rows
 
 
-def _counting(model: Forward, rows: _Rows) -> Forward:
-    def counted(x: Tensor) -> Tensor:
-        rows.through += len(x)
-        return model(x)
+@contextmanager
+def _wrapped(module: nn.Module, forward: Callable[..., Any]) -> Iterator[None]:
+    """With another forward, however the module is called; one that is put in its place meanwhile stays."""
+    own = vars(module)
+    before = own.get("forward")
+    own["forward"] = forward
+    try:
+        yield
+    finally:
+        if own.get("forward") is forward:
+            del own["forward"]
+            if before is not None:
+                own["forward"] = before
+
+
+def _counting(forward: Callable[..., Any], rows: _Rows, *, whole: bool) -> Callable[..., Any]:
+    """Counts what passes through the whole model, once where that calls itself; notes a part called by itself."""
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        outermost = rows.depth == 0
+        rows.past |= outermost and not whole
+        rows.depth += 1
+        try:
+            outputs = forward(*arguments, **named)
+        finally:
+            rows.depth -= 1
+        if whole and outermost:
+            rows.through += len(next(x for x in (*arguments, *named.values()) if isinstance(x, Tensor)))
+        return outputs
 
     return counted
 
 
-def _hooks(rows: _Rows, *, whole: bool) -> tuple[Callable[..., None], Callable[..., None] | None]:
-    """What is called before and after the forward pass of the whole model, or before that of a part of it."""
+class _Counted:
+    """A model that is no module of Python code, counted; with the attributes that it has."""
 
-    def enter(module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-        rows.through += len(next(x for x in (*arguments, *named.values()) if isinstance(x, Tensor)))
-        rows.inside = True
+    def __init__(self, model: Forward, rows: _Rows):
+        self._counted = _counting(model, rows, whole=True)
+        self._model = model
 
-    def leave(*_: object) -> None:
-        rows.inside = False
+    def __call__(self, x: Tensor) -> Tensor:
+        outputs: Tensor = self._counted(x)
+        return outputs
 
-    def enter_part(*_: object) -> None:
-        rows.past |= not rows.inside
-
-    return (enter, leave) if whole else (enter_part, None)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
 
 
 def _require_counted(method: Method, cost: Cost, rows: _Rows) -> None:

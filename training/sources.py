@@ -5,7 +5,7 @@ import importlib.util
 import inspect
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import entry_points, packages_distributions, version
@@ -68,44 +68,79 @@ def hash_file(file: Path) -> str:
 @cache
 def hash_code(file: Path) -> str:
     """A hash of a file, of what it imports, and of the versions of packages."""
-    sources = [_read(one) for one in source_files(file)]
-    packages = frozenset[str]().union(*(source.packages for source in sources))
-    return hash_content(sorted(source.sha256 for source in sources), {name: find_versions(name) for name in packages})
+    sources = {_module_name(one): _read(one) for one in source_files(file)}
+    packages = frozenset[str]().union(*(source.packages for source in sources.values()))
+    named = {name: source.sha256 for name, source in sources.items()}
+    return hash_content(named, {name: find_versions(name) for name in packages})
 
 
 @cache
 def _read(file: Path) -> _Source:
     content = file.read_bytes()
-    files, packages = set(), set()
-    for folder, name in _imports(ast.parse(content), file):
-        top_level = name.partition(".")[0]
+    files, packages = _packages_around(file), set()
+    for folder, module, members in _imports(ast.parse(content), file):
+        top_level = module.partition(".")[0]
         home = folder or _home(top_level, file)
         if home is not None:
-            files |= {found for found in _module_files(home, name) if found.is_file()}
+            files |= _imported_files(home, module, members)
         elif top_level not in sys.stdlib_module_names and top_level not in IRRELEVANT_PACKAGES:
             packages.add(top_level)
     return _Source(sha256(content).hexdigest(), frozenset(files), frozenset(packages))
 
 
-def _imports(tree: ast.AST, file: Path) -> Iterator[tuple[Path | None, str]]:
-    """Names of what may be modules, each with the folder it is relative to; None where it is absolute."""
+def _imports(tree: ast.AST, file: Path) -> Iterator[tuple[Path | None, str, Sequence[str]]]:
+    """Imported modules, each with the folder it is relative to, None where it is absolute, and the members taken."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from ((None, alias.name) for alias in node.names)
+            yield from ((None, alias.name, ()) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             folder = file.parents[node.level - 1] if node.level else None
-            module = node.module or ""
-            yield folder, module
-            yield from ((folder, f"{module}.{alias.name}".removeprefix(".")) for alias in node.names)
+            yield folder, node.module or "", [alias.name for alias in node.names]
+
+
+def _imported_files(folder: Path, module: str, members: Sequence[str]) -> set[Path]:
+    """The files behind an import.
+
+    Members that are modules themselves stand for their own files. The project's packages do nothing but name what is in
+    them, so that of these only what is taken counts; of another package all that Python runs on the way.
+    """
+    inside = {member: _existing(folder, f"{module}.{member}".removeprefix(".")) for member in members}
+    files = set[Path]().union(*inside.values())
+    if not members or not all(inside.values()):
+        files |= _existing(folder, module)
+    return files if folder == PROJECT else files | set[Path]().union(*map(_packages_around, files))
+
+
+def _packages_around(file: Path) -> set[Path]:
+    """What Python runs before a file of a package other than the project's."""
+    outermost = _outermost(file)
+    inside = file.relative_to(outermost).parents if outermost != PROJECT else ()
+    return {outermost / folder / "__init__.py" for folder in inside if folder.parts} - {file}
+
+
+def _existing(folder: Path, name: str) -> set[Path]:
+    """The file of a module or package of that name; none where there is no such file."""
+    return {file for file in _module_files(folder, name) if file.is_file()} if name else set()
+
+
+def _module_name(file: Path) -> str:
+    """A file's name within its outermost package, wherever that lies."""
+    return file.relative_to(_outermost(file)).as_posix()
+
+
+def _outermost(file: Path) -> Path:
+    """The folder that holds the outermost package that a file lies in."""
+    folder = file.parent
+    while (folder / "__init__.py").is_file():
+        folder = folder.parent
+    return folder
 
 
 def _home(top_level: str, file: Path) -> Path | None:
     """The folder with the package or module of that name, when it belongs to the project or to a plug-in."""
     if top_level in PROJECT_PACKAGES:
         return PROJECT
-    own = file.parent
-    while (own / "__init__.py").is_file():
-        own = own.parent
+    own = _outermost(file)
     if _installed_package(file) in (None, top_level) and any(one.is_file() for one in _module_files(own, top_level)):
         return own
     if top_level in sys.stdlib_module_names or top_level in _distributions():

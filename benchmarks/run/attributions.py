@@ -6,6 +6,7 @@ add up to where the method states paths, its cost, and the key it was computed u
 
 import io
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from benchmarks.run.records import CellRecord, RecordError, read_run, write_atom
 from benchmarks.run.suite import unknown
 from sig.guard import Attributed
 from sig.registry import Cost
+
+DAMAGED = (zipfile.BadZipFile, zlib.error)
 
 
 def attributions(
@@ -82,7 +85,7 @@ def read_attribution(file: Path, key: str) -> Attributed | None:
             )
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, NotImplementedError, RuntimeError, *DAMAGED) as error:
         raise RecordError(f"{file}: {error}; the attribution is damaged") from None
 
 

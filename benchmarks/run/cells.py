@@ -5,7 +5,7 @@ method sees the same problem. A key is a hash of all that decides what it is the
 packages included (``training.fingerprint``); a record on disk with the key of a planned cell is that cell's.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from benchmarks.run.scoring import Known
 from benchmarks.run.suite import MethodChoice, Suite, Sweep, TaskChoice
 from datasets.problem import tasks
 from sig.guard import Guard
+from sig.metrics.regions import part_shares
 from sig.registry import Method, methods, metrics
 from training.fingerprint import fingerprint
 from training.hashing import hash_content
@@ -22,11 +23,14 @@ from training.seeds import derive_seed
 
 @dataclass(frozen=True)
 class Group:
-    """One problem and the cells that score methods on it, with what earlier runs left of them by the cell's key."""
+    """One problem and the cells that score methods on it.
+
+    ``known`` finds what earlier runs left of them, by the cell's key: only when a job needs it, since it may be large.
+    """
 
     problem: ProblemSpec
     cells: list[CellSpec]
-    known: Mapping[str, Known] = field(default_factory=dict)
+    known: Mapping[str, Callable[[], Known]] = field(default_factory=dict)
 
 
 def plan(suite: Suite) -> list[Group]:
@@ -50,7 +54,7 @@ def _problem(task: TaskChoice, repetition: int) -> ProblemSpec:
         "task_options": task.options,
         "repetition": repetition,
     }
-    code = fingerprint(tasks[task.kind].run)
+    code = fingerprint(tasks[task.kind].run, part_shares)
     return ProblemSpec(
         task=task.name,
         kind=task.kind,
@@ -93,7 +97,7 @@ def _sweep_runs(sweep: Sweep) -> Iterator[_Run]:
 def _cell(task: TaskChoice, problem: ProblemSpec, run: _Run) -> CellSpec:
     method_seed = derive_seed(problem.task, problem.repetition, run.label, run.budget, run.options)
     decisive = [problem.key, run.method.name, run.options, run.budget, method_seed]
-    attribution_key = hash_content(*decisive, fingerprint(run.method.run, Guard.attribute))
+    attribution_key = hash_content(*decisive, fingerprint(run.method.run, Guard.attribute, part_shares))
     metric_keys = {
         metric.label: hash_content(attribution_key, metric.model_dump(), fingerprint(metrics[metric.name].run))
         for metric in task.metrics
@@ -118,6 +122,6 @@ def _cell(task: TaskChoice, problem: ProblemSpec, run: _Run) -> CellSpec:
             "metrics": task.metrics,
             "method_seed": method_seed,
             "attribution_key": attribution_key,
-            "key": hash_content(SCHEMA_VERSION, attribution_key, chosen),
+            "key": hash_content(SCHEMA_VERSION, attribution_key, chosen, list(metric_keys)),  # in this order
         }
     )

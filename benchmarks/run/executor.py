@@ -34,6 +34,7 @@ CONFIG = {
     "distributed.scheduler.allowed-failures": DEATHS_ALLOWED,
     "distributed.worker.multiprocessing-method": "forkserver",
     "distributed.worker.profile.enabled": False,  # its sampling thread would disturb timings
+    "distributed.admin.large-graph-warning-threshold": "1GB",  # attributions to be scored go with the job
 }
 # Read when libraries are loaded.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
@@ -138,7 +139,7 @@ class _Execution:
         prepared = None if job.alone else self._prepared.get(job.group)
         call: tuple[Any, ...]
         if job.cells:
-            known = {cell.key: group.known[cell.key] for cell in job.cells if cell.key in group.known}
+            known = {cell.key: group.known[cell.key]() for cell in job.cells if cell.key in group.known}
             call = (_run_cells, prepared, group.problem, job.cells, self._setting, known)
         else:
             call = (worker.prepare, group.problem, self._setting)

@@ -4,6 +4,7 @@ import signal
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,7 +19,6 @@ from benchmarks.run.records import MANIFEST, CellRecord, CellSpec, Manifest, Pro
 from benchmarks.run.scoring import Known, carry_over
 from benchmarks.run.suite import Suite
 from benchmarks.run.worker import CellResult, Setting
-from sig.guard import Attributed
 
 R = TypeVar("R", ProblemRecord, CellRecord)
 
@@ -87,7 +87,7 @@ def _left(groups: Sequence[Group], directory: Path, progress: RunProgress, conso
                 progress.reused(record)
             else:
                 cells.append(cell)
-                known[cell.key] = Known(before, _read_attribution(cell, directory, console))
+                known[cell.key] = partial(_find_known, cell, before, directory, console)
         problem = _read(ProblemRecord, directory / group.problem.file, console)
         if cells or problem is None or problem.key != group.problem.key or problem.status == "failed":
             yield Group(group.problem, cells, known)
@@ -96,6 +96,8 @@ def _left(groups: Sequence[Group], directory: Path, progress: RunProgress, conso
 def _reusable(cell: CellSpec, before: CellRecord | None, directory: Path) -> CellRecord | None:
     """The cell's record, if there is one that did not fail; written anew where only the choice of metrics changed."""
     if before is None or before.status == "failed":
+        return None
+    if before.cost is not None and not (directory / cell.attribution_file).is_file():
         return None
     if before.key == cell.key:
         return before
@@ -115,12 +117,12 @@ def _read(model: type[R], file: Path, console: Console) -> R | None:
         return None
 
 
-def _read_attribution(cell: CellSpec, directory: Path, console: Console) -> Attributed | None:
+def _find_known(cell: CellSpec, before: CellRecord | None, directory: Path, console: Console) -> Known:
     try:
-        return read_attribution(directory / cell.attribution_file, cell.attribution_key)
+        return Known(before, read_attribution(directory / cell.attribution_file, cell.attribution_key))
     except RecordError as error:
         _warn(error, console)
-        return None
+        return Known(before)
 
 
 def _warn(error: Exception, console: Console) -> None:

@@ -45,7 +45,7 @@ class Watched:
         """The problem with a guard of all of it."""
         truths = {f"truth {name!r}": truth for name, truth in problem.truths.items()}
         regions = {f"region {name!r}": region for name, region in problem.regions.items()}
-        return cls(problem, Guard(problem.explicand, **truths, **regions))
+        return cls(problem, Guard(problem.explicand, {**truths, **regions}))
 
 
 def attribute(watched: Watched, cell: CellSpec) -> Attributed:
@@ -57,7 +57,7 @@ def attribute(watched: Watched, cell: CellSpec) -> Attributed:
     """
     _seed_global_generators(cell.method_seed)
     generator = torch.Generator().manual_seed(cell.method_seed)
-    return watched.guard.attribute(methods[cell.method], generator=generator, budget=cell.budget, **cell.options)
+    return watched.guard.attribute(methods[cell.method], cell.options, generator=generator, budget=cell.budget)
 
 
 def score(watched: Watched, cell: CellSpec, found: Attributed, before: CellRecord | None = None) -> dict[str, Any]:
@@ -144,11 +144,12 @@ class _Columns:
     ) -> None:
         metric, problem = metrics[choice.name], watched.problem
         e, truths, regions = problem.explicand, problem.truths, problem.regions
-        trial = Trial(e, found.attribution.to(e.device), found.cost, truths.get(truth), regions, found.change)
+        change = None if found.change is None else found.change.to(e.device)
+        trial = Trial(e, found.attribution.to(e.device), found.cost, truths.get(truth), regions, change)
         generator = torch.Generator().manual_seed(seed) if metric.draws else None
         self.facts[column] = _facts(metric, choice, truth)
         try:
-            values = watched.guard.score(metric, trial, generator=generator, **choice.options)
+            values = watched.guard.score(metric, trial, choice.options, generator=generator)
             self.scores[column] = [to_number(value) for value in (values.mean(1) if metric.curve else values).tolist()]
             if metric.curve:
                 self.curves[column] = EncodedArray.of(values)

@@ -65,7 +65,7 @@ def attribute(guard: Guard, name: str) -> torch.Tensor:
     options = methods[name].options_for(60) if name in FINE else rows
     budget = 60 if name in FINE else 5 if rows else None
     generator = torch.Generator().manual_seed(2)
-    return guard.attribute(methods[name], generator=generator, budget=budget, **options).attribution
+    return guard.attribute(methods[name], options, generator=generator, budget=budget).attribution
 
 
 @pytest.mark.parametrize("name", SAID)
@@ -99,14 +99,14 @@ def test_without_the_guard_the_plug_ins_do_leave_traces(e: Explicand, name: str)
 
 
 def test_what_a_method_costs_and_should_add_up_to(e: Explicand) -> None:
-    found = Guard(e).attribute(methods["ig-zero"], generator=torch.Generator(), budget=20, steps=20)
+    found = Guard(e).attribute(methods["ig-zero"], {"steps": 20}, generator=torch.Generator(), budget=20)
     assert (found.cost.forward_rows, found.cost.backward_rows) == (60, 60)
     with torch.no_grad():
         change = e.model(e.inputs) - e.model(torch.zeros(3, 5))
     assert found.change is not None
     torch.testing.assert_close(found.change, change[torch.arange(3), e.target])
     assert found.attribution.dtype == torch.float32
-    assert Guard(e).attribute(methods["gradient"], generator=torch.Generator()).change is None
+    assert Guard(e).attribute(methods["gradient"], {}, generator=torch.Generator()).change is None
     assert e.tally == Tally()
 
 
@@ -115,7 +115,7 @@ def test_a_function_as_model_is_counted_too() -> None:
         lambda x: x @ torch.ones(4, 2), torch.rand(2, 4), torch.tensor([0, 1]), torch.rand(3, 4), torch.arange(4)
     )
     guard = Guard(e)
-    assert guard.attribute(methods["ig-zero"], generator=torch.Generator(), steps=7).cost.forward_rows == 14
+    assert guard.attribute(methods["ig-zero"], {"steps": 7}, generator=torch.Generator()).cost.forward_rows == 14
 
     @method("past", family="f", source="s")
     def past(e, *, generator):
@@ -123,17 +123,17 @@ def test_a_function_as_model_is_counted_too() -> None:
         return e.inputs * 1
 
     with pytest.raises(Interference, match="called the model on 2 rows while 0 rows were counted"):
-        guard.attribute(methods["past"], generator=torch.Generator())
+        guard.attribute(methods["past"], {}, generator=torch.Generator())
 
 
 def test_a_model_called_with_certainty_is_counted(aware_explicand: Explicand) -> None:
-    found = Guard(aware_explicand).attribute(methods["icg"], generator=torch.Generator(), budget=9, steps=9)
+    found = Guard(aware_explicand).attribute(methods["icg"], {"steps": 9}, generator=torch.Generator(), budget=9)
     assert found.cost.forward_rows == 27
 
 
 def test_reasons_and_errors_of_methods_pass_through(e: Explicand) -> None:
     with pytest.raises(NotApplicable, match="certainty-aware"):
-        Guard(e).attribute(methods["icg"], generator=torch.Generator())
+        Guard(e).attribute(methods["icg"], {}, generator=torch.Generator())
 
 
 def test_a_metric_that_writes_fails_alone(e: Explicand) -> None:
@@ -143,12 +143,12 @@ def test_a_metric_that_writes_fails_alone(e: Explicand) -> None:
         return torch.zeros(len(trial.attribution))
 
     truth, here = torch.rand(3, 5).double(), torch.ones(3, 5, dtype=torch.bool)
-    guard = Guard(e, truth=truth, **{"region 'here'": here})
+    guard = Guard(e, {"truth": truth, "region 'here'": here})
     trial = Trial(e, torch.rand(3, 5), Cost(0.0, 0, 0, None), truth, {"here": here})
     before = truth.clone(), here.clone(), e.inputs.clone()
     for into, said in [("truth", "truth"), ("region", "region 'here'"), ("inputs", "inputs")]:
         with pytest.raises(Interference, match=f"metric 'scribbles' changed {said}; work on a copy"):
-            guard.score(metrics["scribbles"], trial, into=into)
+            guard.score(metrics["scribbles"], trial, {"into": into})
     assert all(torch.equal(was, now) for was, now in zip(before, (truth, here, e.inputs), strict=True))
 
 

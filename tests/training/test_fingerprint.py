@@ -192,13 +192,35 @@ def test_a_copy_of_the_project_has_the_same_ones_until_it_is_edited(tmp_path) ->
     assert {name for name in before if before[name] != after[name]} == {"sig-game"}
 
 
-def test_neither_place_nor_order_of_files_matters(tmp_path) -> None:
+def test_contents_count_by_the_names_of_files_and_not_by_their_place(tmp_path) -> None:
     text = "def run():\n    import a\n    import b\n"
-    one = write(tmp_path / "one", plugin=text, a="x = 1", b="x = 2")
-    two = write(tmp_path / "two", plugin=text, a="x = 2", b="x = 1")
-    three = write(tmp_path / "three", plugin=text, a="x = 1", b="x = 3")
-    one, two, three = (fingerprint(load(folder / "plugin.py").run) for folder in (one, two, three))
-    assert one == two != three
+    places = {"one": ("x = 1", "x = 2"), "same": ("x = 1", "x = 2"), "swapped": ("x = 2", "x = 1")}
+    folders = [write(tmp_path / place, plugin=text, a=a, b=b) for place, (a, b) in places.items()]
+    one, same, swapped = (fingerprint(load(folder / "plugin.py").run) for folder in folders)
+    assert one == same != swapped
+
+
+def test_packages_around_a_module_run_before_it(tmp_path, monkeypatch, fresh) -> None:
+    package = write(tmp_path / "around", __init__="import around.start", start="x = 1", core="def two(): ...")
+    monkeypatch.syspath_prepend(tmp_path)
+    for line in ("import around.core", "from around.core import two", "from around import core"):
+        write(tmp_path / "plugin", plugin=f"{line}\n")
+        forget_files()
+        found = {file.name for file in source_files(tmp_path / "plugin" / "plugin.py")}
+        assert found == {"plugin.py", "__init__.py", "start.py", "core.py"}, line
+    assert package.name == "around"
+
+
+def test_of_the_project_only_what_is_taken_counts(tmp_path, fresh) -> None:
+    def taken(line):
+        write(tmp_path, plugin=f"{line}\n")
+        forget_files()
+        return {file.name for file in source_files(tmp_path / "plugin.py")}
+
+    assert "coalitions.py" not in taken("from sig import path")
+    assert "path.py" in taken("from sig import path")
+    assert {"coalitions.py", "__init__.py"} <= taken("from sig import path, Explicand")
+    assert {"coalitions.py", "__init__.py"} <= taken("import sig")
 
 
 @pytest.mark.parametrize(

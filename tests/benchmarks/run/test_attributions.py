@@ -114,7 +114,8 @@ def attributed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def here(client: object, groups: list, setting: Setting) -> object:  # type: ignore[type-arg]
         for group in groups:
             yield worker.prepare(group.problem, setting)
-            yield from worker.run_cells(group.problem, group.cells, setting, group.known)
+            known = {key: find() for key, find in group.known.items()}
+            yield from worker.run_cells(group.problem, group.cells, setting, known)
 
     from benchmarks.run import worker
 

@@ -30,12 +30,10 @@ def trial_of(e, method="ig-zero", seed=0) -> Trial:
     )
 
 
-def score(name, trial, guard=None):
+def score(name, trial):
     generator = torch.Generator().manual_seed(3) if metrics[name].draws else None
     try:
-        return (guard.score if guard else lambda metric, *a, **k: metric(*a, **k))(
-            metrics[name], trial, generator=generator
-        )
+        return metrics[name](trial, generator=generator)
     except NotApplicable as reason:
         pytest.skip(str(reason))
 
@@ -64,8 +62,9 @@ class TestEveryMetric:
         trial = trial_of(e)
         assert trial.truth is not None
         regions = {f"region {region}": mask for region, mask in trial.regions.items()}
-        guard = Guard(e, attribution=trial.attribution, truth=trial.truth, **regions)
-        score(name, trial, guard)  # raises Interference otherwise
+        guard = Guard(e, {"attribution": trial.attribution, "truth": trial.truth, **regions})
+        with guard.watch("the metric"):  # raises Interference otherwise
+            score(name, trial)
         assert e.tally == Tally()
 
     def test_scores_explicands_of_which_there_is_one(self, request, name, explicand):
