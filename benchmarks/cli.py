@@ -94,11 +94,13 @@ def run(
 @app.command()
 def report(
     run: Annotated[str, typer.Argument(help="A run's folder, or the name of its suite.")] = "default",
+    plugin: Plugins = None,
 ) -> None:
     """Write leaderboard and figures again, from a run's records alone."""
     from benchmarks.board.report import write_report
-    from benchmarks.papers.report import supplement_report
+    from benchmarks.papers.supplement import supplement_report
 
+    _load_plugins(plugin)
     _console().print(write_report(Path(run) if Path(run).is_dir() else RUNS / run, supplement_report))
 
 
@@ -115,7 +117,7 @@ def _report(directory: Path, tracking: "Tracking") -> None:
     """Write and print what a run found, and track it; raise ``Failed`` where not all of it could be computed."""
     from benchmarks.board.report import write_report
     from benchmarks.board.wandb_runs import log_suite
-    from benchmarks.papers.report import supplement_report
+    from benchmarks.papers.supplement import supplement_report
     from benchmarks.run.records import count_failed
     from training.wandb_client import sync_command
 
@@ -126,7 +128,9 @@ def _report(directory: Path, tracking: "Tracking") -> None:
         typer.echo(f"to send it to Weights & Biases: {sync_command(tracking)}", err=True)
     if failed := count_failed(written.board.run):
         page = directory / "leaderboard.md"
-        raise Failed(f"{failed}, see 'Failed and skipped' in {page}; to try again: {_command()}")
+        raise Failed(
+            f"{failed}, see 'Failed and skipped' in {page} (tracebacks are in the records); to try again: {_command()}"
+        )
 
 
 def main() -> None:

@@ -117,6 +117,9 @@ def compare(
         ValueError: when ``rows`` is below one, the truth or a region has another shape, or options are given for what
             is not chosen.
     """
+    for names in (method_names, metric_names):
+        if isinstance(names, str):
+            raise ValueError(f"{names!r} is a name, expected a list of names, as in [{names!r}]")
     chosen, judges = [methods[name] for name in method_names], [metrics[name] for name in metric_names]
     options = options or {}
     _require_fit(e, truth, regions or {})

@@ -48,7 +48,8 @@ def _draw_heat_maps(inputs: Tensor, attributions: Maps) -> Figure:
         ax.imshow(table, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
         ax.set_yticks(range(len(attributions)), list(attributions))
         if features <= NAMED:
-            ax.set_xticks(range(features), [f"{value:.3g}" for value in inputs[i].flatten().tolist()])
+            texts = [f"{value:.3g}" for value in inputs[i].flatten().tolist()]
+            ax.set_xticks(range(features), texts, rotation=45, ha="right", rotation_mode="anchor")
         ax.set_xlabel(f"{'values' if features <= NAMED else 'indices'} of the features of input {i}")
     return figure
 

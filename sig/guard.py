@@ -82,8 +82,10 @@ class Guard:
         if changed and (error is None or isinstance(error, Exception)):
             more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
             then = f" and raised {type(error).__name__}: {error}" if error else ""
-            message = f"{who} changed {changed[0]}{more}{then}; work on a copy, as in x = e.inputs.clone()"
-            raise Interference(message) from error
+            raise Interference(
+                f"{who} changed {changed[0]}{more}{then}; work on copies, as in x = e.inputs.clone(), and take back "
+                "hooks, modes and settings before returning"
+            ) from error
         if error is not None:
             raise error
 

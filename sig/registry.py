@@ -26,6 +26,8 @@ from torch import Tensor
 
 from sig.explicand import Explicand
 
+ROUNDING = 1e-6  # of scores, by which they may leave their range
+
 
 class NotApplicable(Exception):
     """Raised by a method or a metric that has no meaning for a task; the message is the reason shown on the board."""
@@ -284,7 +286,7 @@ class Metric(Entry):
 
         Raises:
             TypeError: on an option the metric does not have, or when it draws random numbers and is given no generator.
-            ValueError: when the metric returns another shape, or infinity.
+            ValueError: when the metric returns another shape, infinity, or a score outside its range.
             NotApplicable: when the metric has no meaning for the trial.
         """
         self.require_options("metric", options)
@@ -296,12 +298,20 @@ class Metric(Entry):
             found = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
             shape = f"({batch}, points)" if self.curve else f"({batch},)"
             raise ValueError(f"metric {self.name!r} returned shape {found}, expected {shape}; score each explicand")
+        values = values.detach().cpu().double()
         if values.isinf().any():
             bad = values[values.isinf()][0].item()
             raise ValueError(
                 f"metric {self.name!r} gave {bad}, expected a finite number or NaN; look for a division by zero"
             )
-        return values.detach().cpu().double()
+        low, high = self.range
+        outside = (values < low - ROUNDING) | (values > high + ROUNDING)
+        if outside.any():
+            raise ValueError(
+                f"metric {self.name!r} gave {values[outside][0].item():g}, expected a score in its range {low} to "
+                f"{high}; state the range that it has"
+            )
+        return values
 
 
 methods: Registry[Method] = Registry("method", packages=["sig.methods"], group="sig.methods")
@@ -346,7 +356,15 @@ def metric(
     curve: str = "",
     judges: bool = True,
 ) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
-    """Register a function as the metric ``name``; the arguments are the facts of ``Metric``."""
+    """Register a function as the metric ``name``; the arguments are the facts of ``Metric``.
+
+    Raises:
+        ValueError: when the name is taken, ``better`` is neither of both, or the range is none.
+    """
+    if better not in ("lower", "higher"):
+        raise ValueError(f"metric {name!r} is better {better!r}, expected 'lower' or 'higher'")
+    if not range[0] < range[1]:
+        raise ValueError(f"metric {name!r} has range {range}, expected the smallest and the largest possible score")
 
     def register(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
         metrics.add(Metric(name, run, better, range, unit, source, against_truth, curve, judges))

@@ -18,7 +18,7 @@ from rich.text import Text
 from benchmarks.board import figures, leaderboard
 from benchmarks.board.aggregate import STATUSES, Board, aggregate
 from benchmarks.board.figures import Drawing
-from benchmarks.board.figures.style import styled
+from benchmarks.board.figures.style import apply_style
 from benchmarks.board.tables import Table
 from benchmarks.run.records import Provenance, Run, read_run
 
@@ -90,7 +90,7 @@ def write_report(directory: Path, supplement: Callable[[Board, Sequence[str]], S
     board = aggregate(read_run(directory))
     _remove_earlier(directory)
     (directory / "figures").mkdir(exist_ok=True)
-    with styled():
+    with apply_style():
         drawn = [_save_figure(drawing, directory) for drawing in figures.draw(board)]
         added = supplement(board, [drawing["name"] for drawing in drawn]) if supplement else Supplement()
         drawn += [_save_figure(drawing, directory) for drawing in added.drawings]
@@ -137,7 +137,7 @@ def _render_leaderboards(
     }
     compact = [leaderboard.make_overall_table(board), *(leaderboard.make_compact_table(board, name) for name in names)]
     return {
-        "leaderboard.md": markdown_environment().get_template("leaderboard.md.j2").render(context),
+        "leaderboard.md": make_markdown_environment().get_template("leaderboard.md.j2").render(context),
         "leaderboard.tex": _make_tex_environment().get_template("leaderboard.tex.j2").render(tables=compact),
         "leaderboard.csv": leaderboard.make_tidy_frame(board).to_csv(index=False),
     }
@@ -203,7 +203,7 @@ def list_warnings(run: Run) -> list[str]:
 # ---- formats -----------------------------------------------------------------------------------------------------
 
 
-def markdown_environment(*folders: Path) -> jinja2.Environment:
+def make_markdown_environment(*folders: Path) -> jinja2.Environment:
     """Templates of these folders, then the board's own, with a filter ``markdown`` that escapes what is special."""
     return _make_environment("markdown", MARKDOWN, [*folders, TEMPLATES])
 

@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from benchmarks.run import RUNS
 from benchmarks.run.records import CellRecord, RecordError, read_run, write_atomically
-from benchmarks.run.suite import unknown
+from benchmarks.run.suite import list_unknown
 from sig.guard import Attributed
 from sig.registry import Cost
 
@@ -92,6 +92,6 @@ def read_attribution(file: Path, key: str) -> Attributed | None:
 def _named(cells: Sequence[CellRecord], field: str, value: object) -> list[CellRecord]:
     found = [cell for cell in cells if getattr(cell, field) == value]
     if not found:
-        lines = unknown([str(value)], list(dict.fromkeys(str(getattr(cell, field)) for cell in cells)), field)
+        lines = list_unknown([str(value)], list(dict.fromkeys(str(getattr(cell, field)) for cell in cells)), field)
         raise ValueError(f"{lines[0]}; run the suite first")
     return found

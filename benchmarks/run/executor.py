@@ -22,7 +22,7 @@ from distributed import Client, Future, LocalCluster, as_completed
 
 from benchmarks.run import worker
 from benchmarks.run.cells import Group
-from benchmarks.run.provenance import now
+from benchmarks.run.provenance import get_now
 from benchmarks.run.records import CellSpec, ProblemRecord, ProblemSpec
 from benchmarks.run.scoring import Known, describe_error
 from benchmarks.run.worker import CellResult, Setting
@@ -172,16 +172,16 @@ class _Execution:
         if not job.alone:
             self._lost += [_Job(job.group, (cell,), alone=True) for cell in job.cells] or [_Job(job.group, alone=True)]
         elif job.cells:
-            yield from (CellResult(worker.failed_cell(cell, describe_error(error), now())) for cell in job.cells)
+            yield from (CellResult(worker.failed_cell(cell, describe_error(error), get_now())) for cell in job.cells)
         else:
-            record = worker.failed_problem(self._groups[job.group].problem, error, now())
+            record = worker.failed_problem(self._groups[job.group].problem, error, get_now())
             yield from self._after_preparing(job.group, record)
 
 
 def _unprepared(record: ProblemRecord, cells: Sequence[CellSpec]) -> Iterator[CellResult]:
     reason = f"the problem could not be prepared: {record.reason}"
     for cell in cells:
-        yield CellResult(worker.failed_cell(cell, reason, now(), record.traceback))
+        yield CellResult(worker.failed_cell(cell, reason, get_now(), record.traceback))
 
 
 def _run_cells(

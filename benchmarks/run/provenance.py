@@ -29,7 +29,7 @@ def describe_provenance(
     )
 
 
-def now() -> datetime:
+def get_now() -> datetime:
     """This moment, in UTC."""
     return datetime.now(UTC)
 

@@ -14,7 +14,7 @@ from benchmarks.run.attributions import read_attribution, write_attribution
 from benchmarks.run.cells import Group, plan
 from benchmarks.run.executor import Finished, execute, start_local_cluster
 from benchmarks.run.progress import RunProgress
-from benchmarks.run.provenance import now
+from benchmarks.run.provenance import get_now
 from benchmarks.run.records import MANIFEST, CellRecord, CellSpec, Manifest, ProblemRecord, RecordError, read, write
 from benchmarks.run.scoring import Known, carry_over
 from benchmarks.run.suite import Suite
@@ -52,7 +52,7 @@ def run_suite(
         suite=suite,
         problems=[group.problem.file for group in groups],
         cells=[cell.file for group in groups for cell in group.cells],
-        started_at=now(),
+        started_at=get_now(),
     )
     write(manifest, directory / MANIFEST)
     with _sigterm_as_ctrl_c(), RunProgress(len(manifest.cells), console) as progress:
@@ -61,7 +61,7 @@ def run_suite(
             with start_local_cluster(workers) as client:
                 for finished in execute(client, left, setting):
                     progress.finished(_keep(finished, directory))
-    write(manifest.model_copy(update={"finished_at": now()}), directory / MANIFEST)
+    write(manifest.model_copy(update={"finished_at": get_now()}), directory / MANIFEST)
     console.print(f"{len(manifest.cells)} cells: {progress.summary()}", soft_wrap=True)
 
 

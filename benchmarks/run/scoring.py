@@ -67,7 +67,7 @@ def score(watched: Watched, cell: CellSpec, found: Attributed, before: CellRecor
     fails the cell; the others are kept.
     """
     problem, columns = watched.problem, _Columns()
-    kept = unchanged(before, cell)
+    kept = find_unchanged(before, cell)
     for choice in cell.metrics:
         if before is not None and choice.label in kept:
             columns.keep(before, choice.label)
@@ -83,7 +83,7 @@ def score(watched: Watched, cell: CellSpec, found: Attributed, before: CellRecor
     return outcome
 
 
-def unchanged(before: CellRecord | None, cell: CellSpec) -> set[str]:
+def find_unchanged(before: CellRecord | None, cell: CellSpec) -> set[str]:
     """Labels of the cell's metrics whose columns the record has, under the same keys."""
     if before is None or before.status == "failed":
         return set()
@@ -94,7 +94,8 @@ def carry_over(before: CellRecord, cell: CellSpec) -> CellRecord | None:
     """The cell's record where the one before holds all of it, so that there is nothing to compute."""
     if before.status == "failed" or before.attribution_key != cell.attribution_key:
         return None
-    if before.status == "ok" and (len(unchanged(before, cell)) < len(cell.metrics) or before.headline != cell.headline):
+    complete = len(find_unchanged(before, cell)) == len(cell.metrics) and before.headline == cell.headline
+    if before.status == "ok" and not complete:
         return None
     columns = _Columns()
     for choice in cell.metrics if before.status == "ok" else ():

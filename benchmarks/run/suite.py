@@ -145,8 +145,8 @@ class Suite(Strict):
         """
         labels = [choice.label for choice in self.methods]
         names = [choice.name for choice in self.methods]
-        lines = unknown(methods, [*labels, *names], f"method in suite {self.name!r}")
-        lines += unknown(tasks, [task.name for task in self.tasks], f"task in suite {self.name!r}")
+        lines = list_unknown(methods, [*labels, *names], f"method in suite {self.name!r}")
+        lines += list_unknown(tasks, [task.name for task in self.tasks], f"task in suite {self.name!r}")
         if repetitions is not None and repetitions < 1:
             lines.append(f"repetitions is {repetitions}, expected at least 1; leave it out for the suite's own number")
         if lines:
@@ -178,12 +178,12 @@ class Suite(Strict):
         return self.model_copy(update={"tasks": [extended(task) for task in self.tasks]})
 
 
-def unknown(names: Sequence[str], known: Sequence[str], kind: str) -> list[str]:
+def list_unknown(names: Sequence[str], known: Sequence[str], kind: str) -> list[str]:
     """A line for each name that is not known."""
-    return [f"unknown {kind} {name!r}; {nearest(name, known)}" for name in names if name not in known]
+    return [f"unknown {kind} {name!r}; {suggest_nearest(name, known)}" for name in names if name not in known]
 
 
-def nearest(name: str, known: Sequence[str]) -> str:
+def suggest_nearest(name: str, known: Sequence[str]) -> str:
     """What was probably meant, or all that could have been."""
     near = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(sorted(set(known))) or 'none'}"

@@ -21,8 +21,8 @@ from benchmarks.run.suite import (
     SuiteError,
     Sweep,
     TaskChoice,
-    nearest,
-    unknown,
+    list_unknown,
+    suggest_nearest,
 )
 from datasets.problem import Task, tasks
 from sig.registry import Registry, UnknownName, methods, metrics
@@ -63,7 +63,7 @@ def _find(name_or_path: str) -> Path:
         if not path.is_file():
             raise SuiteError([f"{name_or_path}: no such file, expected a suite in TOML; see {_shown(SUITES)}"])
         return path
-    lines = unknown([name_or_path], suite_names(), "suite")
+    lines = list_unknown([name_or_path], suite_names(), "suite")
     if lines:
         raise SuiteError([f"{lines[0]} (python -m benchmarks list suites)"])
     return SUITES / f"{name_or_path}.toml"
@@ -100,7 +100,7 @@ def _explain_one(location: tuple[int | str, ...], mistake: Mapping[str, Any]) ->
     value = mistake["input"]
     match mistake["type"]:
         case "extra_forbidden":
-            return f"{where}: unknown field; {nearest(str(location[-1]), _fields_at(location[:-1]))}"
+            return f"{where}: unknown field; {suggest_nearest(str(location[-1]), _fields_at(location[:-1]))}"
         case "missing":
             return f"{where}: missing, expected a value; add it"
         case "value_error":
@@ -194,7 +194,7 @@ def _wrong_sweep(sweep: Sweep, where: str) -> Mistakes:
 def _wrong_option(entry: Any, option: str, value: Any, where: str) -> Mistakes:
     known = entry.options
     if option not in known:
-        yield where, f"{entry.name!r} has no option {option!r}; {nearest(option, list(known))}"
+        yield where, f"{entry.name!r} has no option {option!r}; {suggest_nearest(option, list(known))}"
         return
     try:  # a task converts its options when it runs, a method or a metric takes them as written
         pydantic.TypeAdapter(known[option].annotation).validate_python(value, strict=not isinstance(entry, Task))

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.run.provenance import describe_provenance, now
+from benchmarks.run.provenance import describe_provenance, get_now
 from benchmarks.run.records import CellRecord, CellSpec, EncodedArray, ProblemRecord, ProblemSpec
 from benchmarks.run.scoring import (
     NOTHING_KNOWN,
@@ -52,7 +52,7 @@ class Setting:
 def prepare(spec: ProblemSpec, setting: Setting) -> ProblemRecord:
     """Prepare a problem and describe it; a failed record when that raises."""
     _set_up_process(setting.plugins)
-    started_at, start = now(), perf_counter()
+    started_at, start = get_now(), perf_counter()
     try:
         with training_session(tracking=setting.tracking, progress=False):
             problem = _problem(spec.model_dump_json()).problem
@@ -119,7 +119,7 @@ def _problem(spec_json: str) -> Watched:
 
 
 def _run_cell(spec: ProblemSpec, cell: CellSpec, known: Known) -> CellResult:
-    started_at = now()
+    started_at = get_now()
     try:
         watched = _problem(spec.model_dump_json())
         device, data = str(watched.problem.explicand.device), watched.problem.provenance

@@ -1,6 +1,7 @@
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,15 @@ def test_truths_become_float64(e: Explicand) -> None:
 def test_what_does_not_fit_is_named(e: Explicand, wrong: dict[str, Any], message: str) -> None:
     with pytest.raises((ValueError, TypeError), match=re.escape(message)):
         Problem(e, **wrong)
+
+
+def test_a_model_in_training_mode_or_without_the_output_explained_is_refused(e: Explicand) -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(3, 2))
+    model.eval()[0].train()
+    with pytest.raises(ValueError, match="the model is in training mode"):
+        Problem(replace(e, model=model))
+    with pytest.raises(ValueError, match=r"target holds 5, expected outputs of the model, 0 \.\. 1"):
+        Problem(replace(e, target=torch.tensor([0, 5])))
 
 
 @pytest.mark.usefixtures("as_users_run_it")

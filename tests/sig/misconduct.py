@@ -147,6 +147,32 @@ def switches_gradients_off(e: Explicand, *, generator: Generator) -> Tensor:
     return e.inputs.clone()
 
 
+@method("bad-leaves-a-global-hook", family="bad", source="by hand")
+def leaves_a_global_hook(e: Explicand, *, generator: Generator) -> Tensor:
+    nn.modules.module.register_module_forward_hook(lambda module, inputs, output: output * 2)
+    return e.inputs.clone()
+
+
+@method("bad-leaves-autocast", family="bad", source="by hand")
+def leaves_autocast(e: Explicand, *, generator: Generator) -> Tensor:
+    torch.set_autocast_enabled("cpu", True)
+    return e.inputs.clone()
+
+
+@method("bad-calls-forward", family="bad", source="by hand")
+def calls_forward(e: Explicand, *, generator: Generator) -> Tensor:
+    _module(e).forward(e.inputs)
+    return e.inputs.clone()
+
+
+@method("bad-calls-parts-forward", family="bad", source="by hand")
+def calls_parts_forward(e: Explicand, *, generator: Generator) -> Tensor:
+    x = e.inputs
+    for part in _module(e).children():
+        x = part.forward(x)
+    return e.inputs.clone()
+
+
 @method("bad-changes-and-raises", family="bad", source="by hand")
 def changes_and_raises(e: Explicand, *, generator: Generator) -> Tensor:
     e.inputs.zero_()

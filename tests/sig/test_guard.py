@@ -35,7 +35,11 @@ SAID = {  # of each method there
     "bad-overspends": "expected at most its budget of 5",
     "bad-overspends-backward": "expected at most its budget of 5",
     "bad-switches-gradients-off": "changed torch's",
-    "bad-changes-and-raises": "changed inputs and raised RuntimeError: after changing the inputs; work on a copy",
+    "bad-leaves-a-global-hook": "changed torch's global forward hooks",
+    "bad-leaves-autocast": "changed torch's",
+    "bad-calls-forward": "called the model on",
+    "bad-calls-parts-forward": "called a part of the model by itself",
+    "bad-changes-and-raises": "changed inputs and raised RuntimeError: after changing the inputs; work on copies",
 }
 FINE = ["ig-zero", "sig-game", "kernel-shap", "captum/GradientShap", "expected-gradients"]
 
@@ -147,7 +151,7 @@ def test_a_metric_that_writes_fails_alone(e: Explicand) -> None:
     trial = Trial(e, torch.rand(3, 5), Cost(0.0, 0, 0, None), truth, {"here": here})
     before = truth.clone(), here.clone(), e.inputs.clone()
     for into, said in [("truth", "truth"), ("region", "region 'here'"), ("inputs", "inputs")]:
-        with pytest.raises(Interference, match=f"metric 'scribbles' changed {said}; work on a copy"):
+        with pytest.raises(Interference, match=f"metric 'scribbles' changed {said}; work on copies"):
             guard.score(metrics["scribbles"], trial, {"into": into})
     assert all(torch.equal(was, now) for was, now in zip(before, (truth, here, e.inputs), strict=True))
 
@@ -158,3 +162,185 @@ def test_the_tally_of_the_explicand_is_its_own(e: Explicand) -> None:
     with pytest.raises(Interference, match="the block changed the counter"), guard.watch("the block"):
         e.tally.forward_rows = 1
     assert e.tally.forward_rows == 4
+
+
+def test_a_method_may_reuse_its_own_tensor(e: Explicand) -> None:
+    buffer = torch.zeros(3, 5)
+
+    @method("buffered", family="f", source="s", spend=("steps",))
+    def buffered(e, *, steps: int = 1, generator):
+        return buffer.fill_(steps)
+
+    guard, generator = Guard(e), torch.Generator()
+    first = guard.attribute(methods["buffered"], {"steps": 1}, generator=generator).attribution
+    guard.attribute(methods["buffered"], {"steps": 9}, generator=generator)
+    assert first.unique().tolist() == [1]
+
+
+def test_values_beyond_float32_are_refused(e: Explicand) -> None:
+    @method("huge", family="f", source="s")
+    def huge(e, *, generator):
+        return torch.full(e.inputs.shape, 1e200, dtype=torch.float64)
+
+    with pytest.raises(ValueError, match="method 'huge' returned values beyond float32"):
+        Guard(e).attribute(methods["huge"], {}, generator=torch.Generator())
+
+
+def test_options_may_have_any_name(e: Explicand) -> None:
+    @method("named", family="f", source="s")
+    def named(e, *, method: int = 1, budget: int = 1, options: int = 1, generator):
+        return torch.full_like(e.inputs, method + budget + options)
+
+    @metric("also-named", better="lower", range=(0, 99))
+    def also_named(trial, *, metric: int = 1, seed: int = 1):
+        return torch.full((len(trial.attribution),), float(metric + seed))
+
+    guard, options = Guard(e), {"method": 2, "budget": 3, "options": 4}
+    found = guard.attribute(methods["named"], options, generator=torch.Generator())
+    assert found.attribution.unique().tolist() == [9]
+    trial = Trial(e, found.attribution, found.cost)
+    assert guard.score(metrics["also-named"], trial, {"metric": 5, "seed": 6}).tolist() == [11, 11, 11]
+
+
+def test_a_metric_has_an_attribution_and_a_counter_of_its_own(e: Explicand) -> None:
+    @metric("clips", better="lower", range=(-9, 9))
+    def clips(trial):
+        trial.attribution[trial.attribution < 0] = 0
+        trial.regions.pop("here")
+        return trial.explicand.scores(trial.explicand.inputs, torch.arange(3)).detach()
+
+    @metric("totals", better="lower", range=(-9, 9))
+    def totals(trial):
+        return trial.attribution.sum(1) + trial.regions["here"].sum()
+
+    attribution, regions = torch.tensor([[-1.0, 2, 0, 0, 0]] * 3), {"here": torch.zeros(3, 5, dtype=torch.bool)}
+    guard, trial = Guard(e), Trial(e, attribution, Cost(0.0, 0, 0, None), None, regions)
+    guard.score(metrics["clips"], trial, {})
+    assert guard.score(metrics["totals"], trial, {}).tolist() == [1, 1, 1]
+    assert e.tally == Tally()
+
+
+def test_tensors_that_share_their_elements_are_put_back(e: Explicand) -> None:
+    row = torch.rand(1, 5)
+    e, region = replace(e, background=row.expand(6, 5)), torch.ones(1, 5).expand(3, 5)
+    guard, before = Guard(e, {"region": region}), row.clone()
+
+    def scribble() -> None:
+        row.zero_()
+        region.data = torch.zeros(3, 5)
+
+    with pytest.raises(Interference, match="the block changed region and 1 more"), guard.watch("the block"):
+        scribble()
+    assert torch.equal(e.background, before.expand(6, 5))
+    assert region.unique().tolist() == [1]
+    with guard.watch("an honest block"):
+        pass
+
+
+def test_modules_behind_a_function_are_watched(e: Explicand) -> None:
+    network = e.model
+    behind = replace(e, model=lambda x: network(x).softmax(1))
+    guard = Guard(behind)
+    with pytest.raises(Interference, match="the block changed the model's weight"), guard.watch("the block"):
+        network[0].weight.data.zero_()  # type: ignore[index]
+    assert network[0].weight.any()  # type: ignore[index]
+
+
+class Repeats(nn.Module):
+    """The mean of its outputs for the input and for the input turned round."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network, self.inside = network, False
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.inside:
+            outputs: torch.Tensor = self.network(x)
+            return outputs
+        self.inside = True
+        try:
+            mean: torch.Tensor = (self(x) + self(x.flip(1))) / 2
+            return mean
+        finally:
+            self.inside = False
+
+
+class Remembers(nn.Module):
+    """Keeps what it gave last."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        outputs: torch.Tensor = self.network(x)
+        self.last = outputs
+        return outputs
+
+
+class Plain:
+    """A model that is no module and has attributes."""
+
+    def __init__(self, network: nn.Module):
+        self.network, self.name = network, "mine"
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        outputs: torch.Tensor = self.network(x)
+        return outputs
+
+
+def trained(network: nn.Module) -> nn.Module:
+    """With gradients left from training."""
+    network.requires_grad_()
+    network(torch.rand(4, 5)).sum().backward()
+    return network
+
+
+def with_nan(network: nn.Module) -> nn.Module:
+    network.register_buffer("unknown", torch.tensor([torch.nan, 1.0]))
+    return network
+
+
+HONEST = {
+    "trained": trained,
+    "a buffer with NaN": with_nan,
+    "dropout": lambda network: nn.Sequential(nn.Dropout(0.5), network).eval(),
+    "calls itself": lambda network: Repeats(network).eval(),
+    "remembers": lambda network: Remembers(network).eval(),
+    "a callable object": Plain,
+    "a function": lambda network: lambda x: network(x),
+    "a bound method": lambda network: network.forward,
+    "script": lambda network: torch.jit.trace(network, torch.rand(2, 5)),
+    "parallel": lambda network: nn.DataParallel(network).eval(),
+    "shared": lambda network: nn.Sequential(network, nn.Linear(2, 5), network).eval().requires_grad_(False),
+    "its own hook": lambda network: network.register_forward_hook(lambda m, i, out: 2 * out) and network,
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*")
+@pytest.mark.parametrize("kind", HONEST)
+def test_honest_methods_pass_on_any_model(e: Explicand, kind: str) -> None:
+    guard = Guard(replace(e, model=HONEST[kind](e.model)))
+    for name in FINE:
+        first = attribute(guard, name)
+        assert torch.equal(first, attribute(guard, name))
+    if kind == "trained":
+        assert all(weights.grad is not None for weights in e.model.parameters())  # type: ignore[attr-defined]
+
+
+def test_a_batch_that_fails_and_is_tried_again_in_parts_is_no_offence(e: Explicand) -> None:
+    def limited(x: torch.Tensor) -> torch.Tensor:
+        if len(x) > 2:
+            raise MemoryError("too many rows")
+        return x @ torch.ones(5, 2)
+
+    @method("retries", family="f", source="s")
+    def retries(e, *, generator):
+        with suppress(MemoryError):
+            e.outputs(e.inputs)
+        for part in e.inputs.split(2):
+            e.outputs(part)
+        return e.inputs * 1
+
+    cost = Guard(replace(e, model=limited)).attribute(methods["retries"], {}, generator=torch.Generator()).cost
+    assert cost.forward_rows == 3

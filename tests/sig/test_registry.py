@@ -154,6 +154,7 @@ def test_a_metric_is_a_function_with_facts(forget):
     [
         (torch.tensor(0.5), "returned shape (), expected (3,); score each explicand"),
         (0.5, "returned shape float, expected (3,)"),
+        (torch.tensor([0.0, 2.0, 1.0]), "gave 2, expected a score in its range 0 to 1; state the range that it has"),
         (torch.tensor([0.0, torch.inf, 1.0]), "gave inf, expected a finite number or NaN; look for a division by zero"),
     ],
 )
@@ -225,3 +226,11 @@ def test_a_broken_module_is_no_lacking_package(tmp_path, monkeypatch):
             list(registry)
     finally:
         Registry.every.remove(registry)
+
+
+@pytest.mark.usefixtures("as_users_run_it")
+def test_facts_of_metrics_are_checked(forget):
+    with pytest.raises(ValueError, match="metric 'm' is better 'more', expected 'lower' or 'higher'"):
+        metric("m", better="more", range=(0, 1))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"metric 'm' has range \(1, 0\), expected the smallest and the largest"):
+        metric("m", better="lower", range=(1, 0))

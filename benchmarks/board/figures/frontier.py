@@ -26,7 +26,7 @@ CLOSE: Final = 1.3  # points whose rows differ by less than this factor share a 
 def draw_frontiers(board: Board) -> Iterator[Drawing]:
     """The first judging column of every task over all budgets."""
     points = board.first_scores(board.summary)
-    points = points[points["rows"].notna()]
+    points = points[points["rows"].notna() & points["mean"].notna()]
     if len(points):
         points = points.merge(board.columns[["task", "column", "better"]], on=["task", "column"])
         title = "Score against cost, over all budgets"
@@ -59,11 +59,14 @@ def plot_frontiers(points: pd.DataFrame, methods: pd.DataFrame, *, title: str) -
         for mean in part.loc[part["rows"] == 0, "mean"]:
             ax.axhline(mean, color=CONTROL, linestyle="--", linewidth=1)
         column, better = part[["column", "better"]].iloc[0]
-        ax.set(xscale="log", xlabel="model rows per explicand", ylabel=f"{column} ({better} is better)")
+        ax.set(xlabel="model rows per explicand", ylabel=f"{column} ({better} is better)")
+        if len(paid):  # a logarithmic axis has no place for nothing
+            ax.set_xscale("log")
         name_panel(ax, task)
         _mark_frontier(ax, find_frontier(paid))
     add_title(figure, title)
-    add_family_legend(figure, colours, marker="o")
+    drawn = set(points.loc[points["rows"] > 0, "method"].astype(str).map(methods["family"]))
+    add_family_legend(figure, {family: colour for family, colour in colours.items() if family in drawn}, marker="o")
     return figure
 
 

@@ -37,7 +37,7 @@ class Drawing:
 
 
 @contextmanager
-def styled() -> Iterator[None]:
+def apply_style() -> Iterator[None]:
     """Draw in the project's style; matplotlib's settings are put back afterwards."""
     settings: dict[Any, Any] = {"axes.titlesize": 10, "axes.labelsize": 9, "figure.titlesize": 12, "legend.fontsize": 8}
     settings |= {"xtick.labelsize": 8, "ytick.labelsize": 8, "legend.frameon": False, "grid.color": "0.9"}

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from benchmarks.board.aggregate import Board, aggregate
 from benchmarks.board.figures import Drawing
-from benchmarks.board.report import Supplement, markdown_environment, write_report
+from benchmarks.board.report import Supplement, make_markdown_environment, write_report
 from benchmarks.board.tables import format_interval, format_number, format_seconds, make_table
 from benchmarks.run.records import RecordError, read_run
 from tests.benchmarks.run_maker import RunMaker, papers_run, small_run
@@ -104,10 +104,10 @@ def test_templates_of_others_come_before_the_board_s_and_may_use_them(tmp_path):
     text = '{% import "macros.md.j2" as macros %}{{ macros.show(table) }}{{ "a_b" | markdown }}'
     (tmp_path / "page.md.j2").write_text(text)
     table = make_table("t", ["x|y"], [["1"]], ["a note"])
-    page = markdown_environment(tmp_path).get_template("page.md.j2").render(table=table)
+    page = make_markdown_environment(tmp_path).get_template("page.md.j2").render(table=table)
     assert page.split() == ["|", "x\\|y", "|", "|", "---", "|", "|", "1", "|", "a", "note", "a\\_b"]
     (tmp_path / "leaderboard.md.j2").write_text("mine")
-    assert markdown_environment(tmp_path).get_template("leaderboard.md.j2").render() == "mine"
+    assert make_markdown_environment(tmp_path).get_template("leaderboard.md.j2").render() == "mine"
 
 
 def test_markdown_opens_with_where_the_numbers_come_from(markdown):

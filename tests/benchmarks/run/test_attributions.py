@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,27 @@ def test_dropping_a_metric_computes_nothing(start: Start, tmp_path: Path, monkey
     assert all(set(cell.scores) <= {"toy-mean"} for cell in cells(tmp_path).values())
 
 
+def test_the_order_of_metrics_is_that_of_the_suite(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(SUITE)
+    before = cells(tmp_path)["toy-exact", 0, None]
+    monkeypatch.setattr(runner, "start_local_cluster", lambda workers: pytest.fail("workers were started"))
+    start(SUITE.replace('["toy-mean", "completeness"]', '["completeness", "toy-mean"]'))
+    after = cells(tmp_path)["toy-exact", 0, None]
+    assert (list(before.facts), list(after.facts)) == (["toy-mean", "completeness"], ["completeness", "toy-mean"])
+    assert after.scores == before.scores
+
+
+def test_an_attribution_that_was_deleted_is_computed_again(start: Start, tmp_path: Path, attributed: list[str]) -> None:
+    start(SUITE)
+    attributed.clear()
+    (tmp_path / "run" / cells(tmp_path)["toy-exact", 1, None].attribution_file).unlink()
+    start(SUITE)
+    assert attributed == ["toy-exact"]
+    assert attributions(tmp_path / "run", "t", "toy-exact", repetition=1).shape == (3, 4)
+
+
 def test_a_new_headline_keeps_attributions(start: Start, tmp_path: Path, attributed: list[str]) -> None:
     start(SUITE)
     attributed.clear()
@@ -209,6 +231,11 @@ def test_files_hold_arrays_and_nothing_that_is_executed(tmp_path: Path) -> None:
     assert again.change.tolist() == [4.0]
     assert again.cost == found.cost
     assert read_attribution(file, "another key") is None
+    whole = file.read_bytes()
+    for place in range(0, len(whole), 7):  # whatever is damaged, nothing but a RecordError comes of it
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
+        with suppress(RecordError):
+            read_attribution(file, "key")
     np.savez(tmp_path / "bad.npz", key=np.array("key"), cost=np.array([{}], dtype=object))
     with pytest.raises(RecordError, match="damaged"):
         read_attribution(tmp_path / "bad.npz", "key")

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from benchmarks.run import provenance
-from benchmarks.run.provenance import describe_provenance, now
+from benchmarks.run.provenance import describe_provenance, get_now
 from datasets.cache import PROJECT
 
 
 def test_provenance_of_this_checkout() -> None:
-    found = describe_provenance(started_at=now(), device="cpu", data={"weights": "abc"})
+    found = describe_provenance(started_at=get_now(), device="cpu", data={"weights": "abc"})
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=PROJECT, capture_output=True, text=True, check=False)
     assert found.commit == (commit.stdout.strip() if commit.returncode == 0 else None)
     assert found.packages["torch"] == torch.__version__.partition("+")[0]
@@ -24,7 +24,7 @@ def test_outside_a_checkout_there_is_no_commit(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(provenance, "PROJECT", tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     try:
-        assert describe_provenance(started_at=now()).commit is None
+        assert describe_provenance(started_at=get_now()).commit is None
     finally:
         provenance._checkout.cache_clear()
 

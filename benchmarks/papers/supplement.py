@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.board.aggregate import Board
-from benchmarks.board.report import Supplement, list_warnings, markdown_environment
+from benchmarks.board.report import Supplement, list_warnings, make_markdown_environment
 from benchmarks.board.tables import Table, make_table
 from benchmarks.papers.claims import Claim
 from benchmarks.papers.es import ES
@@ -36,7 +36,12 @@ class Line:
 
 
 def supplement_report(board: Board, figures: Sequence[str]) -> Supplement:
-    """What the papers add to a report that has drawn these figures; each sees the tasks that reproduce it alone."""
+    """What the papers add to a report that has drawn these figures; each sees the tasks that reproduce it alone.
+
+    They add nothing to a run that reproduces none.
+    """
+    if not any(task.reproduces for task in board.run.manifest.suite.tasks):
+        return Supplement()
     evidence = [(paper, take_evidence(board, paper.name)) for paper in PAPERS]
     drawings = [drawing for paper, part in evidence for draw in paper.figures for drawing in draw(part)]
     tables = [table for paper, part in evidence for table in paper.tables(part) if table.rows]
@@ -81,4 +86,4 @@ def render_ledger(board: Board, ledger: Mapping[Publication, Sequence[Line]]) ->
 
 
 def _render(template: str, **context: Any) -> str:
-    return markdown_environment(TEMPLATES).get_template(f"{template}.md.j2").render(context)
+    return make_markdown_environment(TEMPLATES).get_template(f"{template}.md.j2").render(context)

@@ -9,7 +9,7 @@ from benchmarks.board.aggregate import aggregate
 from benchmarks.board.report import write_report
 from benchmarks.papers.claims import Claim
 from benchmarks.papers.ledger import VERDICTS, Entry, state
-from benchmarks.papers.report import PAPERS, fill_line, supplement_report
+from benchmarks.papers.supplement import PAPERS, fill_line, supplement_report
 from benchmarks.run.records import read_run
 from tests.benchmarks.papers.outcomes import WHATEVER_THE_RUN, without_papers
 from tests.benchmarks.run_maker import RunMaker, certainty_run, papers_run, small_run
@@ -166,6 +166,4 @@ def test_figures_of_the_papers_are_drawn_and_not_blank(games, tmp_path):
 @pytest.mark.parametrize("make", [small_run, certainty_run, papers_run])
 def test_nothing_is_said_of_a_run_whose_tasks_reproduce_nothing(tmp_path, make):
     found = supplement_of(without_papers(make(tmp_path / "run")))
-    verdicts = set(re.findall(r"\*\*([a-z ]+)\*\* \|", found.pages["reproduction.md"]))
-    assert verdicts == {"not in this run", *WHATEVER_THE_RUN}
-    assert (found.drawings, found.sections, list(found.pages)) == ([], {}, ["reproduction.md"])
+    assert (*found.drawings, *found.sections, *found.pages) == ()

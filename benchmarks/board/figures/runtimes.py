@@ -47,5 +47,6 @@ def plot_runtimes(costs: pd.DataFrame, methods: pd.DataFrame, *, title: str) -> 
         ax.set(xlabel="seconds per explicand", xscale="log", ylim=(len(shown) - 0.5, -0.5))
         ax.set_yticks(range(len(shown)), shown)
     add_title(figure, title)
-    add_family_legend(figure, colours, marker="o")
+    drawn = set(methods.loc[shown, "family"])
+    add_family_legend(figure, {family: colour for family, colour in colours.items() if family in drawn}, marker="o")
     return figure
