@@ -82,7 +82,9 @@ def add_family_legend(figure: Figure, colours: dict[str, Colour], *, marker: str
 
 
 def add_legend_below(figure: Figure, handles: Sequence[Any]) -> None:
-    """A legend below all panels, in as many columns as there is space for."""
+    """A legend below all panels, in as many columns as there is space for; none where there is nothing to tell."""
+    if not handles:
+        return
     widest = max(len(handle.get_label()) for handle in handles)
     columns = int(figure.get_figwidth() / (0.5 + 0.07 * widest))
     figure.legend(handles=handles, loc="outside lower center", ncols=max(1, min(columns, len(handles))))

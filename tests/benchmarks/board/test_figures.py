@@ -129,6 +129,19 @@ def test_the_frontier_by_hand():
     assert list(find_frontier(points.assign(better="lower")).index) == ["a", "b"]
 
 
+@pytest.mark.parametrize(("score", "rows"), [(None, 100), (0.5, 0)])
+def test_tasks_without_any_score_or_any_row_have_figures_that_can_be_saved(tmp_path, score, rows):
+    families = {"a": "made-up", "b": "made-up"}
+    maker = RunMaker(tmp_path / "run", families, {"undefined": {"repetitions": 1, "budgets": [5]}})
+    maker.problem("undefined", 0)
+    for label in families:
+        maker.cell("undefined", 0, label, {"100%_right": [score, score]}, budget=5, rows=rows)
+    drawings = list(draw(aggregate(read_run(maker.write()))))
+    assert [drawing.name for drawing in drawings] == (["runtime"] if score is None else ["frontier", "runtime"])
+    for drawing in drawings:
+        drawing.figure.savefig(io.BytesIO(), format="png", dpi=40)
+
+
 def test_the_frontier_leaves_out_what_has_no_mean():
     points = pd.DataFrame({"rows": [1, 2, 3], "mean": [np.nan, 0.1, 0.2], "better": "higher"})
     assert list(find_frontier(points).index) == [1, 2]
