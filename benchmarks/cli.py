@@ -157,7 +157,7 @@ def _is_users(error: Exception) -> bool:
 
 
 def _load_plugins(files: Sequence[Path] | None) -> tuple[Path, ...]:
-    from sig.registry import load_plugin
+    from sig.plugins import load_plugin
 
     for file in files or ():
         try:
@@ -170,7 +170,8 @@ def _load_plugins(files: Sequence[Path] | None) -> tuple[Path, ...]:
 
 
 def _require_metric(name: str) -> str:
-    from sig.registry import UnknownName, metrics
+    from sig.plugins import UnknownName
+    from sig.registry import metrics
 
     try:
         return metrics[name].name

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sig.explicand import Explicand, Tally, require_eval_mode, require_shape
-from sig.registry import Entry, Registry
+from sig.plugins import Entry, Registry
 
 
 @dataclass(frozen=True)

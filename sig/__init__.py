@@ -7,7 +7,8 @@ What a method from outside the project needs is named here::
 
 from sig import baselines, coalitions, games, path
 from sig.explicand import Explicand, Tally
-from sig.registry import Cost, NotApplicable, Trial, UnknownName, load_plugin, method, methods, metric, metrics
+from sig.plugins import UnknownName, load_plugin
+from sig.registry import Cost, NotApplicable, Trial, method, methods, metric, metrics
 
 __all__ = [
     "Cost",

@@ -13,7 +13,8 @@ import torchvision
 
 from benchmarks.run.records import Run, read_run
 from datasets.cache import PROJECT
-from sig.registry import load_plugin, metrics
+from sig.plugins import load_plugin
+from sig.registry import metrics
 from tests.readme import block
 
 SUITE = """

@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from benchmarks.run.records import CellRecord, ProblemRecord, Run
 from sig import stats
-from sig.registry import Registry
+from sig.plugins import Registry
 
 Features = Float[np.ndarray, "shown *features"]
 

@@ -25,7 +25,8 @@ from benchmarks.run.suite import (
     suggest_nearest,
 )
 from datasets.problem import Task, tasks
-from sig.registry import Registry, UnknownName, methods, metrics
+from sig.plugins import Registry, UnknownName
+from sig.registry import methods, metrics
 
 SUITES = Path(__file__).parent / "suites"
 

@@ -34,7 +34,8 @@ from datasets.problem import Problem, tasks
 from sig import path
 from sig.explicand import Tally
 from sig.guard import Attributed
-from sig.registry import NotApplicable, load_plugin, methods, metrics
+from sig.plugins import load_plugin
+from sig.registry import NotApplicable, methods, metrics
 from training.fit import training_session
 from training.wandb_client import Tracking
 

@@ -8,7 +8,7 @@ from benchmarks.run.executor import start_local_cluster
 from benchmarks.run.suite import Suite
 from benchmarks.run.suite_files import load_suite
 from datasets.problem import tasks
-from sig import registry
+from sig import plugins, registry
 
 TOY = Path(__file__).with_name("toy.py")
 
@@ -28,13 +28,13 @@ def registries(discovered: None) -> Iterator[None]:
     for entries, names in before:
         for name in entries.keys() - names:
             del entries[name]
-    registry._import_file.cache_clear()
+    plugins._import_file.cache_clear()
 
 
 @pytest.fixture
 def toy(registries: None) -> Path:
     """The toy plug-in, loaded."""
-    registry.load_plugin(TOY)
+    plugins.load_plugin(TOY)
     return TOY
 
 

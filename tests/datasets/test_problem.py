@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from datasets.problem import Problem, task, tasks
-from sig import registry
+from sig import plugins
 from sig.explicand import Explicand
-from sig.registry import UnknownName, load_plugin
+from sig.plugins import UnknownName, load_plugin
 
 PLUGIN = """
 import torch
@@ -32,7 +32,7 @@ def forget() -> Iterator[None]:
     before = dict(tasks._entries)
     yield
     tasks._entries = before
-    registry._import_file.cache_clear()
+    plugins._import_file.cache_clear()
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from torch import nn
 from sig.compare import compare
 from sig.explicand import Explicand
 from sig.games import shapley_values, value_table
-from sig.registry import UnknownName, methods, metric, metrics
+from sig.plugins import UnknownName
+from sig.registry import methods, metric, metrics
 
 WEIGHTS = torch.tensor([[1.0, -1.0], [2.0, 0.0], [-3.0, 1.0], [0.5, 0.5]])
 

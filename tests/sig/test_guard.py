@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from sig import registry
+from sig import plugins
 from sig.explicand import Explicand, Tally
 from sig.guard import Guard, Interference
-from sig.registry import Cost, NotApplicable, Trial, load_plugin, method, methods, metric, metrics
+from sig.plugins import load_plugin
+from sig.registry import Cost, NotApplicable, Trial, method, methods, metric, metrics
 
 MISCONDUCT = Path(__file__).with_name("misconduct.py")
 SAID = {  # of each method there
@@ -51,7 +52,7 @@ def forget() -> Iterator[None]:
     before = dict(methods._entries), dict(metrics._entries)
     yield
     methods._entries, metrics._entries = before
-    registry._import_file.cache_clear()
+    plugins._import_file.cache_clear()
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ import sys
 import pytest
 import torch
 
-from sig.registry import Cost, Method, Registry, Trial, UnknownName, load_plugin, method, methods, metric, metrics
+from sig.plugins import Registry, UnknownName, load_plugin
+from sig.registry import Cost, Method, Trial, method, methods, metric, metrics
 
 PLUGIN = """
 from sig.registry import method

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from datasets.problem import tasks
-from sig.registry import load_plugin
+from sig.plugins import load_plugin
 from tests.readme import block
 
 

@@ -6,7 +6,7 @@ import pytest
 from benchmarks.run.cells import Group, plan
 from benchmarks.run.records import CellSpec
 from benchmarks.run.suite import Suite
-from sig.registry import load_plugin
+from sig.plugins import load_plugin
 from training.seeds import derive_seed
 from training.sources import forget_files
 

@@ -13,7 +13,8 @@ from benchmarks.run.suite import Suite
 from benchmarks.run.worker import Setting, _problem, run_cells
 from datasets.problem import Problem, task
 from sig.explicand import Explicand
-from sig.registry import Trial, load_plugin, methods, metric
+from sig.plugins import load_plugin
+from sig.registry import Trial, methods, metric
 
 MISCONDUCT = Path(__file__).parents[2] / "sig" / "misconduct.py"
 GOOD = ["ig-zero", "expected-gradients", "sig-game", "permutation-shapley", "captum/GradientShap"]
