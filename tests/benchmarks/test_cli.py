@@ -145,8 +145,20 @@ def test_run_prints_the_leaderboard_and_report_prints_it_again(
     assert not any("\x1b" in line for line in lines)
     code, again, _ = call("report", out)
     assert (code, again) == (0, board)
-    assert {"leaderboard.md", "reproduction.md"} <= {file.name for file in out.iterdir()}
+    there = {file.name for file in out.iterdir()}
+    assert "leaderboard.md" in there
+    assert "reproduction.md" not in there  # no task of it reproduces a paper
     assert {cell.label for cell in read_run(out).cells} == {"toy-exact", "toy-refuses"}
+
+
+def test_papers_have_their_say_where_a_task_reproduces_them(
+    call: Call, suite_of: Callable[..., Suite], toy: Path, tmp_path: Path
+) -> None:
+    suite_of(SUITE.replace('kind = "toy"', 'kind = "toy"\nreproduces = ["SIG"]'))
+    options = ["--plugin", toy, "--out", tmp_path / "run", "--workers", "1", "--wandb", "disabled"]
+    code, _, lines = call("run", tmp_path / "mine.toml", *options, "--methods", "toy-exact")
+    assert code == 0, lines
+    assert "## SIG" in (tmp_path / "run" / "reproduction.md").read_text()
 
 
 def test_a_run_in_which_anything_failed_says_so_last_and_ends_with_1(
