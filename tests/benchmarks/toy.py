@@ -96,7 +96,7 @@ def flaky(e: Explicand, *, marker: str, generator: torch.Generator) -> Tensor:
     return e.inputs
 
 
-@metric("toy-mean", better="higher", range=(-9, 9), unit="u")
+@metric("toy-mean", better="higher", range=(-99, 99), unit="u")
 def mean(trial: Trial, *, add: float = 0.0) -> Tensor:
     return trial.attribution.mean(1) + add
 
@@ -108,13 +108,13 @@ def distance(trial: Trial) -> Tensor:
     return (trial.attribution - trial.truth).abs().sum(1)
 
 
-@metric("toy-region", better="higher", range=(-9, 9))
+@metric("toy-region", better="higher", range=(-99, 99))
 def region(trial: Trial) -> Tensor:
     """Attribution in the region."""
     return (trial.attribution * trial.regions["large"]).sum(1)
 
 
-@metric("toy-curve", better="lower", range=(-9, 9), curve="share", judges=False)
+@metric("toy-curve", better="lower", range=(-99, 99), curve="share", judges=False)
 def curve(trial: Trial) -> Tensor:
     return torch.stack([trial.attribution[:, 0], trial.attribution[:, 1], torch.full((3,), 0.25)], dim=1)
 

@@ -55,7 +55,7 @@ def test_scores_are_those_of_the_metric_on_the_attribution(run: Run) -> None:
         "options": {"add": 2},
         "truth": "",
         "better": "higher",
-        "range": (-9.0, 9.0),
+        "range": (-99.0, 99.0),
         "unit": "u",
         "source": "",
         "curve": "",
