@@ -29,9 +29,8 @@ class Problem:
 
     Raises:
         TypeError: when the explicand is none, or a truth, a region or a column is no tensor.
-        ValueError: on a model in training mode, or without the outputs that are explained.
-        ValueError: on a truth, a region or a column of another shape, a truth that is not finite, an infinite check, or
-            an index that no input has.
+        ValueError: on a model in training mode or without the outputs that are explained, a truth, a region or a column
+            of another shape, a truth that is not finite, an infinite check, or an index that no input has.
     """
 
     explicand: Explicand
@@ -69,8 +68,9 @@ def _require_usable(e: Explicand) -> None:
     require_eval_mode(e.model)
     with torch.no_grad():
         outputs = e.with_tally(Tally()).outputs(e.inputs[:1]).shape[1]
-    if len(e.target) and not 0 <= int(e.target.min()) <= int(e.target.max()) < outputs:
-        raise ValueError(f"target holds {int(e.target.max())}, expected outputs of the model, 0 .. {outputs - 1}")
+    for target in e.target.unique().tolist():
+        if not 0 <= target < outputs:
+            raise ValueError(f"target holds {target}, expected outputs of the model, 0 .. {outputs - 1}")
 
 
 def _require_table(name: str, columns: Mapping[str, Tensor]) -> None:

@@ -20,7 +20,8 @@ from benchmarks.run.suite import list_unknown
 from sig.guard import Attributed
 from sig.registry import Cost
 
-DAMAGED = (zipfile.BadZipFile, zlib.error)
+# What NumPy and the library of ZIP files raise on a file of which any byte may be wrong.
+DAMAGED = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 def attributions(
@@ -85,7 +86,7 @@ def read_attribution(file: Path, key: str) -> Attributed | None:
             )
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, EOFError, NotImplementedError, RuntimeError, *DAMAGED) as error:
+    except DAMAGED as error:
         raise RecordError(f"{file}: {error}; the attribution is damaged") from None
 
 
