@@ -8,13 +8,31 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+Point = tuple[int | float, int | float]
+Triangle = tuple[Point, Point, Point]
+
 SIDE = 50
 MOST_DARK = 3
 ATTEMPTS = 10
 
-# Height and width before turning; a triangle is the half of a square on and below its diagonal.
-RECTANGLES = [(side, side + more) for side in range(5, 12) for more in (0, 1) if side + more <= 11]
-TRIANGLES = range(3, 11)
+# Height and width before turning.
+RECTANGLES = [(5, 5), (6, 6), (6, 7), (7, 7), (8, 8), (9, 9), (9, 10), (11, 11)]
+
+# Corners as (x, y) in pixels, before turning.
+RIGHT_ANGLED = [((0, 0), (0, leg), (leg, leg)) for leg in range(3, 11)]
+ISOSCELES = [
+    *(((0, 0), (base, 0), (base / 2, height)) for base, height in ((5, 5), (5, 7), (7, 7), (7, 8), (9, 9))),
+    ((-0.5, 0), (7.5, 0), (3.5, 7.4)),
+]
+OTHERS = [
+    ((0, 0), (6.25, 0), (3.25, 6)),
+    ((-0.25, 0), (6, 0), (4, 6.25)),
+    ((-0.25, 0), (9, 10.25), (9, 5.25)),
+    ((-0.25, 0.25), (9, 7), (9, 2.75)),
+    ((3, -0.25), (10.25, 8.25), (-0.25, 10)),
+    ((2.75, -0.25), (10.25, 5.5), (0, 10)),
+]
+TRIANGLES: list[Triangle] = [*RIGHT_ANGLED, *ISOSCELES, *OTHERS]
 TURNS = list(itertools.product((False, True), repeat=3))  # transposed, then top and bottom, left and right exchanged
 RECTANGLE_STAMPS = len(RECTANGLES) * len(TURNS)
 STAMPS = RECTANGLE_STAMPS + len(TRIANGLES) * len(TURNS)
@@ -67,9 +85,13 @@ def generate(count: int, generator: Generator) -> BurntSnacks:
     dark rectangles. Then ten attempts take a random triangle or light rectangle to a random place, and leave it there
     if its box is still black. Dark rectangles and triangles have lightness 0.5 * U(0.5, 1), light rectangles U(0.5, 1).
 
-    **Reading.** The 13 rectangles (sides 5 to 11, equal or one apart) and 8 triangles are equally likely, and so are
-    their eight turns. Triangles are right-angled with two equal sides of 3 to 10 pixels, the *extent*. Places are
-    uniform over the image, those of dark rectangles over where the box is black: none is left out for lack of room.
+    The 28 shapes are those of the published images, equally likely as there: 8 rectangles, and 20 triangles, of which 8
+    are right-angled with equal legs of 3 to 10 pixels, 6 isosceles and 6 of other forms. Dark rectangles are of the same
+    eight.
+
+    **Reading.** A triangle's pixels are those whose centres lie inside three corners; the corners are chosen so that
+    sizes and numbers of pixels are the published ones. All eight turns are equally likely. Places are uniform over the
+    image, those of dark rectangles over where the box is black: none is left out for lack of room.
 
     Raises:
         ValueError: when ``count`` is below 1.
@@ -185,7 +207,7 @@ def _described(objects: UInt8[Tensor, "images pixels"], plan: Plan) -> BurntSnac
 def _catalogue() -> tuple[UInt8[Tensor, "stamps square"], UInt8[Tensor, "stamps square"], Int[Tensor, "stamps 2"]]:
     """Each stamp's shape and its box as 0 and 1, in the corner of the largest box, and the box's height and width."""
     shapes, boxes, sizes = [], [], []
-    outlines = [torch.ones(*sides) for sides in RECTANGLES] + [torch.ones(n, n).tril() for n in TRIANGLES]
+    outlines = [torch.ones(*sides) for sides in RECTANGLES] + [_rasterise(*corners) for corners in TRIANGLES]
     for outline, (transposed, *flipped) in itertools.product(outlines, TURNS):
         shape = (outline.T if transposed else outline).flip([axis for axis in (0, 1) if flipped[axis]])
         height, width = shape.shape[0] + 2, shape.shape[1] + 2
@@ -194,6 +216,15 @@ def _catalogue() -> tuple[UInt8[Tensor, "stamps square"], UInt8[Tensor, "stamps 
         boxes.append(F.pad(torch.ones(height, width), rest))
         sizes.append((height, width))
     return torch.stack(shapes).flatten(1).byte(), torch.stack(boxes).flatten(1).byte(), torch.tensor(sizes)
+
+
+def _rasterise(a: Point, b: Point, c: Point) -> Float[Tensor, "height width"]:
+    """1 for the pixels whose centres lie inside three corners or between two of them, and 0 around them."""
+    y, x = torch.meshgrid(*[torch.arange(_LARGEST_BOX, dtype=torch.float64) + 0.5] * 2, indexing="ij")
+    sides = [(q[0] - p[0]) * (y - p[1]) - (q[1] - p[1]) * (x - p[0]) for p, q in ((a, b), (b, c), (c, a))]
+    left, right = (torch.stack([sign * side >= 0 for side in sides]).all(0) for sign in (1, -1))
+    inside = left | right
+    return inside[inside.any(1)][:, inside.any(0)].float()
 
 
 _SHAPES, _INSIDE, _BOXES = _catalogue()

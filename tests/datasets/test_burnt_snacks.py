@@ -1,5 +1,7 @@
 import itertools
 import math
+from fractions import Fraction
+from functools import cache
 
 import numpy as np
 import pytest
@@ -8,7 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from datasets.burnt_snacks import MOST_DARK, STAMPS, BurntSnacks, Plan, generate, paint, plan
+from datasets.burnt_snacks import (
+    ISOSCELES,
+    MOST_DARK,
+    OTHERS,
+    RECTANGLE_STAMPS,
+    RECTANGLES,
+    RIGHT_ANGLED,
+    STAMPS,
+    TRIANGLES,
+    BurntSnacks,
+    Plan,
+    Triangle,
+    generate,
+    paint,
+    plan,
+)
 
 SOME = 300
 
@@ -17,12 +34,24 @@ def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def rasterised(corners: Triangle) -> np.ndarray:
+    """The pixels whose centre is a mean of the three corners with weights from 0 to 1, exactly; cut to what is there."""
+    (ax, ay), (bx, by), (cx, cy) = [[Fraction(value) for value in corner] for corner in corners]
+    area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
+    shape = np.zeros((14, 14))
+    for row, col in itertools.product(range(14), repeat=2):
+        x, y = col + Fraction(1, 2), row + Fraction(1, 2)
+        b = ((x - ax) * (cy - ay) - (cx - ax) * (y - ay)) / area
+        c = ((bx - ax) * (y - ay) - (x - ax) * (by - ay)) / area
+        shape[row, col] = min(b, c, 1 - b - c) >= 0
+    return shape[shape.any(1)][:, shape.any(0)]
+
+
+@cache
 def catalogue() -> list[np.ndarray]:
     """Every shape in every turn, without its margin."""
-    rectangles = [np.ones((h, w)) for h in range(5, 12) for w in range(h, 12) if w - h <= 1]
-    triangles = [np.array([[float(col <= row) for col in range(n)] for row in range(n)]) for n in range(3, 11)]
     turned = []
-    for shape in rectangles + triangles:
+    for shape in [np.ones(sides) for sides in RECTANGLES] + [rasterised(corners) for corners in TRIANGLES]:
         for transposed, upside_down, mirrored in itertools.product((0, 1), repeat=3):
             turn = shape.transpose() if transposed else shape
             turn = np.flipud(turn) if upside_down else turn
@@ -62,11 +91,11 @@ def test_images_are_what_painting_one_by_one_gives(seed: int) -> None:
     np.testing.assert_array_equal(paint(drawn).images[:, 0].numpy(), np.stack(slow))
 
 
-@pytest.mark.parametrize("stamp", [0, 8 * 12, STAMPS - 1])
+@pytest.mark.parametrize("stamp", [0, RECTANGLE_STAMPS - 1, STAMPS - 1])
 @pytest.mark.parametrize("place", [0.0, 1 - 2**-53])
 def test_objects_reach_every_place_and_crowded_ones_are_painted_as_one_by_one(stamp: int, place: float) -> None:
     """Thirteen objects that all want the same corner: dark ones move on, attempts fail."""
-    dark_stamp = min(stamp, 8 * 12)
+    dark_stamp = min(stamp, RECTANGLE_STAMPS - 1)
     stamps = torch.tensor([[dark_stamp] * MOST_DARK + [stamp] * 10] * 4)
     drawn = Plan(torch.arange(4), stamps, torch.full((4, 13), 0.5), torch.full((4, 13), place, dtype=torch.float64))
     snacks = paint(drawn)
@@ -108,23 +137,52 @@ def test_objects_are_apart_and_have_one_number_one_lightness_and_one_kind(snacks
             assert [bool(mask[0][where].all()) for mask in masks].count(True) == 1
 
 
-def test_rectangles_are_nearly_square_and_triangles_are_half_squares(snacks: BurntSnacks) -> None:
-    for shape in itertools.chain.from_iterable(objects_of(mask[0]) for mask in (*snacks.dark, *snacks.light)):
-        assert shape.all()
-        assert 5 <= min(shape.shape) <= max(shape.shape) <= min(11, min(shape.shape) + 1)
-    for shape in itertools.chain.from_iterable(objects_of(mask[0]) for mask in snacks.triangle):
-        extent = len(shape)
-        assert shape.shape == (extent, extent)
-        assert 3 <= extent <= 10
-        assert shape.sum() == extent * (extent + 1) // 2
+def test_shapes_have_the_sizes_and_numbers_of_pixels_of_the_published_ones() -> None:
+    assert RECTANGLES == [(5, 5), (6, 6), (6, 7), (7, 7), (8, 8), (9, 9), (9, 10), (11, 11)]
+    right, isosceles, others = (
+        [(*(shape := rasterised(corners)).shape, shape.sum()) for corners in part]
+        for part in (RIGHT_ANGLED, ISOSCELES, OTHERS)
+    )
+    assert right == [(leg, leg, leg * (leg + 1) / 2) for leg in range(3, 11)]
+    assert sorted((width, height) for height, width, _ in isosceles) == [(5, 5), (5, 7), (7, 7), (7, 7), (7, 8), (9, 9)]
+    assert sorted(count for height, width, count in isosceles if (height, width) == (7, 7)) == [25, 31]
+    assert all((shape == np.fliplr(shape)).all() for shape in map(rasterised, ISOSCELES))
+    assert others == [(6, 6, 21), (6, 6, 21), (10, 9, 23), (7, 9, 20), (10, 10, 52), (10, 10, 47)]
+
+
+def test_no_shape_is_another_one_turned() -> None:
+    turned = [{turn.tobytes() + bytes(turn.shape) for turn in catalogue()[i : i + 8]} for i in range(0, STAMPS, 8)]
+    assert len(turned) == 28
+    assert len(set().union(*turned)) == sum(map(len, turned))
+
+
+def test_as_much_is_painted_as_on_the_published_images() -> None:
+    many = generate(4000, seeded(4))
+    painted = (many.images > 0).float().mean((1, 2, 3))
+    assert painted[many.labels == 0].mean().item() == pytest.approx(0.094, abs=0.003)
+    assert painted[many.labels == 1].mean().item() == pytest.approx(0.126, abs=0.003)
+    burnt = [mask[many.labels == 1][:SOME] for mask in (many.light, many.triangle)]
+    light, triangles = (np.mean([len(objects_of(mask[0])) for mask in masks]) for masks in burnt)
+    assert light == pytest.approx(1.4, abs=0.25)
+    assert triangles == pytest.approx(3.8, abs=0.35)
+
+
+def test_every_object_is_a_shape_of_its_kind(snacks: BurntSnacks) -> None:
+    shapes = [shape.astype(bool).tolist() for shape in catalogue()]
+    for masks, known in (
+        ((*snacks.dark, *snacks.light), shapes[:RECTANGLE_STAMPS]),
+        (snacks.triangle, shapes[RECTANGLE_STAMPS:]),
+    ):
+        for shape in itertools.chain.from_iterable(objects_of(mask[0]) for mask in masks):
+            assert shape.tolist() in known
 
 
 def test_all_shapes_turns_and_numbers_of_dark_rectangles_occur_equally_often() -> None:
     drawn = plan(6000, seeded(1))
     for values, choices in (
         (drawn.dark[drawn.dark > 0] - 1, 3),
-        (drawn.stamps[:, MOST_DARK:].flatten(), 21 * 8),
-        (drawn.stamps[:, :MOST_DARK].flatten(), 13 * 8),
+        (drawn.stamps[:, MOST_DARK:].flatten(), 28 * 8),
+        (drawn.stamps[:, :MOST_DARK].flatten(), 8 * 8),
     ):
         counts = torch.bincount(values).double()
         assert len(counts) == choices
