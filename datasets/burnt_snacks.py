@@ -85,9 +85,9 @@ def generate(count: int, generator: Generator) -> BurntSnacks:
     dark rectangles. Then ten attempts take a random triangle or light rectangle to a random place, and leave it there
     if its box is still black. Dark rectangles and triangles have lightness 0.5 * U(0.5, 1), light rectangles U(0.5, 1).
 
-    The 28 shapes are those of the published images, equally likely as there: 8 rectangles, and 20 triangles, of which 8
-    are right-angled with equal legs of 3 to 10 pixels, 6 isosceles and 6 of other forms. Dark rectangles are of the same
-    eight.
+    The 28 shapes are those of the published images, equally likely as there: 8 rectangles, and 20 triangles, of which
+    8 are right-angled with equal legs of 3 to 10 pixels, 6 isosceles and 6 of other forms. Dark rectangles are of the
+    same eight.
 
     **Reading.** A triangle's pixels are those whose centres lie inside three corners; the corners are chosen so that
     sizes and numbers of pixels are the published ones. All eight turns are equally likely. Places are uniform over the

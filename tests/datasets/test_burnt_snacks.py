@@ -35,7 +35,7 @@ def seeded(seed: int) -> torch.Generator:
 
 
 def rasterised(corners: Triangle) -> np.ndarray:
-    """The pixels whose centre is a mean of the three corners with weights from 0 to 1, exactly; cut to what is there."""
+    """The pixels whose centre is a mean of the corners with weights from 0 to 1, exactly; cut to what is there."""
     (ax, ay), (bx, by), (cx, cy) = [[Fraction(value) for value in corner] for corner in corners]
     area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
     shape = np.zeros((14, 14))
