@@ -18,9 +18,11 @@ from torch import Generator, Tensor, nn
 
 from sig import path
 from sig.explicand import Explicand, Forward, Tally
+from sig.metrics.hybrids import MAX_PLAYERS
 from sig.metrics.runtime import measure
 from sig.registry import Cost, Method, Metric, Trial
 
+PATHS_KEPT = 32  # of each explicand
 # What makes up a module: training mode, parameters, buffers, submodules and all kinds of hooks; and a replaced forward.
 MODULE_STATE = (*vars(nn.Module()), "forward")
 # Hooks of all modules at once, by kind.
@@ -35,11 +37,20 @@ class Interference(RuntimeError):
 
 @dataclass(frozen=True)
 class Attributed:
-    """An attribution in float32, what it cost, and what it should add up to (``Trial.change``)."""
+    """An attribution and where it comes from.
+
+    Attributes:
+        attribution: in float32.
+        cost: what it took.
+        change: what it should add up to, where the method states paths (``Trial.change``).
+        paths: starts and ends of those, each ``(batch, paths, *features)``, at most 32 of each explicand; kept where
+            metrics can try all hybrids of them (``sig.metrics.hybrids``), None elsewhere.
+    """
 
     attribution: Float[Tensor, "batch *features"]
     cost: Cost
     change: Float[Tensor, " batch"] | None
+    paths: tuple[Tensor, Tensor] | None = None
 
 
 class Guard:
@@ -95,7 +106,7 @@ class Guard:
         """The method's attribution of the explicand, which is as before afterwards.
 
         Args:
-            budget: forward, and backward, model rows that it may spend on each explicand.
+            budget: model rows, forward and backward ones together, that it may spend on each explicand.
 
         Raises:
             Interference: when the method changed anything, called the model other than by the explicand's ``outputs``
@@ -114,7 +125,7 @@ class Guard:
             raise ValueError(f"method {method.name!r} returned values beyond float32, whose largest is about 3e38")
         with self.watch(f"paths of method {method.name!r}"):
             change = path.change_along_paths(e)
-        return Attributed(attribution, cost, change)
+            return Attributed(attribution, cost, change, _some_paths(e))
 
     def score(
         self, metric: Metric, trial: Trial, options: Mapping[str, Any], /, *, generator: Generator | None = None
@@ -134,6 +145,7 @@ class Guard:
             attribution=trial.attribution.clone(),
             regions=dict(trial.regions),
             change=None if trial.change is None else trial.change.clone(),
+            paths=None if trial.paths is None else (trial.paths[0].clone(), trial.paths[1].clone()),
         )
         with self.watch(f"metric {metric.name!r}"):
             return metric(own, generator=generator, **options)
@@ -152,6 +164,18 @@ class Guard:
             changed.append("torch's default type, gradient mode, autocast or number of threads")
             _set_torch(*self._torch)
         return changed
+
+
+def _some_paths(e: Explicand) -> tuple[Tensor, Tensor] | None:
+    """Of the paths that the tally holds at most ``PATHS_KEPT`` of each explicand, evenly chosen."""
+    if e.tally.paths is None or e.n_players > MAX_PLAYERS:
+        return None
+    starts, ends = e.tally.paths
+    paths = max(starts.shape[1], ends.shape[1])
+    chosen = torch.linspace(0, paths - 1, min(paths, PATHS_KEPT)).round().long()
+    some = (ends_of.expand(-1, paths, *ends_of.shape[2:])[:, chosen.to(e.device)] for ends_of in (starts, ends))
+    kept_starts, kept_ends = (part.detach().float().clone() for part in some)
+    return kept_starts, kept_ends
 
 
 # ---- tensors and modules as they were ------------------------------------------------------------------------------
@@ -350,9 +374,10 @@ def _require_counted(method: Method, cost: Cost, rows: _Rows) -> None:
 
 
 def _require_within(budget: int, method: Method, cost: Cost, explicands: int) -> None:
-    spent = max(cost.forward_rows, cost.backward_rows)
-    if spent > budget * explicands:
+    if cost.rows > budget * explicands:
         raise Interference(
-            f"method {method.name!r} spent {spent / explicands:g} model rows on each explicand, expected at most its "
-            f"budget of {budget}; the product of its options {', '.join(method.spend)} must be the rows it takes"
+            f"method {method.name!r} spent {cost.rows / explicands:g} model rows on each explicand, forward and "
+            f"backward ones together, expected at most its budget of {budget}; the product of its options "
+            f"{', '.join(method.spend)} must be the inputs that go through the model, or half of them where it says "
+            "gradient=False and goes backward too"
         )

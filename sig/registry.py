@@ -6,6 +6,7 @@ or ``sig.metrics``.
 """
 
 import inspect
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -18,6 +19,7 @@ from sig.explicand import Explicand
 from sig.plugins import Entry, Registry
 
 ROUNDING = 1e-6  # of scores, by which they may leave their range
+SPLITS = (1, 2, 5, 10, 25, 50, 100)  # values of a spending option after the first that a budget is tried with
 
 
 class NotApplicable(Exception):
@@ -32,34 +34,63 @@ class Method(Entry):
     Attributes:
         family: the group it is listed under.
         source: paper and equation or algorithm.
-        spend: the options whose product is the number of model rows per explicand. The first grows with the budget;
-            the others keep their defaults while the budget allows. Empty when the method has one fixed cost.
+        spend: the options whose product is the number of inputs per explicand that go through the model. The first
+            grows with the budget; the others keep their defaults while the budget allows, unless the harness finds a
+            better split. Empty when the method has one fixed cost.
         control: true for a method that knows nothing and that every metric must rank last.
+        gradient: whether each of those inputs goes backward too, which makes it two model rows.
+        same_as: name of the method of which this is another implementation; they share one place on the board.
     """
 
     family: str
     source: str
     spend: tuple[str, ...] = ()
     control: bool = False
+    gradient: bool = True
+    same_as: str = ""
 
-    def options_for(self, rows: int, **fixed: Any) -> dict[str, int]:
-        """The options that spend about ``rows`` model rows per explicand, and never more than that.
+    def options_for(self, budget: int, **fixed: Any) -> dict[str, int]:
+        """The options that spend about ``budget`` model rows per explicand, and never more than that.
 
         ``fixed`` are options that are chosen already, which take the place of defaults. Nothing is left to choose where
         the first spending option is among them, or the method has one fixed cost.
 
         Raises:
-            ValueError: when ``rows`` is below one.
+            ValueError: when the budget does not suffice for one input.
         """
-        if rows < 1:
-            raise ValueError(f"a budget of {rows} rows cannot be spent; expected at least 1")
-        if not self.spend or self.spend[0] in fixed:
+        inputs = self._affordable(budget)
+        if not self._can_spend(fixed):
             return {}
         chosen: dict[str, int] = {}
         for name in reversed(self.spend[1:]):
-            chosen[name] = min(self.option(fixed, name), rows)
-            rows //= chosen[name]
-        return {self.spend[0]: rows, **chosen}
+            chosen[name] = min(self.option(fixed, name), inputs)
+            inputs //= chosen[name]
+        return {self.spend[0]: inputs, **chosen}
+
+    def splits(self, budget: int, **fixed: Any) -> list[dict[str, int]]:
+        """The ways to spend a budget that are tried: ``options_for`` with each of ``SPLITS`` for all spending options
+        but the first, unless they are ``fixed``.
+
+        Raises:
+            ValueError: when the budget does not suffice for one input.
+        """
+        if not self._can_spend(fixed):
+            return []
+        free = [name for name in self.spend[1:] if name not in fixed]
+        asked = [dict(zip(free, values, strict=True)) for values in itertools.product(SPLITS, repeat=len(free))]
+        found = [(one, self.options_for(budget, **fixed, **one)) for one in asked]
+        return [split for one, split in found if one.items() <= split.items()]
+
+    def _affordable(self, budget: int) -> int:
+        """The inputs that go through the model for so many rows."""
+        inputs = budget // (2 if self.gradient else 1)
+        if inputs < 1:
+            least = "2 rows, forward and backward" if self.gradient else "1 row"
+            raise ValueError(f"a budget of {budget} rows cannot be spent by {self.name!r}; expected at least {least}")
+        return inputs
+
+    def _can_spend(self, fixed: Mapping[str, Any]) -> bool:
+        return bool(self.spend) and self.spend[0] not in fixed
 
     def __call__(self, e: Explicand, *, generator: torch.Generator, **options: Any) -> Float[Tensor, "batch *features"]:
         """Attributions of ``e``, checked.
@@ -100,6 +131,11 @@ class Cost:
     backward_rows: int
     peak_bytes: int | None
 
+    @property
+    def rows(self) -> int:
+        """Forward and backward rows together, which budgets are about."""
+        return self.forward_rows + self.backward_rows
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -107,7 +143,8 @@ class Trial:
 
     ``truth`` holds one true attribution for each player, ``(batch, players)``; ``regions`` named masks of features,
     each ``(batch, *features)``: where in each input the dark squares are, or the shadow; ``change``, ``(batch,)``, what
-    the attributions should add up to where the method states paths (``path.change_along_paths``), None elsewhere.
+    the attributions should add up to where the method states paths (``path.change_along_paths``), None elsewhere;
+    ``paths`` the starts and ends of some of them (``sig.guard.Attributed``).
     """
 
     explicand: Explicand
@@ -116,6 +153,7 @@ class Trial:
     truth: Float[Tensor, "batch players"] | None = None
     regions: Mapping[str, Bool[Tensor, "batch *features"]] = field(default_factory=dict)
     change: Float[Tensor, " batch"] | None = None
+    paths: tuple[Tensor, Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -187,7 +225,14 @@ metrics: Registry[Metric] = Registry("metric", packages=["sig.metrics"], group="
 
 
 def method(
-    name: str, *, family: str, source: str, spend: tuple[str, ...] = (), control: bool = False
+    name: str,
+    *,
+    family: str,
+    source: str,
+    spend: tuple[str, ...] = (),
+    control: bool = False,
+    gradient: bool = True,
+    same_as: str = "",
 ) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
     """Register a function as the method ``name``; the arguments are the facts of ``Method``.
 
@@ -197,7 +242,7 @@ def method(
     """
 
     def register(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        entry = Method(name, run, family, source, spend, control)
+        entry = Method(name, run, family, source, spend, control, gradient, same_as)
         parameter = inspect.signature(run).parameters.get("generator")
         if parameter is None or parameter.kind is not parameter.KEYWORD_ONLY:
             raise ValueError(

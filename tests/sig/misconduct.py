@@ -125,14 +125,14 @@ def resets_the_counter(e: Explicand, *, generator: Generator) -> Tensor:
     return e.inputs.clone()
 
 
-@method("bad-overspends", family="bad", source="by hand", spend=("steps",))
+@method("bad-overspends", family="bad", source="by hand", spend=("steps",), gradient=False)
 def overspends(e: Explicand, *, steps: int = 5, generator: Generator) -> Tensor:
     for _ in range(steps + 1):
         e.outputs(e.inputs)
     return e.inputs.clone()
 
 
-@method("bad-overspends-backward", family="bad", source="by hand", spend=("steps",))
+@method("bad-overspends-backward", family="bad", source="by hand", spend=("steps",), gradient=False)
 def overspends_backward(e: Explicand, *, steps: int = 5, generator: Generator) -> Tensor:
     x = e.inputs.clone().requires_grad_()
     score = e.scores(x, torch.arange(len(x))).sum()

@@ -33,8 +33,8 @@ SAID = {  # of each method there
     "bad-calls-past-the-counter": "called the model on",
     "bad-calls-a-part": "called a part of the model by itself",
     "bad-resets-the-counter": "while 0 rows were counted",
-    "bad-overspends": "expected at most its budget of 5",
-    "bad-overspends-backward": "expected at most its budget of 5",
+    "bad-overspends": "expected at most its budget of 10",
+    "bad-overspends-backward": "expected at most its budget of 10",
     "bad-switches-gradients-off": "changed torch's",
     "bad-leaves-a-global-hook": "changed torch's global forward hooks",
     "bad-leaves-autocast": "changed torch's",
@@ -66,9 +66,9 @@ def e() -> Explicand:
 
 def attribute(guard: Guard, name: str) -> torch.Tensor:
     torch.manual_seed(1)
-    rows = methods[name].options_for(5)
-    options = methods[name].options_for(60) if name in FINE else rows
-    budget = 60 if name in FINE else 5 if rows else None
+    spent = methods[name].options_for(10)
+    options = methods[name].options_for(120) if name in FINE else spent
+    budget = 120 if name in FINE else 10 if spent else None
     generator = torch.Generator().manual_seed(2)
     return guard.attribute(methods[name], options, generator=generator, budget=budget).attribution
 
@@ -98,13 +98,13 @@ def test_without_the_guard_the_plug_ins_do_leave_traces(e: Explicand, name: str)
         pytest.skip("costs more than it says, and changes nothing")
     guard = Guard(e)
     with suppress(RuntimeError, ValueError):
-        methods[name](e.with_tally(Tally()), generator=torch.Generator(), **methods[name].options_for(5))
+        methods[name](e.with_tally(Tally()), generator=torch.Generator(), **methods[name].options_for(10))
     assert guard._put_back()
     assert not guard._put_back()
 
 
 def test_what_a_method_costs_and_should_add_up_to(e: Explicand) -> None:
-    found = Guard(e).attribute(methods["ig-zero"], {"steps": 20}, generator=torch.Generator(), budget=20)
+    found = Guard(e).attribute(methods["ig-zero"], {"steps": 20}, generator=torch.Generator(), budget=40)
     assert (found.cost.forward_rows, found.cost.backward_rows) == (60, 60)
     with torch.no_grad():
         change = e.model(e.inputs) - e.model(torch.zeros(3, 5))
@@ -113,6 +113,23 @@ def test_what_a_method_costs_and_should_add_up_to(e: Explicand) -> None:
     assert found.attribution.dtype == torch.float32
     assert Guard(e).attribute(methods["gradient"], {}, generator=torch.Generator()).change is None
     assert e.tally == Tally()
+
+
+def test_some_of_the_paths_are_kept(e: Explicand) -> None:
+    alone = Guard(e).attribute(methods["ig-zero"], {"steps": 3}, generator=torch.Generator())
+    assert alone.paths is not None
+    torch.testing.assert_close(alone.paths[0], torch.zeros(3, 1, 5))
+    torch.testing.assert_close(alone.paths[1], e.inputs.unsqueeze(1))
+    many = Guard(e).attribute(methods["sig-size-uniform"], {"samples": 100, "steps": 1}, generator=torch.Generator())
+    assert many.paths is not None
+    assert many.paths[0].shape == many.paths[1].shape == (3, 32, 5)
+    assert Guard(e).attribute(methods["gradient"], {}, generator=torch.Generator()).paths is None
+
+
+def test_paths_of_inputs_with_many_players_are_not_kept() -> None:
+    model = nn.Linear(13, 1).eval()
+    e = Explicand(model, torch.rand(2, 13), torch.zeros(2, dtype=torch.long), torch.rand(3, 13), torch.arange(13))
+    assert Guard(e).attribute(methods["ig-zero"], {"steps": 3}, generator=torch.Generator()).paths is None
 
 
 def test_a_function_as_model_is_counted_too() -> None:
@@ -132,7 +149,7 @@ def test_a_function_as_model_is_counted_too() -> None:
 
 
 def test_a_model_called_with_certainty_is_counted(aware_explicand: Explicand) -> None:
-    found = Guard(aware_explicand).attribute(methods["icg"], {"steps": 9}, generator=torch.Generator(), budget=9)
+    found = Guard(aware_explicand).attribute(methods["icg"], {"steps": 9}, generator=torch.Generator(), budget=18)
     assert found.cost.forward_rows == 27
 
 

@@ -91,26 +91,46 @@ def test_spend_must_name_options(forget):
 
 
 @pytest.mark.parametrize(
-    ("rows", "expected"),
+    ("budget", "expected"),
     [
-        (10_000, {"samples": 200, "steps": 50}),
-        (99, {"samples": 1, "steps": 50}),
-        (7, {"samples": 1, "steps": 7}),
-        (1, {"samples": 1, "steps": 1}),
+        (20_000, {"samples": 200, "steps": 50}),
+        (199, {"samples": 1, "steps": 50}),
+        (15, {"samples": 1, "steps": 7}),
+        (2, {"samples": 1, "steps": 1}),
     ],
 )
-def test_a_budget_grows_the_first_option(rows, expected):
-    assert methods["sig-game"].options_for(rows) == expected
+def test_a_budget_of_forward_and_backward_rows_grows_the_first_option(budget, expected):
+    assert methods["sig-game"].options_for(budget) == expected
+
+
+def test_a_method_without_gradients_spends_all_rows_forward(forget):
+    @method("forward-only", family="f", source="s", spend=("evaluations",), gradient=False)
+    def forward_only(e, *, evaluations: int = 10, generator):
+        return e.inputs
+
+    assert methods["forward-only"].options_for(7) == {"evaluations": 7}
+    assert methods["forward-only"].options_for(1) == {"evaluations": 1}
 
 
 def test_options_that_are_chosen_already_take_the_place_of_defaults():
-    assert methods["sig-game"].options_for(1000, steps=10) == {"samples": 100, "steps": 10}
-    assert methods["sig-game"].options_for(1000, samples=7) == {}
+    assert methods["sig-game"].options_for(2000, steps=10) == {"samples": 100, "steps": 10}
+    assert methods["sig-game"].options_for(2000, samples=7) == {}
+
+
+def test_every_affordable_split_of_a_budget_is_tried():
+    found = [(split["samples"], split["steps"]) for split in methods["sig-game"].splits(1000)]
+    assert found == [(500, 1), (250, 2), (100, 5), (50, 10), (20, 25), (10, 50), (5, 100)]
+    assert methods["sig-game"].splits(1000, steps=7) == [{"samples": 71, "steps": 7}]
+    assert methods["sig-game"].splits(10) == [{"samples": 5, "steps": 1}, {"samples": 2, "steps": 2}] + [
+        {"samples": 1, "steps": 5}
+    ]
+    assert methods["ig-zero"].splits(1000) == [{"steps": 500}]
+    assert methods["sig-game"].splits(1000, samples=7) == methods["gradient"].splits(1000) == []
 
 
 def test_budgets_need_a_row():
-    with pytest.raises(ValueError, match="a budget of 0 rows cannot be spent"):
-        methods["ig-zero"].options_for(0)
+    with pytest.raises(ValueError, match="a budget of 1 rows cannot be spent by 'ig-zero'; expected at least 2 rows"):
+        methods["ig-zero"].options_for(1)
 
 
 def test_fixed_costs_take_no_budget():
