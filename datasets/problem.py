@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -26,11 +26,15 @@ class Problem:
         checks: what was measured of the trained model (held-out accuracy, R^2), by name.
         provenance: SHA-256 of the data and of the checkpoint, by name.
         shown: indices of the inputs whose attributions figures show.
+        tuning: inputs like the explicands, ``(inputs, *features)``, that are never scored: on these it is chosen how
+            methods spend their budget. None where samples of the background serve.
+        exact: by truth, names of the methods that compute that very truth, and so win against it by construction.
 
     Raises:
-        TypeError: when the explicand is none, or a truth, a region or a column is no tensor.
-        ValueError: on a model in training mode or without the outputs that are explained, a truth, a region or a column
-            of another shape, a truth that is not finite, an infinite check, or an index that no input has.
+        TypeError: when the explicand is none, or a truth, a region, a column or the tuning inputs are no tensor.
+        ValueError: on a model in training mode or without the outputs that are explained, a truth, a region, a column
+            or tuning inputs of another shape, a truth that is not finite, tuning inputs outside the input range, an
+            infinite check, an index that no input has, or exact methods of a truth that is not there.
     """
 
     explicand: Explicand
@@ -40,6 +44,8 @@ class Problem:
     shown: tuple[int, ...] = ()
     regions: Mapping[str, Tensor] = field(default_factory=dict)
     series: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
+    tuning: Tensor | None = None
+    exact: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         e = self.explicand
@@ -60,6 +66,11 @@ class Problem:
         for index in self.shown:
             if not 0 <= index < len(e.inputs):
                 raise ValueError(f"shown holds {index}, expected indices of the inputs, 0 .. {len(e.inputs) - 1}")
+        if self.tuning is not None:
+            _require_inputs("tuning", self.tuning, e)
+        for name in self.exact:
+            if name not in self.truths:
+                raise ValueError(f"exact names the truth {name!r}, expected one of {list(self.truths)}")
         object.__setattr__(self, "truths", {name: truth.double() for name, truth in self.truths.items()})
 
 
@@ -71,6 +82,15 @@ def _require_usable(e: Explicand) -> None:
     for target in e.target.unique().tolist():
         if not 0 <= target < outputs:
             raise ValueError(f"target holds {target}, expected outputs of the model, 0 .. {outputs - 1}")
+
+
+def _require_inputs(name: str, inputs: Tensor, e: Explicand) -> None:
+    """Raise unless these could be inputs of the explicand: at least one, of its features, finite, inside its range."""
+    count = len(inputs) if isinstance(inputs, Tensor) and inputs.ndim else 1
+    require_shape(name, inputs, (max(1, count), *e.features), "one or more inputs of these features")
+    low, high = e.input_range
+    if not ((inputs >= low) & (inputs <= high)).all():
+        raise ValueError(f"{name} holds values outside the input range {low} .. {high}, or NaN; expected inputs inside")
 
 
 def _require_table(name: str, columns: Mapping[str, Tensor]) -> None:

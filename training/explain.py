@@ -1,6 +1,6 @@
 """A trained network becomes a problem in one call."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -54,6 +54,9 @@ def explain(
     shown: Iterable[int] = (),
     checks: Mapping[str, float] | None = None,
     provenance: Mapping[str, str] | None = None,
+    series: Mapping[str, Mapping[str, Tensor]] | None = None,
+    tuning: Float[Tensor, "others *features"] | None = None,
+    exact: Mapping[str, Sequence[str]] | None = None,
 ) -> Problem:
     """The problem of explaining a trained network's outputs for some inputs.
 
@@ -64,8 +67,8 @@ def explain(
         players: the player of each feature, or a number for squares of so many pixels a side; each feature is its own
             unless given.
         truths: true attributions of the players by name, or functions that make them from the explicand.
-        regions, shown: as in ``datasets.problem.Problem``.
-        checks, provenance: in addition to the network's own.
+        regions, shown, tuning, exact: as in ``datasets.problem.Problem``.
+        checks, provenance, series: in addition to the network's own.
 
     Raises:
         ValueError: as ``Explicand`` and ``Problem`` do.
@@ -86,7 +89,9 @@ def explain(
         provenance={**(provenance or {}), **trained.provenance},
         shown=tuple(shown),
         regions=regions or {},
-        series=trained.series,
+        series={**trained.series, **(series or {})},
+        tuning=tuning,
+        exact=exact or {},
     )
 
 

@@ -38,12 +38,21 @@ def forget() -> Iterator[None]:
 @pytest.fixture
 def e() -> Explicand:
     """Two inputs of three features, two players."""
-    return Explicand.of(lambda x: x @ torch.ones(3, 2), torch.rand(2, 3), players=torch.tensor([0, 0, 1]))
+    players = torch.tensor([0, 0, 1])
+    return Explicand.of(lambda x: x @ torch.ones(3, 2), torch.rand(2, 3), players=players, input_range=(0.0, 1.0))
 
 
 def test_truths_become_float64(e: Explicand) -> None:
     problem = Problem(e, truths={"t": torch.ones(2, 2)})
     assert problem.truths["t"].dtype == torch.float64
+
+
+def test_tuning_inputs_and_exact_methods_are_kept(e: Explicand) -> None:
+    others = torch.rand(5, 3)
+    problem = Problem(e, truths={"t": torch.ones(2, 2)}, tuning=others, exact={"t": ["bshap"]})
+    assert problem.tuning is others
+    assert problem.exact == {"t": ["bshap"]}
+    assert (Problem(e).tuning, Problem(e).exact) == (None, {})
 
 
 @pytest.mark.usefixtures("as_users_run_it")
@@ -66,6 +75,19 @@ def test_truths_become_float64(e: Explicand) -> None:
         ({"checks": {"r2": math.inf}}, "check 'r2' is inf, expected a finite number, or NaN where it is unknown"),
         ({"shown": (0, 2)}, "shown holds 2, expected indices of the inputs, 0 .. 1"),
         ({"shown": (-1,)}, "shown holds -1"),
+        ({"tuning": [[0.0] * 3]}, "tuning is of type list, expected a tensor of shape"),
+        (
+            {"tuning": torch.rand(2, 4)},
+            "tuning has shape (2, 4), expected (2, 3): one or more inputs of these features",
+        ),
+        ({"tuning": torch.rand(3)}, "tuning has shape (3,), expected (3, 3)"),
+        ({"tuning": torch.rand(0, 3)}, "tuning has shape (0, 3), expected (1, 3)"),
+        ({"tuning": torch.rand(2, 3) + 1.5}, "tuning holds values outside the input range 0.0 .. 1.0, or NaN"),
+        ({"tuning": torch.full((1, 3), torch.nan)}, "tuning holds values outside the input range 0.0 .. 1.0, or NaN"),
+        (
+            {"truths": {"t": torch.ones(2, 2)}, "exact": {"u": ["bshap"]}},
+            "exact names the truth 'u', expected one of ['t']",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named(e: Explicand, wrong: dict[str, Any], message: str) -> None:

@@ -33,6 +33,7 @@ def test_what_is_not_given_is_filled_in(trained) -> None:
     assert problem.provenance == {"checkpoint": "abc"}
     assert problem.series == trained.series
     assert (problem.shown, problem.truths, problem.regions) == ((), {}, {})
+    assert (problem.tuning, problem.exact) == (None, {})
 
 
 def test_outputs_are_probabilities_or_the_logits_themselves(trained) -> None:
@@ -65,6 +66,9 @@ def test_what_is_given_is_taken(trained) -> None:
         shown=range(2),
         checks={"boundary": 0.5},
         provenance={"data": "def"},
+        series={"more": {"x": torch.zeros(1)}},
+        tuning=INPUTS[3:],
+        exact={"zero": ["bshap"]},
     )
     e = problem.explicand
     assert e.target.tolist() == [2, 2, 0, 0, 1]
@@ -74,6 +78,10 @@ def test_what_is_given_is_taken(trained) -> None:
     assert problem.shown == (0, 1)
     assert problem.checks == {"accuracy": 0.9, "boundary": 0.5}
     assert problem.provenance == {"checkpoint": "abc", "data": "def"}
+    assert list(problem.series) == ["training", "more"]
+    assert problem.tuning is not None
+    assert torch.equal(problem.tuning, INPUTS[3:])
+    assert problem.exact == {"zero": ["bshap"]}
 
 
 def test_a_truth_is_made_from_the_explicand_and_costs_it_nothing(trained) -> None:
