@@ -11,7 +11,7 @@ model in batches of at most ``Explicand.rows_per_batch``, each with one autograd
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.special import roots_legendre
 from torch import Generator, Tensor
 
@@ -68,6 +68,44 @@ def gradients(e: Explicand, points: Float[Tensor, "batch points *features"]) -> 
     chunks = zip(flat.split(e.rows_per_batch), owner.split(e.rows_per_batch), strict=True)
     found = [_gradients(e, rows, owners) for rows, owners in chunks]
     return torch.cat(found).view_as(points) if found else torch.zeros_like(points)
+
+
+def contributions_along_edges(
+    e: Explicand,
+    coalitions: Bool[Tensor, "samples players"],
+    default: Float[Tensor, "batch *features"],
+    *,
+    steps: int = 50,
+) -> tuple[Float[Tensor, "batch players"], Float[Tensor, "batch players"]]:
+    """What each player adds to the coalitions without it, and what IG from such a coalition to that with the player
+    gives its features; each summed over those coalitions (ES, Theorem 3 and B.2.2).
+
+    On the straight path from S to S + i the features of no other player move, so that IG adds up to the marginal
+    contribution v(S + i) - v(S) whatever the model; they differ by the error of the midpoint rule alone.
+
+    Args:
+        default: what players outside a coalition take.
+        steps: of each path.
+
+    Returns:
+        Marginal contributions and integrals, 0 for a player that no coalition is without. They take 2 and ``steps``
+        forward rows for each coalition and player outside it, and ``steps`` backward rows.
+    """
+    marginal = torch.zeros(len(e.inputs), e.n_players, dtype=torch.float64, device=e.device)
+    integrated = torch.zeros_like(marginal)
+    for player in range(e.n_players):
+        without = coalitions[~coalitions[:, player]].to(e.device).expand(len(e.inputs), -1, -1)
+        if without.shape[1] == 0:
+            continue
+        including = without.clone()
+        including[..., player] = True
+        pair = torch.cat([including, without], 1)
+        added = e.coalition_scores(pair, default).double().unflatten(1, (2, -1))
+        marginal[:, player] = (added[:, 0] - added[:, 1]).sum(1)
+        ends, starts = e.coalition_inputs(pair, default).unflatten(1, (2, -1)).unbind(1)
+        attribution = e.player_sums(integrate(e, starts, ends, steps=steps))
+        integrated[:, player] = attribution[:, player].double() * without.shape[1]
+    return marginal, integrated
 
 
 def change_along_paths(e: Explicand) -> Float[Tensor, " batch"] | None:

@@ -116,6 +116,29 @@ def test_quadrature_is_exact_for_its_degree(steps):
     assert path.quadrature("midpoint", steps)[1].sum().item() == pytest.approx(1)
 
 
+def test_integrals_along_edges_are_marginal_contributions(picture_explicand, generator):
+    """Theorem 3 of ES: up to the rule's error, and against a loop over coalitions through captum."""
+    e = picture_explicand.only(1)
+    coalitions = torch.rand(5, 16, generator=generator) < 0.5
+    coalitions[:, 3] = True
+    default = e.background[:1]
+    marginal, integrated = path.contributions_along_edges(e, coalitions, default, steps=100)
+    rows = int((~coalitions).sum())
+    assert (e.tally.forward_rows, e.tally.backward_rows) == (rows * 102, rows * 100)
+    torch.testing.assert_close(integrated, marginal, atol=1e-5, rtol=1e-3)
+    assert marginal[0, 3] == integrated[0, 3] == 0
+    explainer = captum.attr.IntegratedGradients(e.model)
+    adds, gets = torch.zeros(2)
+    for coalition in coalitions[~coalitions[:, 7]]:
+        including = coalition | (torch.arange(16) == 7)
+        start, end = (torch.where(one[e.players], e.inputs, default) for one in (coalition, including))
+        adds += (e.model(end) - e.model(start))[0, 1]
+        gets += explainer.attribute(end, start, target=1, n_steps=2, method="riemann_middle")[:, e.players == 7].sum()
+    coarse = path.contributions_along_edges(e, coalitions, default, steps=2)[1]
+    assert [marginal[0, 7].item(), coarse[0, 7].item()] == pytest.approx([adds.item(), gets.item()], rel=1e-4)
+    assert not torch.allclose(coarse, marginal, rtol=1e-5, atol=0)
+
+
 @pytest.mark.usefixtures("as_users_run_it")
 @pytest.mark.parametrize(
     ("arguments", "message"),
