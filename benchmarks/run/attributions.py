@@ -1,7 +1,7 @@
 """Attributions, kept beside the records: a new metric scores them without attributing again, and anybody can load them.
 
 Each is a NumPy archive (.npz, compressed, nothing in it is ever executed): the attribution in float32, what it should
-add up to where the method states paths, its cost, and the key it was computed under.
+add up to where the method states paths, some of those, its cost, and the key it was computed under.
 """
 
 import io
@@ -64,6 +64,8 @@ def write_attribution(found: Attributed, key: str, file: Path) -> None:
     }
     if found.change is not None:
         arrays["change"] = found.change.cpu().numpy()
+    if found.paths is not None:
+        arrays["starts"], arrays["ends"] = (ends.cpu().numpy() for ends in found.paths)
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     write_atomically(buffer.getvalue(), file)
 
@@ -83,6 +85,7 @@ def read_attribution(file: Path, key: str) -> Attributed | None:
                 torch.from_numpy(arrays["attribution"]),
                 Cost(seconds, int(forward), int(backward), None if np.isnan(peak) else int(peak)),
                 torch.from_numpy(arrays["change"]) if "change" in arrays else None,
+                (torch.from_numpy(arrays["starts"]), torch.from_numpy(arrays["ends"])) if "starts" in arrays else None,
             )
     except FileNotFoundError:
         return None

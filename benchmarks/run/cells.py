@@ -3,14 +3,17 @@
 Seeds of data, model and background come from the task's name, or its ``seeds``, and the repetition alone, so that every
 method sees the same problem. A key is a hash of all that decides what it is the key of, the code and the versions of
 packages included (``training.fingerprint``); a record on disk with the key of a planned cell is that cell's.
+
+How the budgets of a task are split is found first (``plan_splits``), since cells depend on it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.run.records import SCHEMA_VERSION, CellSpec, ProblemSpec, SweepPoint
+from benchmarks.run.records import SCHEMA_VERSION, CellSpec, ProblemSpec, SplitRecord, SplitSpec, SweepPoint
 from benchmarks.run.scoring import Known
+from benchmarks.run.splits import try_splits
 from benchmarks.run.suite import MethodChoice, Suite, Sweep, TaskChoice
 from datasets.problem import tasks
 from sig.guard import Guard
@@ -23,26 +26,65 @@ from training.seeds import derive_seed
 
 @dataclass(frozen=True)
 class Group:
-    """One problem and the cells that score methods on it.
+    """One problem and what is done on it: the cells that score methods, or the splits of their budgets.
 
-    ``known`` finds what earlier runs left of them, by the cell's key: only when a job needs it, since it may be large.
+    ``known`` finds what earlier runs left of cells, by the cell's key: only when a job needs it, since it may be large.
     """
 
     problem: ProblemSpec
-    cells: list[CellSpec]
+    cells: Sequence[CellSpec | SplitSpec]
     known: Mapping[str, Callable[[], Known]] = field(default_factory=dict)
 
 
-def plan(suite: Suite) -> list[Group]:
-    """Every problem and cell of a resolved suite, in its order."""
-    return [_group(suite, task, i) for task in suite.tasks for i in range(task.repetitions or suite.repetitions)]
+def plan_splits(suite: Suite) -> list[Group]:
+    """The splits to find for each task of a resolved suite, on its first problem."""
+    problems = [(task, _problem(task, 0)) for task in suite.tasks]
+    return [Group(problem, _splits(suite, task, problem)) for task, problem in problems]
 
 
-def _group(suite: Suite, task: TaskChoice, repetition: int) -> Group:
+def plan(suite: Suite, splits: Sequence[SplitRecord] = ()) -> list[Group]:
+    """Every problem and cell of a resolved suite, in its order; a budget without a known split has the defaults."""
+    found = {(record.task, record.label): record for record in splits}
+    return [_group(suite, task, i, found) for task in suite.tasks for i in range(task.repetitions or suite.repetitions)]
+
+
+def _group(suite: Suite, task: TaskChoice, repetition: int, splits: Mapping[tuple[str, str], SplitRecord]) -> Group:
     problem = _problem(task, repetition)
-    runs = [run for choice in suite.methods for run in _runs(choice, task)]
+    runs = [
+        run for choice in _choices(suite, task) for run in _runs(choice, task, splits.get((task.name, choice.label)))
+    ]
     runs += [run for sweep in task.sweeps for run in _sweep_runs(sweep)]
     return Group(problem, [_cell(task, problem, run) for run in runs])
+
+
+def _choices(suite: Suite, task: TaskChoice) -> list[MethodChoice]:
+    return [choice for choice in suite.methods if choice.label not in task.exclude]
+
+
+def _splits(suite: Suite, task: TaskChoice, problem: ProblemSpec) -> list[SplitSpec]:
+    return [_split(choice, task, problem) for choice in _choices(suite, task) if _can_spend(choice)]
+
+
+def _split(choice: MethodChoice, task: TaskChoice, problem: ProblemSpec) -> SplitSpec:
+    method = methods[choice.name]
+    facts = {
+        "task": task.name,
+        "problem": problem.key,
+        "label": choice.label,
+        "method": choice.name,
+        "options": choice.options,
+        "budgets": task.budgets,
+        "limit": task.limit_budget,
+        "seed": derive_seed("splits", task.name, choice.label, choice.options),
+    }
+    key = hash_content(SCHEMA_VERSION, facts, fingerprint(method.run, Guard.attribute, try_splits))
+    return SplitSpec.model_validate({**facts, "key": key})
+
+
+def _can_spend(choice: MethodChoice) -> bool:
+    """Whether a method can spend more or less: it has no single cost, and its spending is not fixed."""
+    method = methods[choice.name]
+    return bool(method.spend) and method.spend[0] not in choice.options
 
 
 def _problem(task: TaskChoice, repetition: int) -> ProblemSpec:
@@ -73,19 +115,23 @@ class _Run:
     method: Method
     options: dict[str, Any]
     budget: int | None = None
+    distance: float | None = None
     headline: bool = False
     sweep: SweepPoint | None = None
 
 
-def _runs(choice: MethodChoice, task: TaskChoice) -> Iterator[_Run]:
+def _runs(choice: MethodChoice, task: TaskChoice, splits: SplitRecord | None) -> Iterator[_Run]:
     """One run for each budget; a single one for a method that cannot spend more or less, or whose spending is fixed."""
     method = methods[choice.name]
-    if not method.spend or method.spend[0] in choice.options:
+    if not _can_spend(choice):
         yield _Run(choice.label, method, choice.options, headline=True)
         return
     for budget in task.budgets:
-        options = {**choice.options, **method.options_for(budget, **choice.options)}
-        yield _Run(choice.label, method, options, budget, headline=budget == task.headline)
+        split = splits.choose(budget) if splits else None
+        spent = split.options if split else method.options_for(budget, **choice.options)
+        distance = split.distance if split else None
+        headline = budget == task.headline
+        yield _Run(choice.label, method, {**choice.options, **spent}, budget, distance, headline)
 
 
 def _sweep_runs(sweep: Sweep) -> Iterator[_Run]:
@@ -105,6 +151,7 @@ def _cell(task: TaskChoice, problem: ProblemSpec, run: _Run) -> CellSpec:
     chosen = {
         "label": run.label,
         "headline": run.headline,
+        "distance": run.distance,
         "sweep": run.sweep and run.sweep.model_dump(),
         "metric_keys": metric_keys,
     }
@@ -117,6 +164,7 @@ def _cell(task: TaskChoice, problem: ProblemSpec, run: _Run) -> CellSpec:
             "family": run.method.family,
             "source": run.method.source,
             "control": run.method.control,
+            "same_as": run.method.same_as,
             "options": run.options,
             "budget": run.budget,
             "metrics": task.metrics,

@@ -23,7 +23,7 @@ from distributed import Client, Future, LocalCluster, as_completed
 from benchmarks.run import worker
 from benchmarks.run.cells import Group
 from benchmarks.run.provenance import get_now
-from benchmarks.run.records import CellSpec, ProblemRecord, ProblemSpec
+from benchmarks.run.records import CellSpec, ProblemRecord, ProblemSpec, SplitRecord, SplitSpec
 from benchmarks.run.scoring import Known, describe_error
 from benchmarks.run.worker import CellResult, Setting
 
@@ -74,11 +74,11 @@ def _start_fork_server() -> None:
         signal.signal(signal.SIGINT, before)
 
 
-Finished = ProblemRecord | CellResult
+Finished = ProblemRecord | SplitRecord | CellResult
 
 
 def execute(client: Client, groups: Sequence[Group], setting: Setting) -> Iterator[Finished]:
-    """What is finished, as it comes in: each problem, then its cells; every cell of the groups gets a result.
+    """What is finished, as it comes in: each problem, then its cells or splits; each of the groups' gets a result.
 
     Where a problem cannot be prepared its cells fail with the same reason.
     """
@@ -90,7 +90,7 @@ class _Job:
     """Cells of one group to run, or none: then its problem is to be prepared."""
 
     group: int
-    cells: tuple[CellSpec, ...] = ()
+    cells: tuple[CellSpec | SplitSpec, ...] = ()
     alone: bool = False
 
 
@@ -165,31 +165,32 @@ class _Execution:
         if record.status == "failed":
             yield from _unprepared(record, cells)
             return
-        jobs = (_Job(group, tuple(cells[i : i + CELLS_PER_JOB])) for i in range(0, len(cells), CELLS_PER_JOB))
+        at_once = 1 if cells and isinstance(cells[0], SplitSpec) else CELLS_PER_JOB  # splits take long
+        jobs = (_Job(group, tuple(cells[i : i + at_once])) for i in range(0, len(cells), at_once))
         self._open.setdefault(group, deque()).extend(jobs)
 
     def _failed(self, job: _Job, error: Exception) -> Iterator[Finished]:
         if not job.alone:
             self._lost += [_Job(job.group, (cell,), alone=True) for cell in job.cells] or [_Job(job.group, alone=True)]
         elif job.cells:
-            yield from (CellResult(worker.failed_cell(cell, describe_error(error), get_now())) for cell in job.cells)
+            yield from (worker.fail(cell, describe_error(error), get_now()) for cell in job.cells)
         else:
             record = worker.failed_problem(self._groups[job.group].problem, error, get_now())
             yield from self._after_preparing(job.group, record)
 
 
-def _unprepared(record: ProblemRecord, cells: Sequence[CellSpec]) -> Iterator[CellResult]:
+def _unprepared(record: ProblemRecord, cells: Sequence[CellSpec | SplitSpec]) -> Iterator[Finished]:
     reason = f"the problem could not be prepared: {record.reason}"
     for cell in cells:
-        yield CellResult(worker.failed_cell(cell, reason, get_now(), record.traceback))
+        yield worker.fail(cell, reason, get_now(), record.traceback)
 
 
 def _run_cells(
     prepared: ProblemRecord | None,
     problem: ProblemSpec,
-    cells: Sequence[CellSpec],
+    cells: Sequence[CellSpec | SplitSpec],
     setting: Setting,
     known: Mapping[str, Known],
-) -> list[CellResult]:
+) -> list[CellResult | SplitRecord]:
     """Dask runs a job where its arguments are: ``prepared`` is there for that alone."""
     return worker.run_cells(problem, cells, setting, known)

@@ -4,6 +4,7 @@ A run is a folder, by default ``results/runs/<suite>``::
 
     manifest.json                                      the suite as resolved, and the records that belong to it
     problems/<task>/<repetition>-<key>.json            one ``ProblemRecord`` for each task and repetition
+    splits/<task>/<method>-<key>.json                  one ``SplitRecord`` for each method that can spend more or less
     records/<task>/<repetition>/<cell>.json            one ``CellRecord`` for each cell, <method>-<budget>-<key>
     attributions/<task>/<repetition>/<cell>.npz        its attribution (``benchmarks.run.attributions``)
 
@@ -26,7 +27,7 @@ import pydantic
 from benchmarks.run.suite import MetricChoice, Suite
 from sig.registry import Cost
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 MANIFEST = "manifest.json"
 
 
@@ -114,6 +115,7 @@ class ProblemRecord(ProblemSpec):
         status: failed when it could not be prepared; then its cells are failed too, with the same ``reason``.
         checks: measured of the trained model, by name.
         truths: true attributions by name, one list of player values for each explicand.
+        exact: by truth, names of the methods that compute it.
         series: tables of numbers for figures by name, each of columns by name, equally long; the first one is the axis.
         explicands: how many there are.
         features: shape of one input.
@@ -127,12 +129,13 @@ class ProblemRecord(ProblemSpec):
         seconds: to prepare it, training included unless the checkpoint was there.
     """
 
-    schema_version: Literal[3] = SCHEMA_VERSION
+    schema_version: Literal[4] = SCHEMA_VERSION
     status: Literal["ok", "failed"]
     reason: str = ""
     traceback: str = ""
     checks: dict[str, Number] = {}
     truths: dict[str, list[list[float]]] = {}
+    exact: dict[str, list[str]] = {}
     series: dict[str, dict[str, list[Number]]] = {}
     explicands: int = 0
     features: tuple[int, ...] = ()
@@ -147,6 +150,72 @@ class ProblemRecord(ProblemSpec):
     provenance: Provenance
 
 
+class SplitSpec(Model):
+    """How to find the best split of each budget of a task for one method: on inputs that are not scored, of the task's
+    first problem.
+
+    Attributes:
+        problem: key of that problem.
+        label: the method's name on the leaderboard.
+        method: its registered name.
+        options: those that are chosen already; the others keep their defaults.
+        budgets: to be split.
+        limit: the budget at which the method is taken to be at its limit.
+        seed: of the generators passed to the method.
+        key: hash of all that decides the record.
+    """
+
+    task: str
+    problem: str
+    label: str
+    method: str
+    options: dict[str, Any]
+    budgets: list[int]
+    limit: int
+    seed: int
+    key: str
+
+    @property
+    def file(self) -> str:
+        """Path inside the run folder."""
+        return f"splits/{self.task}/{_slug(self.label)}-{self.key[:8]}.json"
+
+
+class Split(Model):
+    """One way to spend a budget, and the median ``distance`` from the method's limit, relative to that, which it leads
+    to; None where the limit is zero."""
+
+    budget: int
+    options: dict[str, int]
+    distance: Number
+
+
+class SplitRecord(SplitSpec):
+    """What became of the splits of a method's budgets.
+
+    Attributes:
+        status: ``skipped`` when the method has no meaning for the task, ``failed`` when it raised.
+        reason: why, in one line.
+        inputs: how many inputs were attributed.
+        limit_options: with which the limit was computed.
+        tried: every split, budget by budget.
+    """
+
+    schema_version: Literal[4] = SCHEMA_VERSION
+    status: Literal["ok", "skipped", "failed"]
+    reason: str = ""
+    traceback: str = ""
+    inputs: int = 0
+    limit_options: dict[str, int] = {}
+    tried: list[Split] = []
+    provenance: Provenance
+
+    def choose(self, budget: int) -> Split | None:
+        """The split of a budget that comes closest to the limit, the first of equals; None where none is known."""
+        known = [split for split in self.tried if split.budget == budget and split.distance is not None]
+        return min(known, key=lambda split: split.distance or 0.0, default=None)
+
+
 class CellSpec(Model):
     """One cell: task x repetition x method x budget, or one point of a sweep.
 
@@ -154,9 +223,11 @@ class CellSpec(Model):
         problem: key of the problem it belongs to.
         label: the method's name on the leaderboard.
         method: its registered name.
-        family, source, control: its facts.
+        family, source, control, same_as: its facts.
         options: those passed to it, the budget's included; the others keep their defaults.
         budget: model rows per explicand it may spend; None where the method has one cost of its own, or in a sweep.
+        distance: how far the method is from its own limit with these options, as found with the split of the budget;
+            None where it has no budget, or that is not known.
         headline: whether the leaderboard ranks on it: the last budget, or a method's one cost; never a sweep.
         sweep: where the cell stands in a sweep, if it is part of one.
         metrics: the scores asked for.
@@ -178,8 +249,10 @@ class CellSpec(Model):
     family: str
     source: str
     control: bool
+    same_as: str = ""
     options: dict[str, Any]
     budget: int | None
+    distance: Number = None
     headline: bool
     sweep: SweepPoint | None
     metrics: list[MetricChoice]
@@ -242,7 +315,7 @@ class CellRecord(CellSpec):
             (``sig.metrics.regions``), for every explicand; by part, headline cells only.
     """
 
-    schema_version: Literal[3] = SCHEMA_VERSION
+    schema_version: Literal[4] = SCHEMA_VERSION
     status: Literal["ok", "skipped", "failed"]
     reason: str = ""
     traceback: str = ""
@@ -261,13 +334,15 @@ class Manifest(Model):
 
     Attributes:
         suite: as resolved and restricted.
-        problems, cells: files of the records that belong to it, relative to the folder, in the order of the suite.
+        problems, splits, cells: files of the records that belong to it, relative to the folder, in the order of the
+            suite.
         started_at, finished_at: of the latest run; ``finished_at`` is None while it runs and after an interruption.
     """
 
-    schema_version: Literal[3] = SCHEMA_VERSION
+    schema_version: Literal[4] = SCHEMA_VERSION
     suite: Suite
     problems: list[str]
+    splits: list[str] = []
     cells: list[str]
     started_at: datetime
     finished_at: datetime | None = None
@@ -280,6 +355,7 @@ class Run:
     directory: Path
     manifest: Manifest
     problems: list[ProblemRecord]
+    splits: list[SplitRecord]
     cells: list[CellRecord]
     missing: list[str]
 
@@ -298,8 +374,9 @@ def read_run(directory: Path) -> Run:
         raise RecordError(f"{file}: no such file, expected a run's manifest; run the suite first")
     manifest = read(Manifest, file)
     problems, no_problems = _read_all(ProblemRecord, directory, manifest.problems)
+    splits, no_splits = _read_all(SplitRecord, directory, manifest.splits)
     cells, no_cells = _read_all(CellRecord, directory, manifest.cells)
-    return Run(directory, manifest, problems, cells, no_problems + no_cells)
+    return Run(directory, manifest, problems, splits, cells, no_problems + no_splits + no_cells)
 
 
 def count_failed(run: Run) -> str:

@@ -1,26 +1,42 @@
-"""Run a suite in a folder: reuse the records that are there, compute the others, write each as it comes in."""
+"""Run a suite in a folder: find how budgets are split, then run the cells.
+
+Records that are there are reused, the others are computed, and each is written as it comes in.
+"""
 
 import signal
 import tempfile
+from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console
 
 from benchmarks.run.attributions import read_attribution, write_attribution
-from benchmarks.run.cells import Group, plan
+from benchmarks.run.cells import Group, plan, plan_splits
 from benchmarks.run.executor import Finished, execute, start_local_cluster
 from benchmarks.run.progress import RunProgress
 from benchmarks.run.provenance import get_now
-from benchmarks.run.records import MANIFEST, CellRecord, CellSpec, Manifest, ProblemRecord, RecordError, read, write
+from benchmarks.run.records import (
+    MANIFEST,
+    CellRecord,
+    CellSpec,
+    Manifest,
+    ProblemRecord,
+    RecordError,
+    SplitRecord,
+    read,
+    write,
+)
 from benchmarks.run.scoring import Known, carry_over
 from benchmarks.run.suite import Suite
 from benchmarks.run.worker import CellResult, Setting
 
-R = TypeVar("R", ProblemRecord, CellRecord)
+Record = ProblemRecord | SplitRecord | CellRecord
+R = TypeVar("R", ProblemRecord, SplitRecord, CellRecord)
 
 
 class FolderError(ValueError):
@@ -47,25 +63,55 @@ def run_suite(
         KeyboardInterrupt: on Ctrl-C and on SIGTERM.
     """
     _require_writable(directory)
-    groups = plan(suite)
-    manifest = Manifest(
-        suite=suite,
-        problems=[group.problem.file for group in groups],
-        cells=[cell.file for group in groups for cell in group.cells],
-        started_at=get_now(),
-    )
-    write(manifest, directory / MANIFEST)
-    with _sigterm_as_ctrl_c(), RunProgress(len(manifest.cells), console) as progress:
-        left = groups if fresh else list(_left(groups, directory, progress, console))
-        if left:
-            with start_local_cluster(workers) as client:
-                for finished in execute(client, left, setting):
-                    progress.finished(_keep(finished, directory))
+    started_at, wanted = get_now(), plan_splits(suite)
+    known = {} if fresh else _read_splits(wanted, directory, console)
+    _write_manifest(suite, wanted, plan(suite, list(known.values())), started_at, directory)
+    with _sigterm_as_ctrl_c(), ExitStack() as stack:
+        start = cache(lambda: stack.enter_context(start_local_cluster(workers)))
+        progress = stack.enter_context(RunProgress(sum(len(group.cells) for group in plan(suite)), console))
+
+        def compute(groups: Sequence[Group]) -> Iterator[Record]:
+            for finished in execute(start(), groups, setting) if groups else ():
+                record = _keep(finished, directory)
+                progress.finished(record)
+                yield record
+
+        unknown = [Group(group.problem, [s for s in group.cells if s.key not in known]) for group in wanted]
+        for record in compute([group for group in unknown if group.cells]):
+            if isinstance(record, SplitRecord):
+                known[record.key] = record
+        groups = plan(suite, list(known.values()))
+        manifest = _write_manifest(suite, wanted, groups, started_at, directory)
+        deque(compute(groups if fresh else list(_left(groups, directory, progress, console))), maxlen=0)
     write(manifest.model_copy(update={"finished_at": get_now()}), directory / MANIFEST)
     console.print(f"{len(manifest.cells)} cells: {progress.summary()}", soft_wrap=True)
 
 
-def _keep(finished: Finished, directory: Path) -> ProblemRecord | CellRecord:
+def _write_manifest(
+    suite: Suite, splits: Sequence[Group], groups: Sequence[Group], started_at: datetime, directory: Path
+) -> Manifest:
+    """Write what the run is to consist of; which cells these are depends on the splits known so far."""
+    manifest = Manifest(
+        suite=suite,
+        problems=[group.problem.file for group in groups],
+        splits=[wanted.file for group in splits for wanted in group.cells],
+        cells=[cell.file for group in groups for cell in group.cells],
+        started_at=started_at,
+    )
+    write(manifest, directory / MANIFEST)
+    return manifest
+
+
+def _read_splits(wanted: Sequence[Group], directory: Path, console: Console) -> dict[str, SplitRecord]:
+    """The records of splits that are there and did not fail, by key."""
+    specs = [spec for group in wanted for spec in group.cells]
+    found = [(spec, _read(SplitRecord, directory / spec.file, console)) for spec in specs]
+    return {
+        spec.key: record for spec, record in found if record and record.key == spec.key and record.status != "failed"
+    }
+
+
+def _keep(finished: Finished, directory: Path) -> Record:
     """Write what is finished and return its record. The attribution goes first: no record is ever without its own."""
     if isinstance(finished, CellResult):
         record, found = finished.record, finished.attributed
@@ -81,7 +127,7 @@ def _left(groups: Sequence[Group], directory: Path, progress: RunProgress, conso
     """What remains to be done: groups without a record of their problem, or with cells that have none to reuse."""
     for group in groups:
         cells, known = [], {}
-        for cell in group.cells:
+        for cell in (cell for cell in group.cells if isinstance(cell, CellSpec)):
             before = _read(CellRecord, directory / cell.file, console)
             if record := _reusable(cell, before, directory):
                 progress.reused(record)

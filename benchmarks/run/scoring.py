@@ -55,7 +55,7 @@ def attribute(watched: Watched, cell: CellSpec) -> Attributed:
         Exception: whatever the method raises, ``NotApplicable`` where it has no meaning for the problem,
             ``Interference`` where it breaks the rules.
     """
-    _seed_global_generators(cell.method_seed)
+    seed_global_generators(cell.method_seed)
     generator = torch.Generator().manual_seed(cell.method_seed)
     return watched.guard.attribute(methods[cell.method], cell.options, generator=generator, budget=cell.budget)
 
@@ -73,7 +73,7 @@ def score(watched: Watched, cell: CellSpec, found: Attributed, before: CellRecor
             columns.keep(before, choice.label)
             continue
         for column, truth in _columns_of(choice, problem):
-            _seed_global_generators(cell.problem_seed)
+            seed_global_generators(cell.problem_seed)
             columns.add(column, truth, choice, watched, found, derive_seed("metric", cell.problem_seed, column))
     outcome = {**columns.outcome(), "cost": found.cost}
     if cell.headline and problem.shown:
@@ -146,7 +146,8 @@ class _Columns:
         metric, problem = metrics[choice.name], watched.problem
         e, truths, regions = problem.explicand, problem.truths, problem.regions
         change = None if found.change is None else found.change.to(e.device)
-        trial = Trial(e, found.attribution.to(e.device), found.cost, truths.get(truth), regions, change)
+        paths = None if found.paths is None else (found.paths[0].to(e.device), found.paths[1].to(e.device))
+        trial = Trial(e, found.attribution.to(e.device), found.cost, truths.get(truth), regions, change, paths)
         generator = torch.Generator().manual_seed(seed) if metric.draws else None
         self.facts[column] = _facts(metric, choice, truth)
         try:
@@ -208,7 +209,7 @@ def _facts(metric: Metric, choice: MetricChoice, truth: str) -> ColumnFacts:
     )
 
 
-def _seed_global_generators(seed: int) -> None:
+def seed_global_generators(seed: int) -> None:
     """Plug-ins and other libraries may draw from global generators; their scores too must not depend on the worker."""
     torch.manual_seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - it is the global generator that is meant

@@ -3,10 +3,12 @@
 import difflib
 import itertools
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import pydantic
 from pydantic import AfterValidator, Field, PositiveInt, StringConstraints, model_validator
+
+LIMIT: Final = 8  # times the largest budget: what a method would give if cost were no matter
 
 
 class SuiteError(ValueError):
@@ -94,7 +96,13 @@ class TaskChoice(Strict):
         kind: the registered task.
         options: of that task.
         repetitions: independent repetitions; the suite's number where the file gives none.
-        budgets: model rows per explicand at which each method that can spend more or less is run, increasing.
+        family: what kind of task it is, in the overall picture, in which all tasks of a family count as one; its kind
+            where the file gives none.
+        budgets: model rows per explicand, forward and backward ones together, at which each method that can spend more
+            or less is run, increasing.
+        limit: model rows per explicand that stand for as many as one could wish, when the distance of a method from its
+            own limit is measured; eight times the largest budget where the file gives none.
+        exclude: labels of methods that are not run on this task.
         metrics: the scores computed.
         sweeps: methods run over several values of one option.
         reproduces: papers whose claims and ledger entries the task is evidence for; none where the file names none.
@@ -105,15 +113,28 @@ class TaskChoice(Strict):
     kind: str
     options: dict[str, Any] = {}
     repetitions: PositiveInt | None = None
+    family: str = ""
     budgets: Annotated[list[PositiveInt], Field(min_length=1), AfterValidator(_increasing)]
+    limit: PositiveInt | None = None
+    exclude: list[str] = []
     metrics: Annotated[list[MetricChoice], Field(min_length=1)]
     sweeps: list[Sweep] = []
     reproduces: list[Paper] = []
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, value: Any) -> Any:
+        return {"family": value["kind"], **value} if isinstance(value, dict) and "kind" in value else value
 
     @property
     def headline(self) -> int:
         """The budget on which the leaderboard ranks: the last one."""
         return self.budgets[-1]
+
+    @property
+    def limit_budget(self) -> int:
+        """The budget that stands for as many rows as one could wish."""
+        return self.limit or LIMIT * self.headline
 
 
 class Suite(Strict):

@@ -154,6 +154,13 @@ def _mistakes(suite: Suite) -> Mistakes:
     for i, task in enumerate(suite.tasks):
         where = f"tasks[{i}]"
         yield from _wrong_choice(tasks, task, where, "kind")
+        for j, label in enumerate(task.exclude):
+            yield from ((f"{where}.exclude[{j}]", line) for line in list_unknown([label], labels, "method"))
+        if task.limit is not None and task.limit <= task.headline:
+            yield (
+                f"{where}.limit",
+                f"{task.limit}, expected more rows than the largest budget; leave it out or raise it",
+            )
         for j, metric in enumerate(task.metrics):
             yield from _wrong_choice(metrics, metric, f"{where}.metrics[{j}]")
         yield from _repeated([metric.label for metric in task.metrics], f"{where}.metrics", "label")

@@ -19,7 +19,15 @@ import torch
 from torch import Tensor
 
 from benchmarks.run.provenance import describe_provenance, get_now
-from benchmarks.run.records import CellRecord, CellSpec, EncodedArray, ProblemRecord, ProblemSpec
+from benchmarks.run.records import (
+    CellRecord,
+    CellSpec,
+    EncodedArray,
+    ProblemRecord,
+    ProblemSpec,
+    SplitRecord,
+    SplitSpec,
+)
 from benchmarks.run.scoring import (
     NOTHING_KNOWN,
     Known,
@@ -30,6 +38,7 @@ from benchmarks.run.scoring import (
     share_among_regions,
     to_number,
 )
+from benchmarks.run.splits import try_splits
 from datasets.problem import Problem, tasks
 from sig import path
 from sig.explicand import Tally
@@ -71,15 +80,32 @@ class CellResult:
 
 
 def run_cells(
-    spec: ProblemSpec, cells: Sequence[CellSpec], setting: Setting, known: Mapping[str, Known] | None = None
-) -> list[CellResult]:
-    """Attribute, measure and score cells of one problem; skipped or failed records, with reasons, where that raises.
+    spec: ProblemSpec, cells: Sequence[CellSpec | SplitSpec], setting: Setting, known: Mapping[str, Known] | None = None
+) -> list[CellResult | SplitRecord]:
+    """Attribute, measure and score cells of one problem, or find splits on it; skipped or failed records, with reasons,
+    where that raises.
 
     ``known`` holds what earlier runs left, by the key of the cell.
     """
     _set_up_process(setting.plugins)
     with training_session(tracking=setting.tracking, progress=False):
-        return [_run_cell(spec, cell, (known or {}).get(cell.key, NOTHING_KNOWN)) for cell in cells]
+        return [
+            _find_splits(spec, cell)
+            if isinstance(cell, SplitSpec)
+            else _run_cell(spec, cell, (known or {}).get(cell.key, NOTHING_KNOWN))
+            for cell in cells
+        ]
+
+
+def fail(
+    cell: CellSpec | SplitSpec, reason: str, started_at: datetime, traceback: str = ""
+) -> CellResult | SplitRecord:
+    """What comes of a cell that could not be run, or splits that could not be found."""
+    outcome = {"status": "failed", "reason": reason, "traceback": traceback}
+    record = {**cell.model_dump(), **outcome, "provenance": describe_provenance(started_at=started_at)}
+    if isinstance(cell, SplitSpec):
+        return SplitRecord.model_validate(record)
+    return CellResult(CellRecord.model_validate(record))
 
 
 def failed_problem(spec: ProblemSpec, error: BaseException, started_at: datetime) -> ProblemRecord:
@@ -87,14 +113,6 @@ def failed_problem(spec: ProblemSpec, error: BaseException, started_at: datetime
     outcome = {"status": "failed", "reason": describe_error(error), "traceback": _traceback(error)}
     return ProblemRecord.model_validate(
         {**spec.model_dump(), **outcome, "provenance": describe_provenance(started_at=started_at)}
-    )
-
-
-def failed_cell(cell: CellSpec, reason: str, started_at: datetime, traceback: str = "") -> CellRecord:
-    """The record of a cell that could not be run."""
-    outcome = {"status": "failed", "reason": reason, "traceback": traceback}
-    return CellRecord.model_validate(
-        {**cell.model_dump(), **outcome, "provenance": describe_provenance(started_at=started_at)}
     )
 
 
@@ -119,7 +137,22 @@ def _problem(spec_json: str) -> Watched:
     return Watched.of(problem)
 
 
-def _run_cell(spec: ProblemSpec, cell: CellSpec, known: Known) -> CellResult:
+def _find_splits(spec: ProblemSpec, wanted: SplitSpec) -> CellResult | SplitRecord:
+    started_at = get_now()
+    try:
+        problem = _problem(spec.model_dump_json()).problem
+        try:
+            outcome = try_splits(problem, wanted)
+        except NotApplicable as reason:
+            outcome = {"status": "skipped", "reason": describe_error(reason)}
+        device, data = str(problem.explicand.device), problem.provenance
+        where = describe_provenance(started_at=started_at, device=device, data=data)
+        return SplitRecord.model_validate({**wanted.model_dump(), **outcome, "provenance": where})
+    except Exception as error:
+        return fail(wanted, describe_error(error), started_at, _traceback(error))
+
+
+def _run_cell(spec: ProblemSpec, cell: CellSpec, known: Known) -> CellResult | SplitRecord:
     started_at = get_now()
     try:
         watched = _problem(spec.model_dump_json())
@@ -129,7 +162,7 @@ def _run_cell(spec: ProblemSpec, cell: CellSpec, known: Known) -> CellResult:
         record = CellRecord.model_validate({**cell.model_dump(), **outcome, "provenance": where})
         return CellResult(record, None if found is known.attributed else found)
     except Exception as error:
-        return CellResult(failed_cell(cell, describe_error(error), started_at, _traceback(error)))
+        return fail(cell, describe_error(error), started_at, _traceback(error))
 
 
 def _outcome(watched: Watched, cell: CellSpec, known: Known) -> tuple[Attributed | None, dict[str, Any]]:
@@ -146,6 +179,7 @@ def _describe(spec: ProblemSpec, problem: Problem, seconds: float, started_at: d
         "status": "ok",
         "checks": {name: to_number(value) for name, value in problem.checks.items()},
         "truths": {name: truth.tolist() for name, truth in problem.truths.items()},
+        "exact": {name: list(of_truth) for name, of_truth in problem.exact.items()},
         "series": {name: _table(columns) for name, columns in problem.series.items()},
         "explicands": len(e.inputs),
         "targets": e.target.tolist(),

@@ -59,7 +59,7 @@ def exact(e: Explicand, *, scale: float = 1.0, generator: torch.Generator) -> Te
     return scale * gradient * e.inputs
 
 
-@method("toy-noise", family="toy", source="by hand", spend=("samples", "steps"), control=True)
+@method("toy-noise", family="toy", source="by hand", spend=("samples", "steps"), control=True, gradient=False)
 def noise(e: Explicand, *, samples: int = 3, steps: int = 5, generator: torch.Generator) -> Tensor:
     """A mean of random numbers, some from the global generator as careless libraries do."""
     own = torch.rand(samples * steps, *e.inputs.shape, generator=generator).mean(0)
@@ -82,9 +82,16 @@ def kills(e: Explicand, *, generator: torch.Generator) -> Tensor:
     raise AssertionError("still alive")
 
 
-@method("toy-slow", family="toy", source="by hand", spend=("rows",))
+@method("toy-slow", family="toy", source="by hand", spend=("rows",), gradient=False)
 def slow(e: Explicand, *, rows: int = 1, seconds: float = 0.3, generator: torch.Generator) -> Tensor:
     time.sleep(seconds)
+    return e.inputs * rows
+
+
+@method("toy-fails-at-length", family="toy", source="by hand", spend=("rows",))
+def fails_at_length(e: Explicand, *, rows: int = 1, generator: torch.Generator) -> Tensor:
+    if rows > 20:
+        raise RuntimeError("too long")
     return e.inputs * rows
 
 
