@@ -18,9 +18,11 @@ KNOTS = (0.20, 0.30, 0.45, 0.55)
 # P(r <= t) = 0.65 + 0.2 t for t < 1, and E[F] = integral over t in [0, 1] of 1 - (0.65 + 0.2 t)^2.
 EXPECTATION = 1 - (0.85**3 - 0.65**3) / 0.6
 
-# Chosen here, not the paper's coordinates: see ``two_feature``.
+# Chosen here: the paper prints no coordinates. See ``two_feature``.
 POINT_A = (0.60, 0.42)
-POINT_B = (0.40, 0.35)
+POINT_B = (0.75, 0.90)
+TUNING = 8  # inputs
+FARTHEST, LINE_POINTS = 0.25, 50  # from x1 = x2, along the line through B; an even number keeps off x1 = x2 itself
 
 
 def bump(x: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
@@ -79,29 +81,61 @@ def _along(x: Float[Tensor, "rows 2"], positions: Float[Tensor, "rows positions"
 
 
 TRUTHS = {"bshap": bshap, "shap": shap, "integrated_gradients": integrated_gradients}
+EXACT = {
+    "bshap": ("bshap",),
+    "shap": ("shap",),
+    "integrated_gradients": ("ig-zero", "captum/IntegratedGradients"),
+}
+
+
+def trace_reversal() -> dict[str, Tensor]:
+    """The closed forms along a line that crosses x1 = x2 at a right angle and passes through B (ICG, 3.1).
+
+    Both features stay above the target range, where F is 0. ``difference`` is x2 - x1; ``x1`` and ``x2`` are the
+    points; ``ig_x1`` .. ``shap_x2`` what the two features get. Integrated Gradients give (1, -1) on one side of x1 = x2
+    and (-1, 1) on the other; BShap and SHAP are the same all along.
+    """
+    difference = torch.linspace(-FARTHEST, FARTHEST, LINE_POINTS, dtype=torch.float64)
+    points = sum(POINT_B) / 2 + torch.stack([-difference, difference], 1) / 2
+    columns = {"difference": difference, "x1": points[:, 0], "x2": points[:, 1]}
+    for name, truth in (("ig", integrated_gradients), ("bshap", bshap), ("shap", shap)):
+        columns[f"{name}_x1"], columns[f"{name}_x2"] = truth(points).unbind(1)
+    return columns
 
 
 @task("two-feature")
 def two_feature(*, background: int = 128, seed: int) -> Problem:
     """Points A and B explained. Truths are exact: ``bshap``, ``shap`` and ``integrated_gradients``, as in Table 1.
 
-    **Reading.** The coordinates of A and B are chosen here; they are not the paper's. A fits what is known of Table 1:
-    the paper's expectation, 0.434, gives -0.092 for SHAP's first value (it prints -0.11), as does any point with
-    r(x1) = 0 and r(x2) = 1. A is one of these where Integrated Gradients errs most: on the path from zero, x1 alone
-    raises F to 1 and holds it there until x2 has come up, so that x1 gets everything, where BShap gives everything to
-    x2. At B both features are on the plateau: BShap and SHAP share equally, Integrated Gradients gives everything to
-    x1, which arrives first.
+    The series ``reversal`` is that of ``trace_reversal``, and the check ``reversal`` what the first feature loses by
+    Integrated Gradients from one point of it to the next, at most. Methods that the truths define are named as exact.
+    For tuning there are points uniform on [0, 1].
+
+    **Reading.** The coordinates are chosen here; the paper gives only regions. A has x2 in the target range and x1
+    above it, B both above. Table 1 holds: (0, 1) and (0, 0) for BShap, (1, 0) and (-1, 1) for Integrated Gradients, and
+    -0.22 twice for SHAP at B, for any such points at which the path to A meets x1's contours alone, and the path to B
+    enters the target range by x2 and leaves it by x1. SHAP's first value at A is -0.092 by the paper's own expectation,
+    0.434, wherever r(x1) = 0 and r(x2) = 1; it prints -0.11.
 
     Args:
         background: how many samples of the uniform distribution.
     """
     points = torch.tensor([POINT_A, POINT_B], dtype=torch.float64)
+    generator = torch.Generator().manual_seed(seed)
     explicand = Explicand(
         model=model,
         inputs=points.float(),
         target=torch.zeros(2, dtype=torch.long),
-        background=torch.rand(background, 2, generator=torch.Generator().manual_seed(seed)),
+        background=torch.rand(background, 2, generator=generator),
         players=torch.arange(2),
     )
-    truths = {name: truth(points) for name, truth in TRUTHS.items()}
-    return Problem(explicand, truths=truths, shown=(0, 1))
+    reversal = trace_reversal()
+    return Problem(
+        explicand,
+        truths={name: truth(points) for name, truth in TRUTHS.items()},
+        series={"reversal": reversal},
+        checks={"reversal": float(-reversal["ig_x1"].diff().min())},
+        shown=(0, 1),
+        tuning=torch.rand(TUNING, 2, generator=generator),
+        exact=EXACT,
+    )

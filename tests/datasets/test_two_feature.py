@@ -14,9 +14,11 @@ from datasets.two_feature import (
     integrated_gradients,
     model,
     shap,
+    trace_reversal,
     two_feature,
 )
 from sig import games, path
+from sig.registry import methods
 
 points = st.tuples(st.floats(0, 1), st.floats(0, 1)).map(list)
 
@@ -93,12 +95,41 @@ def test_many_points_are_attributed_as_one_by_one(generator: torch.Generator) ->
 
 def test_points_a_and_b_by_hand() -> None:
     at = rows(POINT_A, POINT_B)
-    assert model(at).flatten().tolist() == [1, 1]
-    torch.testing.assert_close(bshap(at), rows((0, 1), (0.5, 0.5)))
-    equal = (1 - EXPECTATION) / 2
-    torch.testing.assert_close(shap(at), rows(((0.25 - EXPECTATION) / 2, equal + 0.75 / 2), (equal, equal)))
-    assert round(shap(at)[0, 0].item(), 3) == -0.092
-    torch.testing.assert_close(integrated_gradients(at), rows((1, 0), (1, 0)))
+    assert all(x > 0.55 for x in POINT_B)
+    assert model(at).flatten().tolist() == [1, 0]
+    torch.testing.assert_close(bshap(at), rows((0, 1), (0, 0)))
+    at_a = ((0.25 - EXPECTATION) / 2, (1 - EXPECTATION) / 2 + 0.75 / 2)
+    torch.testing.assert_close(shap(at), rows(at_a, (-EXPECTATION / 2, -EXPECTATION / 2)))
+    assert shap(at).mul(1000).round().tolist() == [[-92, 658], [-217, -217]]
+    torch.testing.assert_close(integrated_gradients(at), rows((1, 0), (-1, 1)))
+
+
+def test_integrated_gradients_reverse_across_the_diagonal_and_shapley_values_do_not() -> None:
+    line = trace_reversal()
+    points = torch.stack([line["x1"], line["x2"]], 1)
+    assert points.min() > 0.55
+    assert points.max() <= 1
+    assert any(torch.allclose(point, rows(POINT_B)[0], atol=0.01) for point in points)
+    torch.testing.assert_close(line["x1"] + line["x2"], torch.full_like(line["x1"], sum(POINT_B)))
+    side = (points[:, 1] - points[:, 0]).sign()
+    assert side.sum() == 0
+    torch.testing.assert_close(line["ig_x1"], -side)
+    torch.testing.assert_close(line["ig_x2"], side)
+    for feature in ("x1", "x2"):
+        assert not line[f"bshap_{feature}"].any()
+        torch.testing.assert_close(line[f"shap_{feature}"], torch.full_like(side, -EXPECTATION / 2))
+    assert two_feature(seed=0).checks["reversal"] == pytest.approx(2)
+
+
+@pytest.mark.parametrize("row", [0, 10, 24, 25, 49])
+def test_the_reversal_by_numerical_integration(row: int) -> None:
+    line = trace_reversal()
+    at = torch.stack([line["x1"][row], line["x2"][row]])
+    steps = 100_000
+    along = ((torch.arange(steps, dtype=torch.float64).unsqueeze(1) + 0.5) / steps * at).requires_grad_()
+    (gradients,) = torch.autograd.grad(model(along).sum(), along)
+    expected = gradients.mean(0) * at
+    assert [line["ig_x1"][row], line["ig_x2"][row]] == pytest.approx(expected.tolist(), abs=1e-3)
 
 
 def test_the_task_has_the_points_and_their_truths() -> None:
@@ -111,5 +142,17 @@ def test_the_task_has_the_points_and_their_truths() -> None:
     assert problem.truths.keys() == {"bshap", "shap", "integrated_gradients"}
     for method in (bshap, shap, integrated_gradients):
         assert torch.equal(problem.truths[method.__name__], method(rows(POINT_A, POINT_B)))
+    assert problem.tuning is not None
+    assert problem.tuning.shape == (8, 2)
     engine = path.integrate(e, torch.zeros(2, 1, 2), steps=5000)
     torch.testing.assert_close(engine.double(), integrated_gradients(rows(POINT_A, POINT_B)), rtol=0, atol=2e-3)
+
+
+def test_methods_named_as_exact_reach_the_truth() -> None:
+    problem = two_feature(background=5000, seed=0)
+    assert problem.exact.keys() == problem.truths.keys()
+    for truth, names in problem.exact.items():
+        for name in names:
+            budget = methods[name].options_for(20_000)
+            found = methods[name](problem.explicand, generator=torch.Generator().manual_seed(0), **budget)
+            assert (found - problem.truths[truth]).abs().max() < 0.02

@@ -6,6 +6,7 @@ from scipy.stats import spearmanr
 
 from datasets.gridworld import GridWorld
 from datasets.problem import Problem
+from sig.registry import methods
 from training.batches import RandomBatches
 from training.task_gridworld import RECIPES, SHARES, Surrogate, gridworld, make_data
 
@@ -70,6 +71,36 @@ def test_players_that_mirror_each_other_are_tied_in_the_truth(problem) -> None:
     truth = problem.truths["game"][0]
     for i, (cell, action) in enumerate(players):
         assert truth[i] == truth[players.index((cells[cell], actions.get(action, action)))]
+
+
+def test_bshap_is_the_truth_of_the_network_and_not_of_the_game(problem) -> None:
+    assert problem.exact == {"model": ("bshap",)}
+    generator = torch.Generator().manual_seed(0)
+    found = methods["bshap"](problem.explicand, evaluations=2**12, generator=generator)
+    torch.testing.assert_close(found.double(), problem.truths["model"], rtol=1e-5, atol=1e-5)
+    assert (found - problem.truths["game"]).abs().max() > 1e-3
+
+
+def test_tuning_inputs_are_coalitions_that_lack_one_to_three_players(problem) -> None:
+    assert set(problem.tuning.unique().tolist()) == {0, 1}
+    assert (12 - problem.tuning.sum(1)).tolist() == [1, 2, 3, 1, 2, 3, 1, 2]
+    assert len(problem.tuning.unique(dim=0)) == 8
+
+
+def test_marginal_contributions_and_integrals_between_neighbours_agree(problem) -> None:
+    edges = problem.series["theorem-3"]
+    assert edges["player"].tolist() == list(range(12))
+    coalitions = problem.explicand.background[:100]
+    for player in (0, 7):
+        without = coalitions[coalitions[:, player] == 0]
+        joined = without.clone()
+        joined[:, player] = 1
+        model = problem.explicand.model
+        expected = (model(joined) - model(without)).double().sum().item()
+        assert edges["marginal"][player].item() == pytest.approx(expected, rel=1e-4, abs=1e-4)
+    largest = (edges["integrated"] - edges["marginal"]).abs().max() / edges["marginal"].abs().max()
+    assert problem.checks["theorem_3_gap"] == pytest.approx(largest.item())
+    assert problem.checks["theorem_3_gap"] < 0.02
 
 
 @pytest.mark.parametrize(("rows", "cols", "size", "share"), [(2, 2, "small", 0.5), (2, 3, "large", 0.4)])
