@@ -189,9 +189,10 @@ class Board:
             scores = scores[[self.over_budget(fact["task"], method) is None for method in scores.index.astype(str)]]
             if scores.empty:
                 continue
-            ranking = stats.ranks(scores.to_numpy(), better=fact["better"], seed=SEED)
+            models = scores.columns.get_level_values("repetition").to_numpy()
+            ranking = stats.ranks(scores.to_numpy(), models, better=fact["better"])
             part = pd.DataFrame({"method": scores.index.astype(str), "rank": ranking.rank})
-            part["rank_low"], part["rank_high"], part["tied"] = ranking.low, ranking.high, ranking.tied_with_best
+            part["rank_low"], part["rank_high"], part["tied"] = ranking.low, ranking.high, ranking.tied
             parts.append(part.assign(task=fact["task"], headline=True, column=fact["column"]))
         names = ["task", "method", "headline", "column", "rank", "rank_low", "rank_high", "tied"]
         return pd.concat([pd.DataFrame(columns=names), *parts])
