@@ -30,7 +30,7 @@ def _race_unwatched(benchmark: BenchmarkFixture, e: Explicand, *, at_least: floa
     guard, method, generator = Guard(e), methods["ig-zero"], torch.Generator()
 
     def watched() -> Tensor:
-        return guard.attribute(method, {"steps": STEPS}, generator=generator, budget=STEPS).attribution
+        return guard.attribute(method, {"steps": STEPS}, generator=generator, budget=2 * STEPS).attribution
 
     def alone() -> Tensor:
         return method(e.with_tally(Tally()), steps=STEPS, generator=generator)

@@ -1,12 +1,20 @@
 """The networks and explicands that are timed: untrained, since weights do not matter to speed."""
 
-import torch
-from torch import nn
+from collections.abc import Callable
 
+import torch
+from torch import Tensor, nn
+
+from datasets import burnt_snacks as snacks_data
+from datasets import local_minimum as components_data
 from datasets.mnist import load
+from sig.certainty import CertaintyAware
 from sig.explicand import Explicand
+from training import task_burnt_snacks as burnt_snacks
 from training import task_gridworld as gridworld
+from training import task_local_minimum as local_minimum
 from training import task_mnist as mnist
+from training.explain import Trained, explain
 
 PLAYERS = 20
 
@@ -40,3 +48,24 @@ def digits(batch: int) -> Explicand:
         background=images[-256:],
         players=torch.arange(images[0].numel()).view(images.shape[1:]),
     )
+
+
+def components(batch: int) -> Explicand:
+    """Samples of Local Minimum, and the network and its probabilities as in that task."""
+    inputs, _ = components_data.generate(batch, torch.Generator().manual_seed(0))
+    return _see_certainty(local_minimum.NETWORKS["slim"], inputs, local_minimum.ROWS_PER_BATCH)
+
+
+def snacks(batch: int) -> Explicand:
+    """Images of Burnt Snacks, and the small network and its probabilities as in that task."""
+    images = snacks_data.generate(batch, torch.Generator().manual_seed(0)).images
+    return _see_certainty(burnt_snacks.NETWORKS["small"], images, burnt_snacks.ROWS_PER_BATCH)
+
+
+def _see_certainty(make: Callable[[], nn.Module], inputs: Tensor, rows_per_batch: int) -> Explicand:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = CertaintyAware(make(), tuple(inputs.shape[1:])).eval().requires_grad_(False)
+    targets = torch.zeros(len(inputs), dtype=torch.long)
+    trained = Trained(network, {}, {})
+    return explain(trained, inputs, target=targets, background=inputs, rows_per_batch=rows_per_batch).explicand
