@@ -183,11 +183,12 @@ class SplitSpec(Model):
 
 class Split(Model):
     """One way to spend a budget, and the median ``distance`` from the method's limit, relative to that, which it leads
-    to; None where the limit is zero."""
+    to; None where the limit is zero, or it cannot be spent so, for a ``reason``."""
 
     budget: int
     options: dict[str, int]
     distance: Number
+    reason: str = ""
 
 
 class SplitRecord(SplitSpec):

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from benchmarks.run.records import SplitSpec
-from benchmarks.run.scoring import seed_global_generators, to_number
+from benchmarks.run.scoring import describe_error, seed_global_generators, to_number
 from datasets.problem import Problem
 from sig.explicand import Explicand, Tally
 from sig.guard import Guard
@@ -29,7 +29,7 @@ def try_splits(problem: Problem, spec: SplitSpec) -> dict[str, Any]:
     """The outcome fields of the method's ``SplitRecord``.
 
     Raises:
-        Exception: whatever the method raises, ``NotApplicable`` where it has no meaning for the problem,
+        Exception: whatever the method raises at its limit, ``NotApplicable`` where it has no meaning for the problem,
             ``Interference`` where it breaks the rules.
     """
     e, method = make_tuning_explicand(problem), methods[spec.method]
@@ -41,13 +41,16 @@ def try_splits(problem: Problem, spec: SplitSpec) -> dict[str, Any]:
         generator = torch.Generator().manual_seed(seed)
         return guard.attribute(method, {**spec.options, **split}, generator=generator, budget=budget).attribution
 
+    def try_one(budget: int, split: dict[str, int]) -> dict[str, Any]:
+        try:
+            outcome: dict[str, Any] = {"distance": to_number(measure_distance(attribute(budget, split), limit))}
+        except Exception as error:  # a split may be impossible, as a path in two halves in one step; others go on
+            outcome = {"distance": None, "reason": describe_error(error)}
+        return {"budget": budget, "options": split, **outcome}
+
     limit_options = method.options_for(spec.limit, **spec.options)
     limit = attribute(spec.limit, limit_options)
-    tried = []
-    for budget in spec.budgets:
-        for split in method.splits(budget, **spec.options):
-            distance = measure_distance(attribute(budget, split), limit)
-            tried.append({"budget": budget, "options": split, "distance": to_number(distance)})
+    tried = [try_one(budget, split) for budget in spec.budgets for split in method.splits(budget, **spec.options)]
     return {"status": "ok", "inputs": len(e.inputs), "limit_options": limit_options, "tried": tried}
 
 

@@ -109,6 +109,18 @@ def test_what_needs_steps_gets_steps_and_what_needs_samples_gets_samples(registr
         assert len(outcome["tried"]) == 5  # 1, 2, 5, 10 and 25 steps
 
 
+def test_a_split_that_cannot_be_spent_is_left_out_with_its_reason(registries: None) -> None:
+    @method("two-at-least", family="f", source="s", spend=("samples", "steps"), gradient=False)
+    def two_at_least(e: Explicand, *, samples: int = 5, steps: int = 50, generator: Generator) -> Tensor:
+        if steps < 2:
+            raise ValueError("no path in one step")
+        return e.inputs + 1 / samples
+
+    first, *others = try_splits(problem(), spec_of("two-at-least"))["tried"]
+    assert (first["distance"], first["reason"]) == (None, "ValueError: no path in one step")
+    assert all(split["distance"] > 0 for split in others)
+
+
 def test_the_distance_is_that_of_an_independent_computation() -> None:
     """IG of a sum of w x^2 by n midpoints is exact for any n, so IG with one baseline is at its limit at once."""
     outcome = try_splits(problem(), spec_of("ig-zero", (2, 40)))
