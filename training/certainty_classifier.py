@@ -129,12 +129,13 @@ def fit_certainty(
     """Train a network to see certainty; arguments are those of ``training.classifier.fit_classifier``.
 
     Checks are what was measured after training; see ``CertaintyClassifier`` and ``training.fit``. Series are
-    ``certainty``, see ``profile_certainty``, and ``training``, the accuracy on 400 undamaged samples held out, as
-    training goes on (ICG, Fig. 8).
+    ``certainty``, see ``profile_certainty``, and ``training``, the accuracy on undamaged samples held out, as training
+    goes on (ICG, Fig. 8).
 
     Args:
-        compare: train the same network without damage too, on half the samples. That gives a check
-            ``accuracy_without_damage``, NaN where it does not converge, and a series ``training-without-damage``.
+        compare: train the same network without damage too, on as many samples, so that after any number of them both
+            have had the same learning rates. That gives a check ``accuracy_without_damage``, NaN where it does not
+            converge, and a series ``training-without-damage``.
 
     Raises:
         NotConverged: when no seed leads to a model that keeps to the bounds.
@@ -147,7 +148,7 @@ def fit_certainty(
     provenance = {"checkpoint": fitted.checkpoint}
     series = {"certainty": profile_certainty(fitted), "training": _accuracy_curve(fitted)}
     if compare:
-        without = replace(recipe, damage="none", samples=recipe.samples // 2, release=None)
+        without = replace(recipe, damage="none", release=None)
         checks["accuracy_without_damage"] = float("nan")
         with suppress(NotConverged):  # of the comparison alone; the model that is explained is there
             plain = train(name=f"{name}-undamaged", recipe=without, bounds=unchecked)

@@ -18,14 +18,12 @@ from training.fit import Fitted, NotConverged, fit
 from training.recipe import Bounds, Recipe
 
 RESTARTS: Final = 3
-PROBES: Final = 20  # entries in the curve of accuracy during training
-PROBE_ROWS: Final = 400
 
 
 class Classifier(pl.LightningModule):
     """A network that maps inputs to logits.
 
-    Logs ``accuracy`` on the samples held out, and now and then in training on the first 400 of them.
+    Logs ``accuracy`` on the samples held out, and now and then in training on the first of them.
 
     Args:
         network: ``(rows, *features)`` to ``(rows, classes)``.
@@ -38,7 +36,7 @@ class Classifier(pl.LightningModule):
         self.network = network
         self.recipe = recipe
         self.bounds = bounds
-        self.probe = data.inputs[:PROBE_ROWS], data.targets[:PROBE_ROWS]
+        self.probe = data.inputs[: recipe.probe_rows], data.targets[: recipe.probe_rows]
         self.accuracy = MulticlassAccuracy(len(data.frequencies), average="micro")
 
     def forward(self, x: Float[Tensor, "rows *features"]) -> Float[Tensor, "rows classes"]:
@@ -52,7 +50,7 @@ class Classifier(pl.LightningModule):
         return F.cross_entropy(logits.float(), labels)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if batch_idx % max(1, self.recipe.steps // PROBES) == 0 or batch_idx == self.recipe.steps - 1:
+        if batch_idx % max(1, self.recipe.steps // self.recipe.probes) == 0 or batch_idx == self.recipe.steps - 1:
             inputs, labels = (part.to(self.device) for part in self.probe)
             self.eval()
             with torch.no_grad():

@@ -35,6 +35,8 @@ class Recipe:
         release: damage begins when the running loss falls below this, None for at once. A network that never gets
             there within a sixth of the samples has not converged.
         ramp: number of samples over which the share of damaged ones rises to its final value.
+        probes: how often accuracy is measured on the way, at even distances.
+        probe_rows: held-out samples that it is measured on.
     """
 
     batch: int
@@ -47,6 +49,8 @@ class Recipe:
     unknown: float = 0.0
     release: float | None = None
     ramp: int = 0
+    probes: int = 20
+    probe_rows: int = 400
 
     @property
     def steps(self) -> int:

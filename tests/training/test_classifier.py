@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -5,7 +6,7 @@ import torch
 from torch import nn
 
 from training.batches import RandomBatches, TrainingData
-from training.classifier import PROBES, Classifier, fit_classifier, fit_network
+from training.classifier import Classifier, fit_classifier, fit_network
 from training.fit import NotConverged
 from training.recipe import Bounds, Recipe
 
@@ -68,8 +69,19 @@ def test_the_accuracy_is_followed_through_training() -> None:
         Classifier, network, halves, name="halves", recipe=RECIPE, bounds=Bounds(0.5), seed=0, config={"note": 1}
     )
     curve = fitted.curves.dropna(subset="accuracy")
-    assert PROBES <= len(curve) <= PROBES + 2
+    assert RECIPE.probes <= len(curve) <= RECIPE.probes + 2
     assert curve["accuracy"].iloc[-1] > 0.95 > curve["accuracy"].iloc[0]
+
+
+def test_the_recipe_says_how_closely_accuracy_is_followed() -> None:
+    recipe = replace(RECIPE, samples=50 * 40, probes=4, probe_rows=7)
+    fitted = fit_network(
+        Classifier, network, halves, name="halves", recipe=recipe, bounds=Bounds(0.0), seed=0, config={}
+    )
+    curve = fitted.curves.dropna(subset="accuracy")
+    during = curve[curve["step"] < recipe.steps]
+    assert during["step"].tolist() == [0, 10, 20, 30, 39]
+    assert all(value * 7 == pytest.approx(round(value * 7), abs=1e-5) for value in during["accuracy"])
 
 
 def test_bfloat16_is_for_training_alone() -> None:
