@@ -1,7 +1,8 @@
 """From a run's records to tables: what every method scored on every task, and how sure that is.
 
-A *unit* is an explicand of a repetition: means, intervals, ranks and paired tests are over units. *Spread* is the
-standard deviation of the means of the repetitions. Sweeps are kept apart: they are drawn, never ranked.
+A *unit* is an explicand of a repetition, and belongs to a trained model: means, intervals, ranks and paired tests are
+over models (``sig.stats``). *Spread* is the standard deviation of the means of the repetitions. Sweeps are kept apart:
+they are drawn, never ranked.
 """
 
 from collections.abc import Mapping
@@ -12,8 +13,9 @@ from typing import Any, Final, cast
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
+from benchmarks.board import duels
 from benchmarks.run.records import CellRecord, ProblemRecord, Run
 from sig import stats
 from sig.plugins import Registry
@@ -23,7 +25,7 @@ Features = Float[np.ndarray, "shown *features"]
 SEED: Final = 0  # of every bootstrap, so that the same records give the same report
 STATUSES: Final = ["ok", "skipped", "failed", "missing"]
 GROUP: Final = ["task", "method", "budget", "headline", "column"]
-COSTS: Final = ["rows", "backward_rows", "seconds"]
+COSTS: Final = ["rows", "backward_rows", "cost", "seconds"]
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,12 @@ class Board:
     Attributes:
         run: the records.
         cells: one row per cell record: ``task, repetition, method, family, control, budget, headline, sweep, option,
-            value, status, reason``, and per explicand ``rows`` (forward), ``backward_rows`` and ``seconds``.
-        units: one row per score: ``column, explicand, score``, and of its cell ``task, repetition, method, budget,
-            headline, sweep, option, value``.
-        columns: one row per task and column of scores: ``task, column, metric, truth, better, unit, curve, judges``.
+            value, status, reason, distance, options``, and per explicand ``rows`` (forward), ``backward_rows``, their
+            sum ``cost``, and ``seconds``.
+        units: one row per score: ``column, explicand, score``, of its cell ``task, repetition, method, budget,
+            headline, sweep, option, value``, and its ``model``, a number.
+        columns: one row per task and column of scores: ``task, column, metric, truth, better, range, unit, curve,
+            judges, options``.
     """
 
     run: Run
@@ -84,15 +88,47 @@ class Board:
 
     @cached_property
     def models(self) -> list[ProblemRecord]:
-        """The first problem of every trained model, in the order of the suite.
+        """The first problem of every model that there is, in the order of the suite.
 
-        A model is known by its checkpoint, since several tasks may explain one; without a checkpoint a problem has a
-        model of its own.
+        A model is known by its checkpoint, since several tasks may explain one; a task without a checkpoint explains
+        one model in all its repetitions.
         """
         first: dict[str, ProblemRecord] = {}
         for problem in self.run.problems:
-            first.setdefault(problem.provenance.data.get("checkpoint", problem.file), problem)
+            if problem.status == "ok":
+                first.setdefault(_name_model(problem), problem)
         return list(first.values())
+
+    def find_models(self, task: str, units: pd.Index) -> Int[np.ndarray, " units"]:
+        """The number of the model of each unit of a task, given by a level "repetition" of an index of units."""
+        known = self._model_numbers
+        return np.array([known[task, repetition] for repetition in units.get_level_values("repetition")], dtype=int)
+
+    @cached_property
+    def _model_numbers(self) -> dict[tuple[str, int], int]:
+        return _number_models(self.run)
+
+    @cached_property
+    def same_as(self) -> dict[str, str]:
+        """Methods that are another implementation of one in the run, by the label of that one; they are not ranked."""
+        labels: dict[str, str] = {}
+        for cell in self.run.cells:
+            labels.setdefault(cell.method, cell.label)
+        return {cell.label: labels[cell.same_as] for cell in self.run.cells if cell.same_as in labels}
+
+    def exact(self, task: str, column: str) -> frozenset[str]:
+        """The methods that compute the truth of a column; they are not ranked by it."""
+        facts = self.columns[(self.columns["task"] == task) & (self.columns["column"] == column)]
+        truths = set(facts["truth"]) - {""}
+        records = (problem for problem in self.run.problems if problem.task == task)
+        names = {name for record in records for truth in truths for name in record.exact.get(truth, ())}
+        return frozenset(cell.label for cell in self.run.cells if cell.method in names)
+
+    def has_too_few_units(self, task: str, column: str) -> bool:
+        """Whether no method is scored on as many independent units as ties with the best need."""
+        scores = self.scores(task, column)
+        units = stats.count_independent(scores.to_numpy(), self.find_models(task, scores.columns))
+        return max(units, default=0) < stats.ENOUGH
 
     def first_scores(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The rows of a frame with ``task`` and ``column`` that are about a task's first judging column."""
@@ -125,7 +161,7 @@ class Board:
     def coverage(self) -> pd.DataFrame:
         """By task and method, how many cells at the headline budget are ``ok, skipped, failed, missing``.
 
-        With the ``reason`` of the first that is not ok, and mean ``rows, backward_rows, seconds`` per explicand.
+        With the ``reason`` of the first that is not ok, and mean ``rows, backward_rows, cost, seconds`` per explicand.
         """
         suite = self.run.manifest.suite
         keys = ["task", "method"]
@@ -144,9 +180,23 @@ class Board:
         return self._coverage_rows[task, method]
 
     def over_budget(self, task: str, method: str) -> int | None:
-        """The headline budget, where the method used more model rows than that."""
+        """The headline budget, where the method used more model rows than that, forward and backward together."""
         budget = next(entry.headline for entry in self.run.manifest.suite.tasks if entry.name == task)
-        return budget if self.cost_and_coverage(task, method)["rows"] > budget else None
+        return budget if self.cost_and_coverage(task, method)["cost"] > budget else None
+
+    def ranked_scores(self, task: str, column: str) -> pd.DataFrame:
+        """``scores`` of the methods that are ranked by a column.
+
+        Not ranked is what spent more than the budget, what computes the column's truth, and what is another
+        implementation of a method in the run.
+        """
+        scores = self.scores(task, column)
+        exact = self.exact(task, column)
+        chosen = [
+            method not in exact and method not in self.same_as and self.over_budget(task, method) is None
+            for method in scores.index.astype(str)
+        ]
+        return scores[chosen]
 
     @cached_property
     def _coverage_rows(self) -> dict[tuple[str, str], dict[str, Any]]:
@@ -156,66 +206,91 @@ class Board:
     def summary(self) -> pd.DataFrame:
         """One row per task, method, budget and column.
 
-        ``mean``, ``spread``, number of ``units`` scored and ``undefined`` and of ``repetitions``, and mean ``rows,
-        backward_rows, seconds`` per explicand; at the headline budget also the mean's 95 % interval ``low, high``, and
-        for judging columns the ``rank``, 1 being the best, its 95 % interval ``rank_low, rank_high``, and ``tied``: no
-        test tells the method from the best. A method that spent more than the budget has no rank.
+        The ``mean`` over models with its 95 % interval ``low, high``, from the numbers of ``models`` and ``units`` that
+        are scored (``sig.stats.mean_interval``); ``spread``; how many units are ``undefined``; mean ``rows,
+        backward_rows, cost, seconds`` per explicand; the ``distance`` from the method's own limit and the ``options``
+        that it ran with. For judging columns at the headline budget also the ``rank``, 1 being the best, its 95 %
+        interval ``rank_low, rank_high``, and ``tied``: no test tells the method from the best (never of a control).
+        What is not among ``ranked_scores`` has no rank.
         """
         scored = self.units[self.units["sweep"] == ""]
         grouped = scored.groupby(GROUP, observed=True, dropna=False)["score"]
         per_repetition = scored.groupby([*GROUP, "repetition"], observed=True, dropna=False)["score"].mean()
-        over_repetitions = per_repetition.groupby(level=GROUP, observed=True, dropna=False)
-        table = pd.DataFrame(
-            {
-                "mean": grouped.mean(),
-                "spread": over_repetitions.std(),
-                "units": grouped.count(),
-                "undefined": grouped.size() - grouped.count(),
-                "repetitions": over_repetitions.count(),
-            }
-        )
-        plain = self.cells[self.cells["sweep"] == ""]
-        costs = plain.groupby(GROUP[:-1], observed=True, dropna=False)[COSTS].mean()
-        ranked = scored[scored["headline"]].groupby(GROUP, observed=True, dropna=False)["score"]
-        table = table.join(measure_intervals(ranked)[["low", "high"]])
-        table = table.reset_index().merge(costs.reset_index(), on=GROUP[:-1])
+        table = measure_intervals(scored, GROUP, self._limits)
+        table["spread"] = per_repetition.groupby(level=GROUP, observed=True, dropna=False).std()
+        table["undefined"] = grouped.size() - table["units"]
+        plain = self.cells[self.cells["sweep"] == ""].groupby(GROUP[:-1], observed=True, dropna=False)
+        about = plain[[*COSTS, "distance"]].mean().join(plain["options"].first())
+        table = table.reset_index().merge(about.reset_index(), on=GROUP[:-1])
         return table.merge(self._ranks, on=["task", "method", "headline", "column"], how="left")
+
+    @cached_property
+    def _limits(self) -> dict[tuple[str, str], stats.Limits]:
+        """The range of the scores, by task and column."""
+        return {(row["task"], row["column"]): tuple(row["range"]) for row in list_rows(self.columns)}
 
     @cached_property
     def _ranks(self) -> pd.DataFrame:
         parts = []
         for fact in list_rows(self.columns[self.columns["judges"]]):
-            scores = self.scores(fact["task"], fact["column"])
-            scores = scores[[self.over_budget(fact["task"], method) is None for method in scores.index.astype(str)]]
+            task, column = fact["task"], fact["column"]
+            scores = self.ranked_scores(task, column)
             if scores.empty:
                 continue
-            models = scores.columns.get_level_values("repetition").to_numpy()
-            ranking = stats.ranks(scores.to_numpy(), models, better=fact["better"])
+            ranking = stats.ranks(scores.to_numpy(), self.find_models(task, scores.columns), better=fact["better"])
             part = pd.DataFrame({"method": scores.index.astype(str), "rank": ranking.rank})
-            part["rank_low"], part["rank_high"], part["tied"] = ranking.low, ranking.high, ranking.tied
-            parts.append(part.assign(task=fact["task"], headline=True, column=fact["column"]))
+            part["rank_low"], part["rank_high"] = ranking.low, ranking.high
+            part["tied"] = ranking.tied & ~part["method"].isin(self.controls)
+            parts.append(part.assign(task=task, headline=True, column=column))
         names = ["task", "method", "headline", "column", "rank", "rank_low", "rank_high", "tied"]
         return pd.concat([pd.DataFrame(columns=names), *parts])
 
     @cached_property
-    def overall(self) -> pd.DataFrame:
-        """Mean over tasks of the rank by the task's first judging column, with its 95 % interval over tasks.
+    def duels(self) -> dict[str, pd.DataFrame]:
+        """By family of tasks, what becomes of each method (row) against each other one (column).
 
-        One row per method: ``method, family, control, mean_rank, low, high, tasks``. Mean ranks over different tasks do
-        not compare: methods ranked on more tasks come first.
+        By the tasks' first judging columns, between the methods ranked there (``benchmarks.board.duels``).
         """
-        ranks = self.first_scores(self.summary.dropna(subset="rank")).groupby("method", observed=True)["rank"]
-        table = measure_intervals(ranks).rename(columns={"mean": "mean_rank"}).assign(tasks=ranks.size())
-        table = self.methods.join(table, how="inner").reset_index()
-        return table.sort_values(["tasks", "mean_rank"], ascending=[False, True], ignore_index=True)
+        tasks: dict[str, list[pd.DataFrame]] = {}
+        better = {(row["task"], row["column"]): row["better"] for row in list_rows(self.columns)}
+        for task in self.run.manifest.suite.tasks:
+            if column := self.first_judges.get(task.name):
+                scores = self.ranked_scores(task.name, column)
+                models = self.find_models(task.name, scores.columns)
+                found = duels.judge_task(scores, models, better[task.name, column])
+                tasks.setdefault(task.family, []).append(found)
+        order = self.methods.index.astype(str)
+        families = {family: duels.judge_family(found) for family, found in tasks.items()}
+        return {
+            family: found.reindex(there := [m for m in order if m in found.index], columns=there)
+            for family, found in families.items()
+        }
+
+    @cached_property
+    def overall(self) -> pd.DataFrame:
+        """``benchmarks.board.duels.order_methods`` of all duels, with ``family`` and ``control`` of the methods."""
+        table = duels.order_methods(self.duels, self.controls)
+        return table.merge(self.methods.reset_index().astype({"method": str}), on="method", how="left")
 
 
-def measure_intervals(samples: Any) -> pd.DataFrame:
-    """The mean and its 95 % interval, ``mean, low, high``, of each group of a pandas ``SeriesGroupBy``."""
-    bounds = [stats.interval(group.to_numpy(dtype=float), seed=SEED) for _, group in samples]
-    table = pd.DataFrame({"mean": samples.mean()})
-    table[["low", "high"]] = np.reshape(bounds, (-1, 2))
-    return table
+def measure_intervals(
+    scored: pd.DataFrame, by: list[str], limits: Mapping[tuple[str, str], stats.Limits]
+) -> pd.DataFrame:
+    """The mean and its 95 % interval, ``mean, low, high, models, units``, of the units in each group.
+
+    ``limits`` are those of the scores by task and column.
+    """
+    groups = scored.groupby(by, observed=True, dropna=False)
+    sizes = groups.size()
+    members = np.split(np.argsort(groups.ngroup().to_numpy(), kind="stable"), np.cumsum(sizes)[:-1])
+    scores, models = scored["score"].to_numpy(), scored["model"].to_numpy()
+    tasks, columns = (scored[name].to_numpy() for name in ("task", "column"))
+    found = [
+        stats.mean_interval(scores[at], models[at], limits=limits[tasks[at[0]], columns[at[0]]])
+        for at in members
+        if len(at)
+    ]
+    return pd.DataFrame(found, index=sizes.index, columns=["mean", "low", "high", "models", "units"])
 
 
 def list_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -252,8 +327,11 @@ CELL_COLUMNS: Final[dict[str, Any]] = {
     "value": object,
     "status": str,
     "reason": str,
+    "distance": float,
+    "options": object,
     "rows": float,
     "backward_rows": float,
+    "cost": float,
     "seconds": float,
 }
 
@@ -272,7 +350,7 @@ def _make_cell(record: CellRecord) -> dict[str, Any]:
     explicands = max((len(scores) for scores in record.scores.values()), default=0)
     per_explicand = {}
     if cost is not None and explicands:
-        totals = (cost.forward_rows, cost.backward_rows, cost.seconds)
+        totals = (cost.forward_rows, cost.backward_rows, cost.rows, cost.seconds)
         per_explicand = dict(zip(COSTS, (total / explicands for total in totals), strict=True))
     return {
         **{name: getattr(record, name) for name in CELL_COLUMNS if name in CellRecord.model_fields},
@@ -288,12 +366,26 @@ def _make_columns(run: Run) -> pd.DataFrame:
     """Columns in the order of the task's metrics, then of its truths."""
     found = {(record.task, column): facts for record in run.cells for column, facts in record.facts.items()}
     table = [
-        {"task": task, "column": column, **facts.model_dump(exclude={"range", "source"})}
+        {"task": task, "column": column, **facts.model_dump(exclude={"source"})}
         for (task, column), facts in found.items()
     ]
     return pd.DataFrame(
-        table, columns=["task", "column", "metric", "truth", "better", "unit", "curve", "judges", "options"]
+        table, columns=["task", "column", "metric", "truth", "better", "range", "unit", "curve", "judges", "options"]
     ).astype({"judges": bool})
+
+
+def _name_model(record: ProblemRecord | CellRecord) -> str:
+    return record.provenance.data.get("checkpoint", record.task)
+
+
+def _number_models(run: Run) -> dict[tuple[str, int], int]:
+    """A number for each model, by task and repetition."""
+    names: dict[tuple[str, int], str] = {}
+    records: list[ProblemRecord | CellRecord] = [*run.problems, *run.cells]  # a problem's own record may be missing
+    for record in records:
+        names.setdefault((record.task, record.repetition), _name_model(record))
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names.values()))}
+    return {place: numbers[name] for place, name in names.items()}
 
 
 def _make_units(run: Run, cells: pd.DataFrame, columns: pd.DataFrame) -> pd.DataFrame:
@@ -306,5 +398,8 @@ def _make_units(run: Run, cells: pd.DataFrame, columns: pd.DataFrame) -> pd.Data
     names = np.repeat([column for _, column, _ in blocks], lengths).astype(str)
     frame["column"] = pd.Categorical(names, columns["column"].unique())
     frame["explicand"] = np.fromiter(chain.from_iterable(map(range, lengths)), dtype=int)
+    numbers = _number_models(run)
+    frame["model"] = np.repeat([numbers[run.cells[i].task, run.cells[i].repetition] for i, _, _ in blocks], lengths)
+    frame["model"] = frame["model"].astype(int)
     frame["score"] = np.fromiter(chain.from_iterable(scores for _, _, scores in blocks), dtype=object).astype(float)
     return frame

@@ -109,8 +109,10 @@ class RunMaker:
             "family": self.families[label],
             "source": "made up",
             "control": self.families[label] == "control",
+            "same_as": "",
             "options": {},
             "budget": None,
+            "distance": None,
             "headline": "sweep" not in outcome,
             "sweep": None,
             "metrics": [],
@@ -143,6 +145,7 @@ class RunMaker:
         manifest = Manifest(
             suite=suite,
             problems=[record.file for record in self.problems],
+            splits=[],
             cells=[record.file for record in self.cells],
             started_at=WHEN,
             finished_at=WHEN if finished else None,
@@ -153,7 +156,9 @@ class RunMaker:
     def _problem(self, task: str, repetition: int) -> dict[str, Any]:
         kind, options = self.tasks[task].get("kind", "made-up"), self.tasks[task].get("options", {})
         identity = {"task": task, "kind": kind, "task_options": options, "repetition": repetition, "problem_seed": 1}
-        return identity | {"key": f"{task}{repetition}", "status": "ok", "provenance": WHERE}
+        key = f"{task}{repetition}"
+        own_model = WHERE.model_copy(update={"data": {"checkpoint": key}})
+        return identity | {"key": key, "status": "ok", "provenance": own_model}
 
 
 def small_run(directory: Path) -> RunMaker:
