@@ -25,12 +25,14 @@ class Tally:
 
     A *row* is one input passed through the model. ``paths`` are the ends of the paths a method attributed along,
     each ``(batch, paths, *features)`` with any number of paths: complete attributions sum to the mean score of the ends
-    less that of the starts.
+    less that of the starts. Where paths count unequally, ``weights`` ``(batch, paths)`` says how much each does in that
+    mean.
     """
 
     forward_rows: int = 0
     backward_rows: int = 0
     paths: tuple[Tensor, Tensor] | None = None
+    weights: Tensor | None = None
 
 
 @dataclass(frozen=True)

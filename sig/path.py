@@ -27,16 +27,21 @@ def integrate(
     *,
     steps: int = 50,
     rule: Rule = "midpoint",
+    weights: Float[Tensor, "batch paths"] | None = None,
 ) -> Float[Tensor, "batch *features"]:
     """The mean, over each explicand's paths, of the path integral from start to end (the explicand, unless given).
 
     Uses ``paths * steps`` forward and backward rows per explicand.
 
+    Args:
+        weights: factors of the paths' integrals in that mean, 1 unless given; noted on the tally, so that attributions
+            are complete when they add up to the mean change weighted likewise.
+
     Raises:
         ValueError: when ``steps`` is below 1, or starts do not fit the inputs.
     """
-    positions, weights = quadrature(rule, steps)
-    return _integrate(e, starts, ends, positions.expand(*starts.shape[:2], steps), weights)
+    positions, shares = quadrature(rule, steps)
+    return _integrate(e, starts, ends, positions.expand(*starts.shape[:2], steps), shares, weights)
 
 
 def integrate_at_random(
@@ -44,10 +49,14 @@ def integrate_at_random(
 ) -> Float[Tensor, "batch *features"]:
     """The path integral by Monte Carlo: one uniformly random position on each path (Erion et al. 2021, eq. 3).
 
+    The positions of an explicand are stratified, one in each of as many equal parts of the path as there are paths, in
+    random order: each is uniform, as the law asks, and their mean varies less than that of independent ones.
+
     Uses one forward and one backward row per path.
     """
-    positions = torch.rand(*starts.shape[:2], 1, generator=generator)
-    return _integrate(e, starts, None, positions, torch.ones(1))
+    parts = torch.rand(starts.shape[:2], generator=generator).argsort(1)
+    positions = (parts + torch.rand(starts.shape[:2], generator=generator)) / starts.shape[1]
+    return _integrate(e, starts, None, positions.unsqueeze(2), torch.ones(1))
 
 
 def gradient(e: Explicand) -> Float[Tensor, "batch *features"]:
@@ -109,14 +118,17 @@ def contributions_along_edges(
 
 
 def change_along_paths(e: Explicand) -> Float[Tensor, " batch"] | None:
-    """The mean over paths of F(end) - F(start), for the paths that ``e.tally`` holds; None where it holds none.
+    """The mean over paths of F(end) - F(start), for the paths that ``e.tally`` holds and with their weights; None where
+    it holds none.
 
     The rows it takes are not counted on ``e``.
     """
     if e.tally.paths is None:
         return None
     starts, ends = e.tally.paths
-    return _mean_scores(e, ends) - _mean_scores(e, starts)
+    if e.tally.weights is None:
+        return _scores(e, ends).mean(1) - _scores(e, starts).mean(1)
+    return (e.tally.weights * (_scores(e, ends) - _scores(e, starts))).mean(1)
 
 
 def completeness_gap(e: Explicand, attribution: Float[Tensor, "batch *features"]) -> Float[Tensor, " batch"]:
@@ -154,32 +166,34 @@ def _integrate(
     starts: Float[Tensor, "batch paths *features"],
     ends: Float[Tensor, "batch paths *features"] | None,
     positions: Float[Tensor, "batch paths steps"],
-    weights: Float[Tensor, " steps"],
+    shares: Float[Tensor, " steps"],
+    weights: Float[Tensor, "batch paths"] | None = None,
 ) -> Float[Tensor, "batch *features"]:
     _require_fit("starts", e, starts)
     ends = e.inputs.unsqueeze(1).expand_as(starts) if ends is None else ends
-    e.tally.paths = (starts, ends)
+    e.tally.paths, e.tally.weights = (starts, ends), weights
     batch, paths = starts.shape[:2]
-    steps = len(weights)
+    steps = len(shares)
     owner = torch.arange(batch, device=e.device).repeat_interleave(paths)
     begin, delta = starts.flatten(0, 1), (ends - starts).flatten(0, 1)
-    where, weights = positions.to(e.inputs).flatten(0, 1), weights.to(e.inputs)
+    where, shares = positions.to(e.inputs).flatten(0, 1), shares.to(e.inputs)
+    counted = delta if weights is None else delta * weights.to(e.inputs).view(-1, *(1 for _ in e.features))
     total = torch.zeros_like(e.inputs)
     for p in torch.arange(batch * paths, device=e.device).split(max(1, e.rows_per_batch // steps)):
         for s in torch.arange(steps, device=e.device).split(e.rows_per_batch):
             along = where[p][:, s].view(len(p), len(s), *(1 for _ in e.features))
             points = begin[p].unsqueeze(1) + along * delta[p].unsqueeze(1)
             gradients = _gradients(e, points.flatten(0, 1), owner[p].repeat_interleave(len(s)))
-            averaged = torch.einsum("s,ps...->p...", weights[s], gradients.view_as(points))
-            total.index_add_(0, owner[p], delta[p] * averaged)
+            averaged = torch.einsum("s,ps...->p...", shares[s], gradients.view_as(points))
+            total.index_add_(0, owner[p], counted[p] * averaged)
     return total / paths
 
 
 @torch.no_grad()
-def _mean_scores(e: Explicand, points: Float[Tensor, "batch points *features"]) -> Float[Tensor, " batch"]:
-    """The mean score of each explicand's points, uncounted."""
+def _scores(e: Explicand, points: Float[Tensor, "batch points *features"]) -> Float[Tensor, "batch points"]:
+    """The score of each explicand's points, uncounted."""
     owner = torch.arange(len(points), device=e.device).repeat_interleave(points.shape[1])
-    return e.with_tally(Tally()).scores(points.flatten(0, 1), owner).view(points.shape[:2]).mean(1)
+    return e.with_tally(Tally()).scores(points.flatten(0, 1), owner).view(points.shape[:2])
 
 
 def _require_fit(name: str, e: Explicand, points: Tensor) -> None:

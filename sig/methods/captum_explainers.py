@@ -13,14 +13,26 @@ from torch import Generator, Tensor
 
 from sig import baselines
 from sig.explicand import Explicand
-from sig.registry import method
+from sig.registry import NotApplicable, method
 
 FAMILY = "captum"
 
 
-@method("captum/IntegratedGradients", family=FAMILY, source="captum, IntegratedGradients", spend=("steps",))
+@method(
+    "captum/IntegratedGradients",
+    family=FAMILY,
+    source="captum, IntegratedGradients",
+    spend=("steps",),
+    same_as="ig-zero",
+)
 def integrated_gradients(e: Explicand, *, steps: int = 50, generator: Generator) -> Tensor:
-    """IG from zero by the midpoint rule; compare ig-zero. (captum's default nodes take O(steps^3) to compute.)"""
+    """IG from zero by the midpoint rule, as ig-zero. (captum's default nodes take O(steps^3) to compute.)
+
+    Raises:
+        NotApplicable: when there is a single step, of which captum makes no integral.
+    """
+    if steps < 2:
+        raise NotApplicable("captum integrates over at least 2 steps")
     e.tally.paths = (baselines.zero(e), e.inputs.unsqueeze(1))
     attribution: Tensor = captum.attr.IntegratedGradients(e.outputs).attribute(
         e.inputs,
@@ -45,12 +57,17 @@ def gradient_shap(e: Explicand, *, samples: int = 50, generator: Generator) -> T
     return torch.cat(attributions)
 
 
-@method("captum/KernelShap", family=FAMILY, source="captum, KernelShap", spend=("evaluations",))
+@method("captum/KernelShap", family=FAMILY, source="captum, KernelShap", spend=("evaluations",), gradient=False)
 def kernel_shap(e: Explicand, *, evaluations: int = 1000, generator: Generator) -> Tensor:
     """Weighted linear regression over sampled coalitions; compare kernel-shap.
 
     captum evaluates the two ends besides, so that it samples two coalitions fewer.
+
+    Raises:
+        NotApplicable: when the evaluations do not suffice for the ends and one coalition.
     """
+    if evaluations < 3:
+        raise NotApplicable(f"two ends and a coalition take 3 model rows, more than the {evaluations} given")
     e.tally.paths = (baselines.zero(e), e.inputs.unsqueeze(1))
     explainer = captum.attr.KernelShap(e.outputs)
     with _global_seed(generator):
@@ -59,7 +76,7 @@ def kernel_shap(e: Explicand, *, evaluations: int = 1000, generator: Generator) 
                 e.inputs[i : i + 1],
                 target=e.target[i : i + 1],
                 feature_mask=e.players.unsqueeze(0),
-                n_samples=max(1, evaluations - 2),
+                n_samples=evaluations - 2,
                 perturbations_per_eval=e.rows_per_batch,
             )
             for i in range(len(e.inputs))
@@ -74,7 +91,7 @@ def saliency(e: Explicand, *, generator: Generator) -> Tensor:
     return attribution
 
 
-@method("captum/FeatureAblation", family=FAMILY, source="captum, FeatureAblation")
+@method("captum/FeatureAblation", family=FAMILY, source="captum, FeatureAblation", gradient=False)
 def feature_ablation(e: Explicand, *, generator: Generator) -> Tensor:
     """F(x) - F(x with one player at zero), player by player."""
     values = captum.attr.FeatureAblation(e.outputs).attribute(

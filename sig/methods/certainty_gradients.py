@@ -27,13 +27,13 @@ def icg(e: Explicand, *, steps: int = 50, generator: Generator) -> Tensor:
     return _integrate_certainty(e, e.inputs.unsqueeze(1), steps)
 
 
-@method("icg-smoothed", family=FAMILY, source="ICG, section 4 (smoothed)", spend=("steps", "samples"))
+@method("icg-smoothed", family=FAMILY, source="ICG, A.4.1", spend=("samples", "steps"))
 def icg_smoothed(
     e: Explicand, *, sigma: float = 0.05, samples: int = 5, steps: int = 50, generator: Generator
 ) -> Tensor:
     """Mean ICG of ``samples`` inputs with N(0, sigma^2) noise, clipped to the input range.
 
-    **Reading.** "Slightly noised" is half of the noise that additive Gaussian noise baselines have.
+    **Reading.** "Low-intensity noise" is half of the noise that additive Gaussian noise baselines have.
 
     Raises:
         NotApplicable: when the model does not see certainty.
@@ -42,15 +42,17 @@ def icg_smoothed(
     return _integrate_certainty(e, noised, steps)
 
 
-@method("expected-certainty-gradients", family=FAMILY, source="ICG, section 4 (random paths)", spend=("samples",))
+@method(
+    "expected-certainty-gradients", family=FAMILY, source="own, after ICG, section 4 (random paths)", spend=("samples",)
+)
 def expected_certainty_gradients(e: Explicand, *, samples: int = 500, generator: Generator) -> Tensor:
-    """The expected path integral over random certainty paths, by Monte Carlo with one model row per sample.
+    """The expected path integral over random certainty paths, by Monte Carlo with one point per sample.
 
-    **Reading.** On a random path feature i has certainty c_i(t) = Q(u_i; t), the u_i-quantile of the continuous
-    Bernoulli law of mean t, with u_i ~ U(0, 1) independent of the other features. So certainties grow from 0 to 1, and
-    those at time t are distributed as in training with mean t. Sample k = 0 .. n-1 takes the piece of its own path
-    between t = k/n and (k+1)/n, by the midpoint rule. In expectation the pieces add up to the change of F from
-    certainty 0 to 1.
+    In no section of the paper: it does to certainty what expected gradients do to values. On a random path feature i
+    has certainty c_i(t) = Q(u_i; t), the u_i-quantile of the continuous Bernoulli law of mean t, with u_i ~ U(0, 1)
+    independent of the other features. So certainties grow from 0 to 1, and those at time t are distributed as in
+    training with mean t. Sample k = 0 .. n-1 takes the piece of its own path between t = k/n and (k+1)/n, by the
+    midpoint rule. In expectation the pieces add up to the change of F from certainty 0 to 1.
 
     Raises:
         NotApplicable: when the model does not see certainty.

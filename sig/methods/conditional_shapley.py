@@ -21,12 +21,13 @@ from sig.registry import NotApplicable, method
 EXACT_PLAYERS = 16
 
 
-@method("shap", family="shapley", source="Lundberg and Lee 2017, eq. 9 and 10", spend=("evaluations",))
+@method("shap", family="shapley", source="Lundberg and Lee 2017, eq. 9 and 10", spend=("evaluations",), gradient=False)
 def shap(e: Explicand, *, bandwidth: float = 0.1, evaluations: int = 2**EXACT_PLAYERS, generator: Generator) -> Tensor:
     """Exact over all 2^n coalitions, for up to 16 players; each is valued over the background.
 
     Where the evaluations do not suffice for 2^n times the whole background, each coalition takes the members of the
-    background that agree best with the explicand, as many as are affordable; the empty coalition takes random ones.
+    background that agree best with the explicand, as many as are affordable; the empty coalition takes random ones,
+    drawn anew for each explicand.
 
     Raises:
         NotApplicable: when there are more players, or fewer evaluations than coalitions.
@@ -41,10 +42,13 @@ def shap(e: Explicand, *, bandwidth: float = 0.1, evaluations: int = 2**EXACT_PL
         raise NotApplicable(
             f"{e.n_players} players take at least {2**e.n_players} model rows, more than the {evaluations} given"
         )
-    shuffled = e.background[torch.randperm(len(e.background), generator=generator).to(e.device)]
-    members = min(affordable, len(shuffled))
-    tables = [_value_table(e.only(i), shuffled, members, bandwidth) for i in range(len(e.inputs))]
-    e.tally.paths = (shuffled[:members].expand(len(e.inputs), -1, *e.features), e.inputs.unsqueeze(1))
+    members = min(affordable, len(e.background))
+    starts, tables = [], []
+    for index in range(len(e.inputs)):
+        shuffled = e.background[torch.randperm(len(e.background), generator=generator).to(e.device)]
+        tables.append(_value_table(e.only(index), shuffled, members, bandwidth))
+        starts.append(shuffled[:members])
+    e.tally.paths = (torch.stack(starts), e.inputs.unsqueeze(1))
     return e.spread_over_features(games.shapley_values(torch.stack(tables)))
 
 

@@ -1,70 +1,113 @@
 """Effective coalitions: only those to which a player contributes anything (ES, Algorithm 1).
 
-Which coalitions are effective is only known once they are valued. Valuing a fraction Q for every player takes more
-rows than valuing all 2^n once, so both methods value the whole table: a fixed cost, for up to 20 players.
+Which coalitions are effective is only known once they are valued. Where all 2^n can be afforded, a random fraction of
+those without a player is looked at, as in the paper. Where not, each player gets equally many coalitions without it,
+their sizes equally often ("subsets grouped by length"), which are valued with and without the player.
 """
 
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from sig import baselines, coalitions, games
+from sig import baselines, coalitions, effective, games
 from sig.baselines import Default
+from sig.effective import EffectiveDraws
 from sig.explicand import Explicand
 from sig.methods.shapley_integrated_gradients import Direction, Normalise, integrate_over_coalitions
 from sig.registry import NotApplicable, method
 
 FAMILY = "effective-coalitions"
-MAX_PLAYERS = 20
+MAX_TABLE_PLAYERS = 20
 
 
-@method("effective-shapley", family=FAMILY, source="ES, Algorithm 1")
+@method("effective-shapley", family=FAMILY, source="ES, Algorithm 1", spend=("evaluations",), gradient=False)
 def effective_shapley(
     e: Explicand,
     *,
-    draws: int = 2000,
+    evaluations: int = 2**16,
+    draws: int = 100_000,
     fraction: float = 0.4,
     count: bool = False,
     default: Default = "zero",
     generator: Generator,
 ) -> Tensor:
-    """The sum of each player's drawn contributions, over the number of draws: a multiple of the Shapley values."""
-    drawn = [
-        coalitions.effective(values, draws=draws, fraction=fraction, count=count, generator=generator)
-        for values in _value_tables(e, default)
-    ]
+    """The sum of each player's drawn contributions, over the number of draws: a multiple of the Shapley values.
+
+    Draws are among coalitions that are valued already, and take no rows.
+
+    Raises:
+        NotApplicable: when the evaluations do not suffice for one coalition of each player.
+    """
+    drawn = _drawn_of_each(e, default, evaluations, draws, fraction, count, generator)
     estimates = torch.stack([one.estimate() / draws for one in drawn])
     return e.spread_over_features(estimates.to(e.device))
 
 
-@method("effective-sig", family=FAMILY, source="ES, Algorithm 1 and proposals 1 and 2")
+@method("effective-sig", family=FAMILY, source="ES, Algorithm 1 and proposals 1 and 2", spend=("samples", "steps"))
 def effective_sig(
     e: Explicand,
     *,
-    draws: int = 200,
+    samples: int = 400,
+    steps: int = 50,
     fraction: float = 0.4,
     count: bool = False,
-    steps: int = 50,
     default: Default = "zero",
     direction: Direction = "to-input",
     normalise: Normalise = "all",
     generator: Generator,
 ) -> Tensor:
-    """Mean IG over the effective coalitions drawn for all players.
+    """Mean IG over effective coalitions drawn for all players.
+
+    The rows that ``samples`` paths would take are spent half on valuing coalitions and half on paths, so that half as
+    many coalitions are drawn.
 
     Raises:
-        NotApplicable: when no player contributes to any coalition.
+        NotApplicable: when there are fewer than two samples, their rows do not suffice to value a coalition of each
+            player, or no player of any explicand contributes to any of those valued.
     """
-    drawn = [
-        coalitions.effective(values, draws=draws, fraction=fraction, count=count, generator=generator).coalitions()
-        for values in _value_tables(e, default)
-    ]
-    if any(len(one) == 0 for one in drawn):
+    draws = samples // 2
+    if draws < 1:
+        raise NotApplicable(f"valuing coalitions and a path from one take 2 samples, more than the {samples} given")
+    evaluations = 2 * steps * (samples - draws)
+    drawn = _drawn_of_each(e, default, evaluations, draws, fraction, count, generator)
+    if all(len(one.player) == 0 for one in drawn):
         raise NotApplicable("the model gives every coalition the same score, so none is effective")
-    return integrate_over_coalitions(e, torch.stack(drawn).to(e.device), default, direction, normalise, steps)
+    everybody = torch.ones(draws, e.n_players, dtype=torch.bool)  # from the explicand to itself, nothing is attributed
+    chosen = [one.coalitions if len(one.player) else everybody for one in drawn]
+    return integrate_over_coalitions(e, torch.stack(chosen).to(e.device), default, direction, normalise, steps)
 
 
-def _value_tables(e: Explicand, default: Default) -> Float[Tensor, "batch coalitions"]:
-    if e.n_players > MAX_PLAYERS:
-        raise NotApplicable(f"valuing all coalitions of {e.n_players} players is out of reach; up to {MAX_PLAYERS}")
-    return games.value_table(e, baselines.single(e, default, known=baselines.DEFAULTS)).cpu()
+def _drawn_of_each(
+    e: Explicand, default: Default, evaluations: int, draws: int, fraction: float, count: bool, generator: Generator
+) -> list[EffectiveDraws]:
+    """Effective coalitions of each explicand, with so many values each at most."""
+    absent = baselines.single(e, default, known=baselines.DEFAULTS)
+    if e.n_players <= MAX_TABLE_PLAYERS and 2**e.n_players <= evaluations:
+        tables = games.value_table(e, absent).cpu()
+        return [
+            effective.from_table(values, draws=draws, fraction=fraction, count=count, generator=generator)
+            for values in tables
+        ]
+    return [
+        _sampled(e.only(index), absent[index : index + 1], evaluations, draws, count, generator)
+        for index in range(len(e.inputs))
+    ]
+
+
+def _sampled(
+    one: Explicand,
+    absent: Float[Tensor, "1 *features"],
+    evaluations: int,
+    draws: int,
+    count: bool,
+    generator: Generator,
+) -> EffectiveDraws:
+    n = one.n_players
+    samples = evaluations // (2 * n)
+    if samples < 1:
+        raise NotApplicable(f"a coalition of each of {n} players takes {2 * n} model rows, more than {evaluations}")
+    without = coalitions.without_each(n, samples, generator)
+    including = without | torch.eye(n, dtype=torch.bool).unsqueeze(1)
+    asked = torch.stack([without, including]).view(1, -1, n).to(one.device)
+    values = one.coalition_scores(asked, absent).double().cpu().view(2, n, samples)
+    return effective.from_sample(without, values[0], values[1], draws=draws, count=count, generator=generator)

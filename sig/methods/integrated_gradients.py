@@ -57,7 +57,7 @@ def ig_uniform_noise(e: Explicand, *, samples: int = 10, steps: int = 50, genera
     return path.integrate(e, baselines.uniform_noise(e, samples=samples, generator=generator), steps=steps)
 
 
-@method("ig-gaussian-noise", family=FAMILY, source="ICG, section 3 (AGN)", spend=("samples", "steps"))
+@method("ig-gaussian-noise", family=FAMILY, source="ICG, section 2 (AGN)", spend=("samples", "steps"))
 def ig_gaussian_noise(
     e: Explicand, *, sigma: float = 0.1, samples: int = 10, steps: int = 50, generator: Generator
 ) -> Tensor:

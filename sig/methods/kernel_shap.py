@@ -12,7 +12,13 @@ from sig.methods.shapley import FAMILY, absent_input, to_features
 from sig.registry import NotApplicable, method
 
 
-@method("kernel-shap", family=FAMILY, source="Lundberg and Lee 2017, theorem 2 (by shapiq)", spend=("evaluations",))
+@method(
+    "kernel-shap",
+    family=FAMILY,
+    source="Lundberg and Lee 2017, theorem 2 (by shapiq)",
+    spend=("evaluations",),
+    gradient=False,
+)
 def kernel_shap(e: Explicand, *, evaluations: int = 1000, default: Default = "zero", generator: Generator) -> Tensor:
     """Weighted least squares over sampled coalitions, by shapiq; exact when all of them are affordable.
 

@@ -4,7 +4,7 @@ Each player's value is shared equally among its features. ``default`` names the 
 """
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
 from sig import baselines, games
@@ -16,7 +16,13 @@ FAMILY = "shapley"
 EXACT_PLAYERS = 16
 
 
-@method("bshap", family=FAMILY, source="Sundararajan and Najmi 2020, section 3 (BShap)", spend=("evaluations",))
+@method(
+    "bshap",
+    family=FAMILY,
+    source="Sundararajan and Najmi 2020, section 3 (BShap)",
+    spend=("evaluations",),
+    gradient=False,
+)
 def bshap(
     e: Explicand, *, evaluations: int = 2**EXACT_PLAYERS, default: Default = "zero", generator: Generator
 ) -> Tensor:
@@ -26,13 +32,21 @@ def bshap(
     return permutation_shapley(e, evaluations=evaluations, default=default, generator=generator)
 
 
-@method("permutation-shapley", family=FAMILY, source="Castro et al. 2009, section 3", spend=("evaluations",))
+@method(
+    "permutation-shapley",
+    family=FAMILY,
+    source="Castro et al. 2009, section 3; reversed pairs as in Mitchell et al. 2022",
+    spend=("evaluations",),
+    gradient=False,
+)
 def permutation_shapley(
     e: Explicand, *, evaluations: int = 1000, default: Default = "zero", generator: Generator
 ) -> Tensor:
     """The mean marginal contribution over random permutations, phi_i = mean over P of v(pre_i(P) + i) - v(pre_i(P)).
 
-    A permutation takes n - 1 evaluations, its two ends, common to all, two more in total.
+    Every other permutation is the one before in reverse. Each is uniform, and where a player joins early in one and
+    late in the other, their mean varies less. A permutation takes n - 1 evaluations, its two ends, common to all, two
+    more in total.
 
     Raises:
         NotApplicable: when the evaluations do not suffice for one permutation.
@@ -42,7 +56,7 @@ def permutation_shapley(
     if permutations < 1:
         raise NotApplicable(f"{n} players take {n + 1} model rows, more than the {evaluations} given")
     absent = absent_input(e, default)
-    arrival = torch.rand(batch, permutations, n, generator=generator).argsort(-1).to(e.device)  # when each player joins
+    arrival = _arrivals(batch, permutations, n, generator).to(e.device)
     joined = arrival.unsqueeze(2) < torch.arange(1, n, device=e.device).view(-1, 1)
     inner = e.coalition_scores(joined.flatten(1, 2), absent).view(batch, permutations, n - 1)
     ends = e.coalition_scores(_empty_and_full(e), absent).unsqueeze(1).expand(-1, permutations, -1)
@@ -65,6 +79,12 @@ def absent_input(e: Explicand, default: Default) -> Float[Tensor, "batch *featur
 def to_features(e: Explicand, values: Float[Tensor, "batch players"]) -> Float[Tensor, "batch *features"]:
     """Players' values, shared equally among their features."""
     return e.spread_over_features(values.to(e.device))
+
+
+def _arrivals(batch: int, permutations: int, n: int, generator: Generator) -> Int[Tensor, "batch permutations players"]:
+    """When each player joins, in random permutations, each followed by its reverse."""
+    drawn = torch.rand(batch, (permutations + 1) // 2, n, generator=generator).argsort(-1)
+    return torch.stack([drawn, n - 1 - drawn], 2).flatten(1, 2)[:, :permutations]
 
 
 def _empty_and_full(e: Explicand) -> Bool[Tensor, "batch 2 players"]:

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from scipy import stats
 
 from sig import baselines
 from sig.registry import NotApplicable
@@ -35,19 +36,45 @@ def test_blur_of_a_vector_is_not_applicable(vector_explicand):
         baselines.blur(vector_explicand)
 
 
-def test_distribution_draws_from_the_background_uniformly(vector_explicand, generator):
-    drawn = baselines.distribution(vector_explicand, samples=4000, generator=generator)
-    which = (drawn.unsqueeze(2) == vector_explicand.background).all(-1)
-    assert which.sum(-1).eq(1).all()
-    shares = which.float().mean((0, 1))
-    assert (shares - 1 / 20).abs().max() < 5 * (0.05 * 0.95 / 12000) ** 0.5
+def which_sample(drawn, e):
+    """The background sample that each draw is."""
+    found = (drawn.unsqueeze(2) == e.background).all(-1)
+    assert found.sum(-1).eq(1).all()
+    return found.long().argmax(-1)
 
 
-def test_background_does_not_repeat_and_stops_at_all(vector_explicand, generator):
-    some = baselines.background(vector_explicand, samples=7, generator=generator)
+@pytest.mark.parametrize("draw", range(3))
+def test_each_draw_from_the_background_is_uniform(vector_explicand, generator, draw):
+    e = vector_explicand
+    drawn = [which_sample(baselines.distribution(e, samples=3, generator=generator), e) for _ in range(700)]
+    counts = torch.bincount(torch.cat(drawn)[:, draw], minlength=20)
+    assert stats.chisquare(counts).pvalue > 1e-4
+
+
+@pytest.mark.parametrize(("samples", "expected"), [(7, {0, 1}), (20, {1}), (47, {2, 3})])
+def test_samples_of_the_background_are_drawn_equally_often(vector_explicand, generator, samples, expected):
+    drawn = which_sample(
+        baselines.distribution(vector_explicand, samples=samples, generator=generator), vector_explicand
+    )
+    for row in drawn:
+        assert set(torch.bincount(row, minlength=20).tolist()) == expected
+
+
+def test_rounds_vary_the_mean_less_than_independent_draws(vector_explicand, generator):
+    e = vector_explicand
+    means = [baselines.distribution(e, samples=30, generator=generator).mean(1) for _ in range(200)]
+    independent = e.background.var(0, correction=0) / 30
+    assert (torch.cat(means).var(0) < 0.5 * independent).all()
+
+
+def test_every_explicand_gets_samples_of_its_own(vector_explicand, generator):
+    e = vector_explicand
+    some = baselines.background(e, samples=7, generator=generator)
     assert some.shape == (3, 7, 8)
-    assert len(some[0].unique(dim=0)) == 7
-    assert baselines.background(vector_explicand, samples=99, generator=generator).shape == (3, 20, 8)
+    assert all(len(row.unique(dim=0)) == 7 for row in some)
+    assert len({tuple(sorted(row.tolist())) for row in which_sample(some, e)}) == 3
+    every = baselines.background(e, samples=99, generator=generator)
+    assert every.shape == (3, 20, 8)
 
 
 def test_noise_has_its_law(vector_explicand, generator):

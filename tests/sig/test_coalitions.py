@@ -1,5 +1,4 @@
 import math
-from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -8,38 +7,16 @@ from scipy import stats
 from torch import Generator, Tensor
 
 from sig import coalitions, games
+from tests.sig.laws import masks_of, p_value
 
 N = 5
 SAMPLES = 20_000
-
-
-def masks_of(drawn: Tensor) -> Tensor:
-    return drawn.long() @ 2 ** torch.arange(drawn.shape[1])
-
-
-def p_value(drawn: Tensor, law: Tensor) -> float:
-    """Chi-square test of drawn categories against their exact probabilities; impossible ones must not occur."""
-    counts = torch.bincount(drawn, minlength=len(law)).double()
-    assert counts[law == 0].sum() == 0
-    possible = law > 0
-    return float(stats.chisquare(counts[possible], law[possible] / law.sum() * len(drawn)).pvalue)
 
 
 def law_over_coalitions(size_law: Tensor) -> Tensor:
     """The probability of each coalition when its size follows ``size_law`` and it is uniform given its size."""
     sizes = games.coalition_sizes(N)
     return torch.cat([size_law, torch.zeros(1)])[sizes] / torch.bincount(sizes)[sizes]
-
-
-def voting_game() -> Tensor:
-    """Six players with 4, 3, 2, 1, 1 and 0 votes; a coalition is worth its votes beyond four. The last is a dummy."""
-    votes = games.coalition_matrix(6).double() @ torch.tensor([4.0, 3, 2, 1, 1, 0], dtype=torch.float64)
-    return (votes - 4).clamp(min=0)
-
-
-def draw_effective(generator: Generator, draws: int = 1000, **options: object) -> coalitions.EffectiveDraws:
-    arguments = {"fraction": 1.0, "count": False, **options}
-    return coalitions.effective(voting_game(), draws=draws, generator=generator, **arguments)  # type: ignore[arg-type]
 
 
 def test_algorithm1_follows_the_weight_of_one_coalition(generator: Generator) -> None:
@@ -121,13 +98,12 @@ def test_one_player_is_always_absent(sample: Callable[..., Tensor], generator: G
 def test_draws_repeat_under_the_same_seed_and_differ_under_another() -> None:
     def draw(seed: int) -> list[Tensor]:
         generator = Generator().manual_seed(seed)
-        drawn = draw_effective(generator, fraction=0.5)
         return [
             coalitions.algorithm1(12, 200, generator),
             coalitions.size_uniform(12, 200, generator),
             coalitions.game(12, 200, 0.4, generator),
             coalitions.game(30, 200, 0.4, generator),
-            drawn.masks,
+            coalitions.without_each(12, 30, generator),
         ]
 
     assert all(torch.equal(a, b) for a, b in zip(draw(1), draw(1), strict=True))
@@ -138,118 +114,70 @@ def test_from_masks_sets_the_bits() -> None:
     assert torch.equal(coalitions.from_masks(torch.arange(256), 8), games.coalition_matrix(8))
 
 
-@pytest.mark.parametrize("count", [False, True])
-def test_drawn_coalitions_are_effective(count: bool, generator: Generator) -> None:
-    values = voting_game()
-    drawn = draw_effective(generator, fraction=0.5, count=count)
-    assert len(drawn.masks) == 1000
-    assert not (drawn.masks >> drawn.player & 1).any()
-    assert torch.equal(drawn.contributions, values[drawn.masks | 1 << drawn.player] - values[drawn.masks])
-    assert (drawn.contributions != 0).all()
-    assert torch.equal(drawn.coalitions(), coalitions.from_masks(drawn.masks, 6))
-
-
-def test_estimate_converges_to_a_multiple_of_the_shapley_values(generator: Generator) -> None:
-    phi = games.shapley_values(voting_game())
-    estimate = draw_effective(generator, draws=100_000).estimate()
-    torch.testing.assert_close(estimate / estimate.sum(), phi / phi.sum(), rtol=1e-3, atol=0)
-    assert estimate[5] == phi[5] == 0
-
-
-def test_estimate_from_few_draws_is_right_on_average(generator: Generator) -> None:
-    draws, repeats = 7, 300
-    estimates = torch.stack([draw_effective(generator, draws=draws).estimate() for _ in range(repeats)])
-    factor = draws / sum(weight for _, _, weight in effective_coalitions())
-    error = estimates.mean(0) - factor * games.shapley_values(voting_game())
-    assert (error.abs() <= 4.5 * estimates.std(0) / repeats**0.5 + 1e-12).all()
-
-
-def effective_coalitions() -> list[tuple[int, tuple[float, int], float]]:
-    """(player, its group (contribution, size), w(size)) of every effective coalition of the voting game."""
-    values, weights = voting_game().tolist(), games.coalition_weights(6).tolist()
-    found = []
-    for player in range(6):
-        for mask in range(64):
-            if not mask >> player & 1 and values[mask | 1 << player] != values[mask]:
-                group = (values[mask | 1 << player] - values[mask], mask.bit_count())
-                found.append((player, group, weights[mask.bit_count()]))
-    return found
-
-
-@pytest.mark.parametrize("count", [False, True])
-def test_every_group_gets_its_share_rounded_up_or_down(count: bool, generator: Generator) -> None:
-    draws = 500
-    player_weight: Counter[int] = Counter()
-    player_count: Counter[int] = Counter()
-    group_weight: Counter[tuple[int, tuple[float, int]]] = Counter()
-    for player, group, weight in effective_coalitions():
-        player_weight[player] += weight  # type: ignore[assignment]
-        player_count[player] += 1
-        group_weight[player, group] += weight  # type: ignore[assignment]
-    share_of_player = player_count if count else player_weight
-    drawn = draw_effective(generator, draws=draws, count=count)
-    sizes = drawn.coalitions().sum(1).tolist()
-    got = Counter(
-        (player, (contribution, size))
-        for player, contribution, size in zip(drawn.player.tolist(), drawn.contributions.tolist(), sizes, strict=True)
-    )
-    for (player, group), weight in group_weight.items():
-        total = draws * share_of_player[player] / share_of_player.total()
-        assert abs(got[player, group] - total * weight / player_weight[player]) < 1
-    assert got.keys() <= group_weight.keys()
-
-
-def test_coalitions_of_a_group_are_drawn_equally_often(generator: Generator) -> None:
-    """Only player 0 counts: it adds one to every coalition of the others, so that each size is one group."""
-    values = games.coalition_matrix(5)[:, 0].double()
-    masks = [coalitions.effective(values, draws=3, fraction=1.0, generator=generator).masks for _ in range(300)]
-    drawn = torch.cat(masks)
-    law = torch.zeros(32, dtype=torch.float64)
-    law[::2] = games.coalition_weights(5)[games.coalition_sizes(5)[::2]]
-    assert p_value(drawn, law) > 1e-4
-
-
-def test_rounding_noise_is_neither_effective_nor_a_group_of_its_own(generator: Generator) -> None:
-    values = voting_game()
-    noisy = values + 1e-6 * torch.rand(len(values), dtype=torch.float64, generator=generator)
-    assert (noisy != values).all()
-    exact, rounded = (
-        coalitions.effective(table, draws=300, fraction=0.7, generator=Generator().manual_seed(3))
-        for table in (values, noisy.float())
-    )
-    assert torch.equal(exact.masks, rounded.masks)
-    assert torch.equal(exact.player, rounded.player)
-    torch.testing.assert_close(rounded.contributions, exact.contributions, rtol=0, atol=1e-5)
-
-
-def test_a_game_in_which_nobody_contributes_gives_no_draws(generator: Generator) -> None:
-    drawn = coalitions.effective(torch.full((16,), 3.0), draws=10, fraction=0.5, generator=generator)
-    assert len(drawn.masks) == 0
-    assert drawn.coalitions().shape == (0, 4)
-    assert drawn.estimate().tolist() == [0, 0, 0, 0]
-
-
 @pytest.mark.parametrize("fraction", [0.0, -0.1, 1.5, math.nan])
 def test_a_fraction_outside_the_unit_interval_is_refused(fraction: float, generator: Generator) -> None:
     with pytest.raises(ValueError, match=f"fraction is {fraction}"):
         coalitions.game(4, 10, fraction, generator)
-    with pytest.raises(ValueError, match=f"fraction is {fraction}"):
-        draw_effective(generator, fraction=fraction)
 
 
 def test_numbers_below_one_are_refused(generator: Generator) -> None:
-    for sample in (coalitions.algorithm1, coalitions.size_uniform):
+    for sample in (coalitions.algorithm1, coalitions.size_uniform, coalitions.without_each):
         with pytest.raises(ValueError, match="players is 0, expected at least 1"):
             sample(0, 10, generator)
         with pytest.raises(ValueError, match="samples is 0"):
             sample(4, 0, generator)
     with pytest.raises(ValueError, match="players is 0"):
         coalitions.game(0, 10, 0.4, generator)
-    with pytest.raises(ValueError, match="draws is 0"):
-        draw_effective(generator, draws=0)
 
 
-@pytest.mark.parametrize("tolerance", [0.0, 1e-9, 1.0])
-def test_a_tolerance_that_cannot_group_is_refused(tolerance: float, generator: Generator) -> None:
-    with pytest.raises(ValueError, match=f"tolerance is {tolerance}"):
-        draw_effective(generator, tolerance=tolerance)
+@pytest.mark.parametrize("sizes", [range(0), range(-1, 3), range(2, 6)])
+def test_sizes_that_do_not_exist_are_refused(sizes: range, generator: Generator) -> None:
+    with pytest.raises(ValueError, match=r"sizes are .*, expected some of 0 .. 4"):
+        coalitions.size_uniform(4, 10, generator, sizes=sizes)
+
+
+LAWS = {
+    "algorithm1": (coalitions.algorithm1, games.coalition_weights(N)),
+    "size-uniform": (coalitions.size_uniform, torch.ones(N)),
+    "game": (lambda n, m, g: coalitions.game(n, m, 1.0, g), 1 / (N - torch.arange(N))),
+}
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_each_draw_of_a_few_follows_the_law(name: str, generator: Generator) -> None:
+    """Stratified sizes are dependent; the first of three draws alone is as good as any."""
+    sample, law = LAWS[name]
+    first = torch.stack([sample(N, 3, generator)[0] for _ in range(4000)])
+    assert p_value(masks_of(first), law_over_coalitions(law.double() / law.sum())) > 1e-4
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_each_size_gets_its_expected_number_up_to_one(name: str, generator: Generator) -> None:
+    sample, law = LAWS[name]
+    for samples in (1, 7, 40):
+        counts = torch.bincount(sample(N, samples, generator).sum(1), minlength=N)
+        assert ((counts - samples * law / law.sum()).abs() < 1 + 1e-9).all()
+
+
+def test_stratified_sizes_vary_the_mean_less_than_independent_ones(generator: Generator) -> None:
+    """The size is all that this game counts: 16 independent draws of 0 .. 4 have a variance of 2 / 16."""
+    means = torch.tensor([coalitions.size_uniform(N, 16, generator).sum(1).double().mean() for _ in range(500)])
+    assert means.var() < 0.1 * 2 / 16
+    assert abs(means.mean() - 2) < 4 * means.std() / 500**0.5
+
+
+def test_sizes_can_be_given(generator: Generator) -> None:
+    drawn = coalitions.size_uniform(N, 600, generator, sizes=range(1, N + 1))
+    assert torch.bincount(drawn.sum(1)).tolist() == [0, 120, 120, 120, 120, 120]
+
+
+def test_coalitions_without_each_player(generator: Generator) -> None:
+    """Without player i, a coalition of the others has probability 1 / (n C(n-1, k))."""
+    drawn = coalitions.without_each(N, SAMPLES, generator)
+    law = torch.zeros(2**N, dtype=torch.float64)
+    for player in range(N):
+        assert not drawn[player, :, player].any()
+        without = torch.tensor([not mask >> player & 1 for mask in range(2**N)])
+        law = torch.cat([games.coalition_weights(N), torch.zeros(1)])[games.coalition_sizes(N)] * without
+        assert p_value(masks_of(drawn[player]), law) > 1e-4
+    assert coalitions.without_each(1, 3, generator).tolist() == [[[False]] * 3]

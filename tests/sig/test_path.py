@@ -7,6 +7,7 @@ import hypothesis.strategies as st
 import pytest
 import torch
 from hypothesis import given, settings
+from scipy import stats
 from torch import nn
 
 from sig import baselines, path
@@ -101,6 +102,43 @@ def test_completeness_gap_by_hand():
     rows = e.tally.forward_rows
     assert path.completeness_gap(e, torch.tensor([[0.75]])).item() == pytest.approx(0.25)
     assert e.tally.forward_rows == rows
+
+
+def positions(e, paths, generator):
+    """Where on each path the gradient is taken: a ramp from 0 to 1 is explained, whose points are their positions."""
+    seen = []
+
+    def model(x):
+        seen.append(x.detach()[:, 0])
+        return x[:, :1] * 1
+
+    ones = replace(e, model=model, inputs=torch.ones(3, 8), target=torch.zeros(3).long(), rows_per_batch=10**6)
+    path.integrate_at_random(ones, torch.zeros(3, paths, 8), generator=generator)
+    return torch.cat(seen).view(3, paths)
+
+
+def test_random_positions_are_uniform_each_and_stratified_together(vector_explicand, generator):
+    drawn = torch.cat([positions(vector_explicand, 4, generator) for _ in range(700)])
+    for path_of in drawn.T:
+        assert stats.kstest(path_of.numpy(), "uniform").pvalue > 1e-4
+    assert torch.equal((4 * drawn).long().sort(1).values, torch.arange(4).expand(2100, 4))
+    first, second = (4 * drawn[:, :2]).long().T
+    pairs = torch.bincount(4 * first + second, minlength=16)
+    assert stats.chisquare(pairs[pairs > 0]).pvalue > 1e-4  # any part goes with any other
+    assert (pairs > 0).sum() == 12
+    assert drawn.mean(1).var() < 0.3 / 12 / 4  # of independent positions it is 1 / 12 / 4
+    assert len(drawn[:3, 0].unique()) == 3  # each explicand has its own
+
+
+def test_weighted_paths_by_hand():
+    """F = 3x from 0 and from 0.5 to 1, which add 3 and 1.5: weights 2 and 4 give the mean of 6 and 6."""
+    e = Explicand(lambda x: 3 * x, torch.ones(1, 1), torch.tensor([0]), torch.zeros(1, 1), torch.tensor([0]))
+    starts, weights = torch.tensor([[[0.0], [0.5]]]), torch.tensor([[2.0, 4.0]])
+    assert path.integrate(e, starts, steps=2, weights=weights).item() == pytest.approx(6)
+    assert path.change_along_paths(e).item() == pytest.approx(6)
+    assert path.completeness_gap(e, torch.tensor([[5.5]])).item() == pytest.approx(0.5)
+    assert path.integrate(e, starts, steps=2).item() == pytest.approx(2.25)
+    assert path.change_along_paths(e).item() == pytest.approx(2.25)
 
 
 def test_rows_are_paths_times_steps(vector_explicand):

@@ -7,20 +7,21 @@ import pytest
 import torch
 
 from sig import games, path
+from sig.explicand import Tally
 from sig.registry import Cost, NotApplicable, Trial, methods, metrics
 
 EXPLICANDS = ["vector_explicand", "picture_explicand", "aware_explicand"]
 NAMES = [entry.name for entry in methods]
-BUDGET = 60
+BUDGET = 120
 
 
 def seeded(seed: int = 5) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def attribute(name, e, seed=5, budget=BUDGET):
+def attribute(name, e):
     try:
-        return methods[name](e, generator=seeded(seed), **methods[name].options_for(budget))
+        return methods[name](e, generator=seeded(), **methods[name].options_for(BUDGET))
     except NotApplicable as reason:
         pytest.skip(str(reason))
 
@@ -65,13 +66,23 @@ class TestEveryMethod:
         assert torch.isfinite(path.completeness_gap(e, attribution)).all()
         assert e.tally.forward_rows == rows
 
-    def test_stays_within_its_budget(self, request, name, explicand):
+    @pytest.mark.parametrize("budget", [2, 3, 100, 1000])
+    def test_stays_within_its_budget(self, request, name, explicand, budget):
+        """Forward and backward rows together, however the budget is split."""
         e = request.getfixturevalue(explicand)
-        if not methods[name].spend:
+        method = methods[name]
+        if not method.spend:
             pytest.skip("has one fixed cost")
-        attribute(name, e)
-        assert 0 < e.tally.forward_rows <= BUDGET * len(e.inputs)
-        assert e.tally.backward_rows <= BUDGET * len(e.inputs)
+        splits = method.splits(budget) if budget == 100 else []
+        for options in [method.options_for(budget), *splits]:
+            counted = e.with_tally(Tally())
+            try:
+                method(counted, generator=seeded(), **options)
+            except NotApplicable:
+                continue
+            spent = counted.tally.forward_rows + counted.tally.backward_rows
+            assert 0 < spent <= budget * len(e.inputs)
+            assert (counted.tally.backward_rows > 0) == method.gradient
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -102,7 +113,7 @@ def test_the_control_ranks_last_against_the_truth(name, vector_explicand):
         e.model[2].weight.abs_()
     every = games.coalition_matrix(8).expand(3, -1, -1)
     truth = games.shapley_values(e.coalition_scores(every, default))
-    scores = {m.name: metrics[name](trial).mean() for m, trial in trials(e, 400, truth)}
+    scores = {m.name: metrics[name](trial).mean() for m, trial in trials(e, 800, truth)}
     assert min(scores, key=scores.__getitem__) == "random-attribution"
 
 
@@ -110,6 +121,6 @@ def test_the_control_ranks_last_against_the_truth(name, vector_explicand):
 def test_the_control_ranks_last_on_iaccuracy(removal, picture_explicand):
     scores = {
         m.name: metrics["iaccuracy"](trial, removal=removal, share=0.5, points=33).mean()
-        for m, trial in trials(picture_explicand, 400)
+        for m, trial in trials(picture_explicand, 800)
     }
     assert max(scores, key=scores.__getitem__) == "random-attribution"

@@ -1,8 +1,11 @@
 import itertools
+from contextlib import nullcontext, suppress
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from sig import games
@@ -68,6 +71,42 @@ def test_permutation_shapley_is_unbiased(six_players):
     assert ((draws.mean(0) - exact).abs() < 4.5 * standard_error).all()
 
 
+def arrivals(count, monkeypatch, e):
+    """When each player joins, in the permutations of the first explicand."""
+    asked = []
+    monkeypatch.setattr(
+        Explicand, "coalition_scores", lambda _, given, default: asked.append(given) or torch.zeros(given.shape[:2])
+    )
+    run("permutation-shapley", e, evaluations=2 + 5 * count)
+    return 5 - asked[0][0].view(count, 5, 6).sum(1)
+
+
+def test_every_other_permutation_is_the_reverse_of_the_one_before(six_players, monkeypatch):
+    joined = arrivals(2001, monkeypatch, six_players)
+    assert torch.equal(joined[1::2], 5 - joined[:-1:2])
+    assert (joined.sort(1).values == torch.arange(6)).all()
+    orders = (joined[::2] * 6 ** torch.arange(6)).sum(1)
+    assert len(orders.unique()) > 500  # of 720
+    for part in (joined[::2], joined[1::2]):
+        counts = torch.stack([torch.bincount(part[:, player], minlength=6) for player in range(6)])
+        assert (counts - len(part) / 6).abs().max() < 5 * (len(part) * 5 / 36) ** 0.5
+
+
+def test_reversed_pairs_vary_less_than_independent_permutations():
+    """F = (sum of x)^2: what a player adds grows with its place, so that a pair cancels it exactly."""
+    n = 6
+    e = Explicand(
+        lambda x: x.sum(1, keepdim=True).square(),
+        torch.ones(1, n),
+        torch.tensor([0]),
+        torch.zeros(1, n),
+        torch.arange(n),
+    )
+    pair = run("permutation-shapley", e, evaluations=2 + 2 * (n - 1))
+    torch.testing.assert_close(pair, torch.full((1, n), float(n)))
+    assert (run("permutation-shapley", e, evaluations=2 + n - 1) - n).abs().max() > 1
+
+
 def test_permutation_shapley_is_efficient_with_one_permutation(six_players):
     ends = six_players.coalition_scores(torch.tensor([[[False] * 6, [True] * 6]] * 2), torch.zeros(2, 7))
     one = run("permutation-shapley", six_players, evaluations=7)
@@ -108,12 +147,68 @@ def test_effective_shapley_is_a_multiple_of_the_shapley_values(six_players):
     torch.testing.assert_close(estimate / ratio, exact, atol=0.02 * exact.abs().max().item(), rtol=0)
 
 
-def test_effective_methods_need_a_listable_game(picture_explicand):
-    e = Explicand(
-        lambda x: x.mean(1, keepdim=True), torch.rand(1, 21), torch.tensor([0]), torch.rand(2, 21), torch.arange(21)
+def test_effective_shapley_from_a_sample_is_a_multiple_on_average(six_players):
+    """40 evaluations are three coalitions of each of six players, of whom every one is effective."""
+    exact = run("bshap", six_players)
+    draws = torch.stack([run("effective-shapley", six_players, seed=s, evaluations=40) for s in range(400)]) * 6
+    assert ((draws.mean(0) - exact).abs() < 4.5 * draws.std(0) / 20).all()
+    assert draws.std(0).max() > 0.05 * exact.abs().max()  # it is a sample
+    assert six_players.tally.forward_rows == 2 * 64 + 400 * 2 * 36
+
+
+def many_players(n):
+    """A picture in rows of ``n`` players of four pixels each, whose score is the root of the sum of their squares."""
+    return Explicand(
+        lambda x: x.flatten(1).square().sum(1, keepdim=True).sqrt(),
+        torch.rand(2, 1, n, 4, generator=torch.Generator().manual_seed(1)),
+        torch.zeros(2).long(),
+        torch.rand(3, 1, n, 4),
+        torch.arange(n).view(1, n, 1).expand(1, n, 4),
     )
-    with pytest.raises(NotApplicable, match="21 players is out of reach; up to 20"):
-        run("effective-shapley", e)
+
+
+@pytest.mark.parametrize("players", [5, 12, 25, 49, 784])
+@pytest.mark.parametrize("name", ["effective-shapley", "effective-sig"])
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(budget=st.integers(2, 1500), steps=st.integers(1, 60))
+def test_effective_methods_never_exceed_their_budget(name, players, budget, steps):
+    e = many_players(players)
+    fixed = {"steps": steps} if name == "effective-sig" else {}
+    options = methods[name].options_for(budget, **fixed)
+    enough = 8 * players * (1 + bool(fixed)) + 8 * steps
+    with nullcontext() if budget >= enough else suppress(NotApplicable):
+        methods[name](e, generator=torch.Generator(), **options)
+    assert e.tally.forward_rows + e.tally.backward_rows <= 2 * budget
+
+
+def test_effective_methods_explain_pictures_of_many_players():
+    e = many_players(25)
+    estimate = run("effective-shapley", e, evaluations=20_000)
+    exact = run("permutation-shapley", e, evaluations=20_000)
+    assert torch.cosine_similarity(estimate, exact).min() > 0.99
+    ig = run("effective-sig", e, samples=400, steps=10)
+    assert torch.cosine_similarity(ig, exact).min() > 0.9
+
+
+def test_effective_sig_spends_half_on_values_and_half_on_paths():
+    e = many_players(12)
+    run("effective-sig", e, samples=20, steps=30)  # 600 inputs forward and back: 1200 rows for each of two explicands
+    assert e.tally.backward_rows == 2 * 10 * 30
+    assert e.tally.forward_rows == 2 * (10 * 30 + 25 * 2 * 12)
+    with pytest.raises(NotApplicable, match="take 2 samples, more than the 1 given"):
+        run("effective-sig", e, samples=1)
+    with pytest.raises(NotApplicable, match="each of 12 players takes 24 model rows, more than 20"):
+        run("effective-sig", e, samples=2, steps=10)
+
+
+def test_an_explicand_without_effective_coalitions_gets_nothing():
+    """F = x0 x1 at (0, 0, 0) and at ones: nothing changes the first, which is no reason to leave out the second."""
+    inputs = torch.tensor([[0.0, 0, 0], [1, 1, 1]])
+    e = Explicand(lambda x: x[:, :2].prod(1, True), inputs, torch.zeros(2).long(), inputs, torch.arange(3))
+    for options in ({"samples": 40}, {"samples": 4, "steps": 3}):
+        attribution = run("effective-sig", e, **options)
+        assert attribution[0].eq(0).all()
+        assert attribution[1, :2].sum() > 0
 
 
 def test_effective_sig_has_no_path_where_nobody_contributes():
