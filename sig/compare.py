@@ -168,7 +168,9 @@ class _Task:
             return self.guard.attribute(method, {**fixed, **spent}, generator=generator, budget=budget)
 
     def _score(self, metric: Metric, found: Attributed) -> Float[Tensor, " batch"]:
-        trial = Trial(self.explicand, found.attribution, found.cost, self.truth, self.regions, found.change, found.paths)
+        trial = Trial(
+            self.explicand, found.attribution, found.cost, self.truth, self.regions, found.change, found.paths
+        )
         with self._seeded() as generator:
             values = self.guard.score(metric, trial, self.options.get(metric.name, {}), generator=generator)
         return values.mean(1) if metric.curve else values
