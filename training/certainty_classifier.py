@@ -30,7 +30,8 @@ QUANTILES: Final = {"p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.
 CHECKS: Final = ("accuracy", "accuracy_damaged", "neutrality_gap", "absence_spread", "restarts")
 _HELD_OUT_SEED: Final = 0  # of the damage to held-out samples, so that all models are checked on the same
 
-_COMBINATIONS: Final = {f"{data}-{law}": (data, law) for data, law in COMBINATIONS}
+_KINDS: Final = {f"{data}-{law}": (data, law) for data, law in COMBINATIONS}
+_KINDS["noise-uniform"] = ("noise", "continuous-bernoulli")  # which is uniform where the mean is 1/2
 
 
 class CertaintyClassifier(Classifier):
@@ -88,11 +89,13 @@ class CertaintyClassifier(Classifier):
         if recipe.damage == "none":
             return values, torch.ones_like(values)
         mean, lot = torch.rand(2, len(values), generator=self._generator)
+        if recipe.damage == "noise-uniform":
+            mean.fill_(0.5)
         mean[lot >= recipe.unknown + self._damaged_share(samples)] = 1.0
         mean[lot < recipe.unknown] = 0.0
         if recipe.damage == "mixture":
             return damage_mixture(values, self._generator, mean=mean)
-        data, law = _COMBINATIONS[recipe.damage]
+        data, law = _KINDS[recipe.damage]
         return damage(values, self._generator, data=data, law=law, mean=mean)
 
     def _damaged_share(self, samples: int) -> float:

@@ -15,6 +15,7 @@ Damage = Literal[
     "noise-continuous-bernoulli",
     "swap-bernoulli",
     "swap-continuous-bernoulli",
+    "noise-uniform",
 ]
 
 ROUNDING: Final = 1e-6  # of metrics, which are float32
@@ -29,7 +30,9 @@ class Recipe:
         samples: samples seen in all.
         lr: the largest learning rate.
         bf16: whether training steps run in bfloat16, which makes convolutions faster.
-        damage: of what a certainty-aware classifier is shown; ``none`` shows every sample as it is, with certainty 1.
+        damage: of what a certainty-aware classifier is shown, see ``sig.certainty``; ``none`` shows every sample as it
+            is, with certainty 1. Under ``noise-uniform`` the features' certainties are U(0, 1), independent (ICG, 4 and
+            A.3.2); under the others, so is the mean of a sample's certainties.
         undamaged: share of the samples shown as they are.
         unknown: share of the samples shown at certainty 0.
         release: damage begins when the running loss falls below this, None for at once. A network that never gets

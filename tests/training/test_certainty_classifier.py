@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from scipy import stats
 from torch import nn
 
 from sig.certainty import CertaintyAware, with_certainty
@@ -58,11 +59,13 @@ class Recorder(nn.Module):
         return self.weight.expand(len(x), 2)
 
 
-def shown(recipe, batches=40, rows=256):
+def shown(recipe, batches=40, rows=256, features=2):
     """Values and certainties that a module with this recipe shows its network, and the values as they were."""
     recorder = Recorder()
-    module = CertaintyClassifier(recorder, data(recipe), recipe=replace(recipe, batch=rows), bounds=LENIENT)
-    values = torch.rand(batches, rows, 2, generator=torch.Generator().manual_seed(5))
+    values = torch.rand(batches, rows, features, generator=torch.Generator().manual_seed(5))
+    held_out = values[0], torch.arange(rows) % 2
+    samples = TrainingData(FreshBatches(three_quarters, size=rows, steps=batches, seed=0), *held_out)
+    module = CertaintyClassifier(recorder, samples, recipe=replace(recipe, batch=rows), bounds=LENIENT)
     for i, part in enumerate(values):
         module.training_step((part, torch.zeros(rows, dtype=torch.long)), i)
     seen = torch.stack(recorder.seen)
@@ -82,18 +85,30 @@ def test_without_damage_every_sample_is_shown_as_it_is() -> None:
     assert (certainties == 1).all()
 
 
-@pytest.mark.parametrize("damage", ["mixture", "swap-bernoulli", "noise-continuous-bernoulli"])
+@pytest.mark.parametrize("damage", ["mixture", "swap-bernoulli", "noise-continuous-bernoulli", "noise-uniform"])
 def test_shares_of_undamaged_and_unknown_samples_are_those_of_the_recipe(damage) -> None:
     seen, certainties, values = shown(replace(RECIPE, damage=damage, undamaged=0.3, unknown=0.1, bf16=False))
     full, none = (certainties == 1).all(-1), (certainties == 0).all(-1)
     assert torch.equal(seen[full], values[full])
-    if damage == "noise-continuous-bernoulli":  # certainties of damaged samples are strictly between 0 and 1
+    if damage in ("noise-continuous-bernoulli", "noise-uniform"):  # certainties of damaged samples are strictly between 0 and 1
         assert full.float().mean() == pytest.approx(0.3, abs=0.02)
         assert none.float().mean() == pytest.approx(0.1, abs=0.02)
     else:  # a mean of U(0, 1) makes both Bernoulli certainties 1 (or 0) in a third of the damaged samples
         bernoulli = 0.6 / 3 * (0.5 if damage == "mixture" else 1.0)
         assert full.float().mean() == pytest.approx(0.3 + bernoulli, abs=0.02)
         assert none.float().mean() == pytest.approx(0.1 + bernoulli, abs=0.02)
+
+
+def test_uniform_certainty_is_drawn_for_each_feature_and_its_mean_does_not_vary() -> None:
+    seen, certainties, values = shown(replace(RECIPE, damage="noise-uniform", samples=10**6), batches=4, features=400)
+    assert stats.kstest(certainties.flatten().numpy(), "uniform").pvalue > 0.01
+    assert certainties.mean(-1).std().item() == pytest.approx((1 / 12 / 400) ** 0.5, rel=0.1)
+    assert certainties.mean().item() == pytest.approx(0.5, abs=0.005)
+    kept = (seen == values).double()
+    for low in (0.0, 0.25, 0.5, 0.75):
+        near = (certainties >= low) & (certainties <= low + 0.25)
+        assert (kept - certainties)[near].mean().abs() < 4 * 0.5 / near.sum() ** 0.5
+    assert stats.kstest(seen[seen != values].numpy(), "uniform").pvalue > 0.01
 
 
 def test_values_at_certainty_one_are_true_and_those_at_zero_are_replaced() -> None:
