@@ -195,8 +195,9 @@ def paired_p(
     ``mean_interval`` of a - b, without limits, leaves zero out. With one model it is that of the units. A unit where
     either is NaN is left out; fewer than two units tell nothing: 1.
 
-    Differences that are the same on all n units have no noise to be measured by: then p = 2^(1 - n), that of the sign
-    test, and p = 1 where they are zero. Differences of rounding are zero.
+    Differences of one size, as of hits and misses, take the exact sign test of those that are not zero (McNemar 1947)
+    in place of the t-test over units. So a difference that is the same on all n units, which has no noise to be
+    measured by, has p = 2^(1 - n). Differences of rounding are zero; p = 1 where all are.
     """
     models = np.arange(a.shape[-1]) if models is None else models
     return _test_differences(_subtract(a, b), models)
@@ -212,10 +213,23 @@ def _test_differences(
 ) -> Float[np.ndarray, "*rows"]:
     means = _average_models(difference, models)
     over_models, over_units = _student_p(means), _student_p(difference)
-    n, steady = (~np.isnan(difference)).sum(-1), over_units == 0
-    over_units = np.where(steady, 2.0 ** (1 - n), over_units)
+    over_units = np.where(_have_one_size(difference), _sign_p(difference), over_units)
     contrary = _mean(means) * _mean(difference) < 0
-    return np.where((n < 2) | contrary, 1, np.fmax(over_models, over_units))
+    few = (~np.isnan(difference)).sum(-1) < 2
+    return np.asarray(np.where(few | contrary, 1.0, np.fmax(over_models, over_units)))
+
+
+def _have_one_size(x: Float[np.ndarray, "*rows n"]) -> Bool[np.ndarray, "*rows"]:
+    size = np.abs(x)
+    largest = np.fmax.reduce(size, -1, keepdims=True)
+    return np.asarray(((size >= (1 - EQUAL) * largest) | (size == 0) | np.isnan(x)).all(-1))
+
+
+def _sign_p(x: Float[np.ndarray, "*rows n"]) -> Float[np.ndarray, "*rows"]:
+    """Two-sided p-value of the sign test that positive and negative samples are equally likely; 1 of zeros."""
+    positive, negative = (x > 0).sum(-1), (x < 0).sum(-1)
+    p = 2 * special.bdtr(np.minimum(positive, negative).astype(float), positive + negative, 0.5)
+    return np.asarray(np.where(positive + negative == 0, 1.0, np.minimum(p, 1)))
 
 
 def _student_p(x: Float[np.ndarray, "*rows n"]) -> Float[np.ndarray, "*rows"]:

@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import special
 from scipy import stats as scipy_stats
+from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import DescrStatsW
 
@@ -71,7 +72,7 @@ def test_the_interval_within_limits_is_students_on_log_odds() -> None:
 
 
 @given(
-    arrays(np.float64, st.integers(2, 9), elements=st.floats(0, 1)),
+    arrays(np.int64, st.integers(2, 9), elements=st.integers(0, 16)).map(lambda a: a / 16),
     arrays(np.int64, 9, elements=st.integers(0, 3)),
     st.booleans(),
 )
@@ -168,6 +169,7 @@ def p_of_three(difference: list[float]) -> float:
         ([5], 1),
         ([5, 5], 1 / 2),  # of four outcomes of two fair coins, two have them alike
         ([-5] * 10, 1 / 512),
+        ([1, 1, 1, 0, -1], 10 / 16),  # of four coins, at most one or at least three are heads
     ],
 )
 def test_paired_p_by_hand(difference: list[float], p: float, models: np.ndarray) -> None:
@@ -199,7 +201,14 @@ def test_contrary_signs_of_models_and_explicands_tell_nothing() -> None:
     assert paired_p(more_of_them[0], 0 * more_of_them[0], more_of_them[1]) == 1
 
 
-@given(arrays(np.int64, st.integers(2, 8), elements=st.integers(-5, 5)).filter(lambda a: np.ptp(a) > 0))
+def test_hits_and_misses_take_mcnemars_test() -> None:
+    rng = np.random.default_rng(0)
+    a, b = (rng.random((2, 40)) < [[0.8], [0.5]]).astype(float)
+    table = [[((a == x) & (b == y)).sum() for y in (0, 1)] for x in (0, 1)]
+    assert_allclose(paired_p(a, b, ONE[:40]), mcnemar(table, exact=True).pvalue)
+
+
+@given(arrays(np.int64, st.integers(2, 8), elements=st.integers(-5, 5)).filter(lambda a: len(set(abs(a)) - {0}) > 1))
 @settings(deadline=None)
 def test_paired_p_agrees_with_statsmodels(difference: np.ndarray) -> None:
     a = difference / 7
@@ -207,7 +216,7 @@ def test_paired_p_agrees_with_statsmodels(difference: np.ndarray) -> None:
 
 
 @given(
-    arrays(np.int64, st.integers(2, 9), elements=st.integers(-2, 5)).filter(lambda a: np.ptp(a) > 0),
+    arrays(np.int64, st.integers(2, 9), elements=st.integers(-2, 5)).filter(lambda a: len(set(abs(a)) - {0}) > 1),
     arrays(np.int64, 9, elements=st.integers(0, 3)),
 )
 @settings(deadline=None)
