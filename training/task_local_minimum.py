@@ -23,6 +23,7 @@ from training.recipe import Bounds, Damage, Recipe
 from training.seeds import generator_for, seed_for
 
 HELD_OUT: Final = 20_000
+TUNING: Final = 8  # inputs
 ROWS_PER_BATCH: Final = 1024
 BOUNDS: Final = Bounds(accuracy=0.93)  # the paper's accuracy
 AROUND_THE_STEP: Final = (0.4, 0.6)  # at 1/2 the scores of all features jump, and so does the class of equal features
@@ -33,40 +34,44 @@ RECIPES: Final = {
 
 
 class ComponentNetwork(nn.Module):
-    """Each feature, with its certainty, goes through the same network to one number; their mean decides the class.
+    """Each feature, with its certainty, goes through the same network to one number; their sum decides the class.
+
+    The paper's layer "lambda" sums the components (ICG, Fig. 13). Every layer but the last of the head, so that of the
+    number too, is followed by LeakyReLU of slope 0.02.
 
     Args:
-        component: sizes of the hidden layers before the mean.
-        head: sizes of those after it.
+        component: sizes of the hidden layers before the number.
+        head: sizes of those after the sum.
     """
 
     def __init__(self, component: Sequence[int], head: Sequence[int]):
         super().__init__()
-        self.component = _make_dense(2, *component, 1)
-        self.head = _make_dense(1, *head, 2)
+        self.component = nn.Sequential(*_make_dense(2, *component, 1))
+        self.head = nn.Sequential(*_make_dense(1, *head, 2)[:-1])
 
     def forward(self, x: Float[Tensor, "rows 2 6"]) -> Float[Tensor, "rows 2"]:
-        logits: Tensor = self.head(self.component(x.transpose(1, 2)).mean(1))
+        logits: Tensor = self.head(self.component(x.transpose(1, 2)).sum(1))
         return logits
 
 
-def _make_dense(*sizes: int) -> nn.Sequential:
+def _make_dense(*sizes: int) -> list[nn.Module]:
+    """Linear layers with Xavier's initialisation and biases of zero (ICG, A.5), each followed by LeakyReLU."""
     layers: list[nn.Module] = []
     for before, after in pairwise(sizes):
         linear = nn.Linear(before, after)
         nn.init.xavier_uniform_(linear.weight)
         nn.init.zeros_(linear.bias)
         layers += [linear, nn.LeakyReLU(0.02)]
-    return nn.Sequential(*layers[:-1])
+    return layers
 
 
 def make_slim() -> ComponentNetwork:
-    """Four hidden layers of 64 for each feature, two of 64 after the mean."""
+    """Four hidden layers of 64 for each feature, two of 64 after the sum."""
     return ComponentNetwork((64,) * 4, (64, 64))
 
 
 def make_paper() -> ComponentNetwork:
-    """The paper's: six hidden layers of 500 for each feature, four of 20 after the mean."""
+    """The paper's: six hidden layers of 500 for each feature, four of 20 after the sum."""
     return ComponentNetwork((500,) * 6, (20,) * 4)
 
 
@@ -94,8 +99,9 @@ def local_minimum(
 
     Truths are the scores of the features (``scores``, see ``datasets.local_minimum``) and the exact Shapley values of
     the network (``bshap``), where features that are out all take the one value at which the network is undecided
-    between the classes, as in the paper. Checks and series are those of
-    ``training.certainty_classifier.fit_certainty``, and the ``boundary``, that value. The paper's input is shown.
+    between the classes, as in the paper; the method ``bshap`` puts 0 there, so that no method is exact. Checks and
+    series are those of ``training.certainty_classifier.fit_certainty``, and the ``boundary``, that value. The paper's
+    input is shown. For tuning there are further random inputs.
 
     Args:
         inputs: how many random ones; 0 for the paper's alone.
@@ -123,6 +129,7 @@ def local_minimum(
         rows_per_batch=ROWS_PER_BATCH,
         truths={"scores": data.scores(x), "bshap": partial(shapley_from, value=boundary)},
         checks={"boundary": boundary},
+        tuning=data.generate(TUNING, generator_for(seed, "tuning"))[0],
         shown=() if inputs else (0,),
     )
 

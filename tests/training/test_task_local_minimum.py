@@ -44,6 +44,17 @@ def test_layers_are_as_wide_as_stated() -> None:
     paper = task.NETWORKS["paper"]()
     assert widths(paper.component) == [500] * 6 + [1]
     assert widths(paper.head) == [20] * 4 + [2]
+    for layers, leaky in ((paper.component, 7), (paper.head, 4)):  # the number is followed by one, the logits are not
+        slopes = [layer.negative_slope for layer in layers if isinstance(layer, torch.nn.LeakyReLU)]
+        assert slopes == [0.02] * leaky
+
+
+@pytest.mark.parametrize("name", ["slim", "paper"])
+def test_numbers_of_the_features_are_summed(name) -> None:
+    network = task.NETWORKS[name]()
+    x = torch.rand(3, 2, data.FEATURES)
+    numbers = torch.cat([network.component(x[:, :, i]) for i in range(data.FEATURES)], 1)
+    torch.testing.assert_close(network(x), network.head(numbers.sum(1, keepdim=True)))
 
 
 def test_the_boundary_of_a_model_worked_out_by_hand() -> None:
@@ -73,6 +84,8 @@ def test_the_problem_states_both_truths(short) -> None:
     assert e.inputs.shape == (5, 6)
     assert (e.target == 1).all()
     assert problem.shown == ()
+    assert problem.tuning is not None
+    assert (problem.tuning.shape, problem.exact) == ((8, 6), {})
     assert torch.equal(problem.truths["scores"], data.scores(e.inputs).double())
     at_boundary = e.model(torch.full((1, 6), boundary))[0, 1].item()
     assert at_boundary == pytest.approx(0.5, abs=1e-3)
@@ -91,7 +104,10 @@ def test_inputs_that_are_explained_were_not_trained_on(short) -> None:
     problem = task.local_minimum(inputs=50, compare=False, seed=0)
     samples = task.make_data(task.RECIPES["slim"], seed=0)
     trained_on = torch.cat([x for x, _ in samples.batches])
-    every = torch.cat([trained_on, samples.inputs, problem.explicand.inputs, problem.explicand.background])
+    assert problem.tuning is not None
+    every = torch.cat(
+        [trained_on, samples.inputs, problem.explicand.inputs, problem.explicand.background, problem.tuning]
+    )
     assert len(every.unique(dim=0)) == len(every)
 
 
