@@ -25,7 +25,7 @@ FOUND = 0.2  # of the strongest object's attribution
 Attribution = Float[Tensor, "batch *features"]
 Mask = Bool[Tensor, "batch *features"]
 Score = Float[Tensor, " batch"]
-Kept = Literal["target-share", "dark", "localisation", "strongest", "found", "found-of-several"]
+Kept = Literal["target-share", "dark", "localisation", "overlap", "strongest", "found", "found-of-several"]
 Strayed = Literal["distractors", "light", "background", "light-alone"]
 
 
@@ -53,6 +53,8 @@ def attribution_transfer(trial: Trial, *, measure: Kept = "target-share") -> Sco
     Args:
         measure: ``dark``, their share of the positive attribution; ``target-share``, the same without what lies on the
             background, dark / (dark + distractors); ``localisation``, whether the largest attribution lies on one;
+            ``overlap``, how precisely it is localised: the share of the largest attributions, as many as the dark
+            squares have features, that lies on them;
             ``strongest``, whether the object with the largest sum of attributions is one; ``found``, the share of the
             dark squares whose sum is over 20 % of the strongest object's; ``found-of-several``, the same for images
             with two or more, NaN elsewhere.
@@ -93,9 +95,25 @@ def target_share(attribution: Attribution, scene: Scene) -> Score:
 
 
 def localisation(attribution: Attribution, scene: Scene) -> Score:
-    """1 where the largest attribution lies on a dark square, else 0."""
-    largest = attribution.flatten(1).argmax(1, keepdim=True)
-    return scene.dark.flatten(1).gather(1, largest).squeeze(1).double()
+    """1 where the largest attribution lies on a dark square, else 0; NaN where all attributions are equal."""
+    values = attribution.flatten(1)
+    largest = values.argmax(1, keepdim=True)
+    hits = scene.dark.flatten(1).gather(1, largest).squeeze(1).double()
+    return torch.where(values.amax(1) > values.amin(1), hits, torch.nan)
+
+
+def overlap(attribution: Attribution, scene: Scene) -> Score:
+    """Of the k largest attributions, k the number of features of the dark squares, the share that lies on them.
+
+    All of them would lie there if nothing outside were given as much. Of equal attributions, of which not all are among
+    the k largest, each counts for its share. NaN where there is no dark square.
+    """
+    values, dark = attribution.flatten(1), scene.dark.flatten(1)
+    k = dark.sum(1)
+    least = values.sort(1, descending=True).values.gather(1, (k - 1).clamp(min=0).unsqueeze(1))
+    above, equal = values > least, values == least
+    of_equal = (k - above.sum(1)) / equal.sum(1)
+    return ((above & dark).sum(1) + of_equal * (equal & dark).sum(1)).double() / k
 
 
 def strongest(attribution: Attribution, scene: Scene) -> Score:
@@ -165,6 +183,7 @@ KEPT: dict[str, Measure] = {
     "target-share": target_share,
     "dark": _share_on("dark"),
     "localisation": localisation,
+    "overlap": overlap,
     "strongest": strongest,
     "found": found,
     "found-of-several": _found_of_several,

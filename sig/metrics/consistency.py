@@ -1,58 +1,53 @@
-"""Consistency: does a feature that does more, whatever the others do, get at least as much?"""
+"""Consistency: is what gets positive attribution responsible for an increase anywhere? (ICG, A.2)"""
+
+from collections.abc import Iterable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sig.metrics.hybrids import Baseline, swap_effects
+from sig.metrics.hybrids import own_swap_effects
 from sig.registry import Trial, metric
 
 
 def consistency(
-    effects: Float[Tensor, "batch players hybrids"],
+    effects: Iterable[Float[Tensor, "paths players hybrids"]],
     attribution: Float[Tensor, "batch players"],
     *,
     tolerance: float = 1e-6,
 ) -> Float[Tensor, " batch"]:
-    """The share of comparable cases in which the attribution is consistent, in [0, 1].
+    """Of the players with a positive attribution, the share that raises F in some hybrid, in [0, 1].
 
-    Lundberg and Lee (2017, property 3; Young 1985): when in one game every marginal contribution of a player is at
-    least what it is in another, its attribution is at least what it is there. **Reading.** The games compared are those
-    of two explicands of the batch, a hybrid of one against the same hybrid of the other. The case of explicand a,
-    another explicand b and player i is comparable when i's effects in a are all at least, or all at most, those in b,
-    and not all equal. A row of the result has the comparable cases of its explicand; NaN where there are none.
+    A positive attribution asks for a hybrid a with a_i = x_i, F of which falls when player i takes the baseline's value
+    instead. Strong Dummy, with Completeness, Symmetry and Linearity, guarantees that (ICG, A.2).
+
+    **Reading.** The paper lets a_i go to any value; here it goes to the baseline's, as in Definition 2. Of several
+    baselines, one that has such a hybrid suffices.
 
     Args:
-        tolerance: differences up to this, relative to the largest effect or attribution, count as none.
+        tolerance: attributions and effects up to this, relative to the largest effect of a swap in any hybrid, count as
+            none. (They have the same unit, that of F, in a method that states baselines.)
+
+    Returns:
+        One number for each explicand; NaN where no player has a positive attribution.
     """
-    some_effect, some_attribution = tolerance * effects.abs().max(), tolerance * attribution.abs().max()
-    agreeing = torch.zeros(len(effects), dtype=torch.float64, device=effects.device)
-    comparable = torch.zeros_like(agreeing)
-    for player in range(effects.shape[1]):  # one at a time: all pairs of explicands in all hybrids
-        own, given = effects[:, player], attribution[:, player]
-        more = own.unsqueeze(1) - own  # of a, b, in each hybrid
-        never_less, somewhere_more = (more >= -some_effect).all(2), (more > some_effect).any(2)
-        dominates = never_less & somewhere_more
-        consistent = dominates & (given.unsqueeze(1) - given >= -some_attribution)
-        comparable += dominates.sum(1) + dominates.sum(0)
-        agreeing += consistent.sum(1) + consistent.sum(0)
-    return agreeing / comparable
+    scores = []
+    for of_paths, given in zip(effects, attribution.double(), strict=True):
+        some = tolerance * of_paths.abs().max()
+        positive, raises = given > some, (of_paths > some).any(2).any(0)
+        scores.append((positive & raises).sum() / positive.sum())
+    return torch.stack(scores)
 
 
-@metric("consistency", better="higher", range=(0.0, 1.0), source="Lundberg and Lee 2017, property 3; ICG")
-def consistency_of_trial(
-    trial: Trial, *, baseline: Baseline = "zero", tolerance: float = 1e-6
-) -> Float[Tensor, " batch"]:
-    """``consistency`` of the players' attributions with what swaps do to hybrids of explicand and baseline.
+@metric("consistency", better="higher", range=(0.0, 1.0), source="ICG, A.2")
+def consistency_of_trial(trial: Trial, *, tolerance: float = 1e-6) -> Float[Tensor, " batch"]:
+    """``consistency`` of the players' attributions with swaps by the method's own baseline.
 
     Args:
-        baseline: of the hybrids: ``zero``, ``mean`` of the background, ``middle`` of the input range, or ``certainty``:
-            0 in a certainty-aware model.
-        tolerance: see ``consistency``.
+        tolerance: see ``consistency``; a trained network needs more than the default.
 
     Raises:
-        NotApplicable: when there are more than 12 players, or ``certainty`` is asked of a model that does not see it.
-        ValueError: on an unknown baseline.
+        NotApplicable: when there are more than 12 players, or the method states no baseline.
     """
     attribution = trial.explicand.player_sums(trial.attribution)
-    return consistency(swap_effects(trial.explicand, baseline), attribution, tolerance=tolerance)
+    return consistency(own_swap_effects(trial), attribution, tolerance=tolerance)

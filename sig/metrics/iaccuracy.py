@@ -58,8 +58,10 @@ def iaccuracy(
 def iaccuracy_of_trial(
     trial: Trial, *, removal: str = "zero", patch: int = 0, share: float = 0.25, points: int = 25
 ) -> Float[Tensor, "batch points"]:
-    """``iaccuracy`` of the trial's attribution."""
-    return iaccuracy(trial.explicand, trial.attribution, removal=removal, patch=patch, share=share, points=points)
+    """``iaccuracy`` of the trial's attribution; NaN where it is the same everywhere, so that no feature is first."""
+    curves = iaccuracy(trial.explicand, trial.attribution, removal=removal, patch=patch, share=share, points=points)
+    values = trial.attribution.flatten(1)
+    return torch.where((values.amax(1) > values.amin(1)).unsqueeze(1), curves, torch.nan)
 
 
 def _removed_after(

@@ -38,8 +38,8 @@ def runtime(trial: Trial) -> Float[Tensor, " batch"]:
 
 @metric("rows", better="lower", range=(0.0, math.inf), unit="rows", judges=False)
 def rows(trial: Trial) -> Float[Tensor, " batch"]:
-    """Forward model rows per explicand: those of the whole batch, shared equally."""
-    return _shared(trial, trial.cost.forward_rows)
+    """Model rows per explicand, forward and backward: those of the whole batch, shared equally."""
+    return _shared(trial, trial.cost.rows)
 
 
 def _shared(trial: Trial, total: float | int) -> Float[Tensor, " batch"]:

@@ -10,7 +10,7 @@ from sig.explicand import Explicand
 from sig.metrics.attribution_transfer import object_sums
 from sig.registry import Cost, NotApplicable, Trial, metrics
 
-KEPT = ["target-share", "dark", "localisation", "strongest", "found", "found-of-several"]
+KEPT = ["target-share", "dark", "localisation", "overlap", "strongest", "found", "found-of-several"]
 STRAYED = ["distractors", "light", "background", "light-alone"]
 
 # Two dark squares (D, d), a light one (L) and a triangle (T) that is connected by a corner only.
@@ -69,6 +69,7 @@ def test_by_hand():
             "dark": 8.5 / 20,
             "target-share": 8.5 / 15.5,
             "localisation": 0,  # 4.5 on the background is the largest
+            "overlap": 4 / 5,  # the five largest: 4.5 on the background and the four of D
             "strongest": 1,
             "found": 0.5,  # 0.5 is less than a fifth of 8
             "found-of-several": 0.5,
@@ -96,6 +97,22 @@ def test_negative_attribution_takes_nothing_from_a_share_but_counts_in_sums():
     assert scored["dark"] == 1
     assert scored["strongest"] == 1  # d; D sums to -2
     assert scored["found"] == 0.5
+
+
+def test_equal_attributions_share_the_last_places():
+    """Five pixels are dark: one place is left for d, the four of L and the background's, all at 1; the rest is at 0."""
+    attribution = paint(D=2.0, d=1.0, L=1.0)
+    attribution[0, 2, 0] = 1.0
+    assert scores(trial(attribution))["overlap"] == pytest.approx((4 + 1 / 6) / 5)
+    assert scores(trial(paint(D=2.0, d=1.5, L=1.0)))["overlap"] == 1
+    assert scores(trial(paint(D=1.0, L=2.0, T=2.0)))["overlap"] == 0
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_an_attribution_that_is_the_same_everywhere_is_localised_by_chance_or_nowhere(value):
+    scored = scores(trial(paint(D=value, d=value, L=value, T=value, rest=value)))
+    assert scored["overlap"] == pytest.approx(5 / 36)
+    assert math.isnan(scored["localisation"])
 
 
 def test_one_dark_square_is_not_several():

@@ -1,5 +1,7 @@
 """What every registered metric promises, whatever it measures."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -27,6 +29,7 @@ def trial_of(e, method="ig-zero", seed=0) -> Trial:
         truth=torch.rand(len(e.inputs), e.n_players, generator=draws, dtype=torch.float64),
         regions={name: marks == i for i, name in enumerate(REGIONS)},
         change=path.change_along_paths(counted),
+        paths=counted.tally.paths,
     )
 
 
@@ -70,6 +73,21 @@ class TestEveryMetric:
     def test_scores_explicands_of_which_there_is_one(self, request, name, explicand):
         e = request.getfixturevalue(explicand)
         assert len(score(name, trial_of(e.only(0)))) == 1
+
+
+@pytest.mark.parametrize("explicand", EXPLICANDS)
+@pytest.mark.parametrize("name", [entry.name for entry in metrics if entry.judges])
+@pytest.mark.parametrize("constant", [0.0, 1.0])
+def test_attributing_the_same_everywhere_does_not_win(request, name, explicand, constant):
+    """It is not scored, or no better than chance: worse than the best there is."""
+    if constant and name == "consistency":
+        pytest.skip("right to give something to all, where each raises the score somewhere")
+    e = request.getfixturevalue(explicand)
+    trial = trial_of(e)
+    entry = metrics[name]
+    values = score(name, replace(trial, attribution=torch.full_like(trial.attribution, constant)))
+    best = entry.range[1] if entry.better == "higher" else entry.range[0]
+    assert not (values == best).any()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -80,6 +80,6 @@ def test_costs_are_shared_by_the_explicands() -> None:
     e = explicand()
     trial = Trial(e, e.inputs, Cost(seconds=2.0, forward_rows=8, backward_rows=4, peak_bytes=None))
     assert metrics["runtime"](trial).tolist() == [0.5] * 4
-    assert metrics["rows"](trial).tolist() == [2.0] * 4
+    assert metrics["rows"](trial).tolist() == [3.0] * 4  # forward and backward
     assert not metrics["runtime"].judges
     assert not metrics["rows"].judges

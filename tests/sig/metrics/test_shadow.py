@@ -18,6 +18,10 @@ def test_by_hand():
     assert scores.tolist() == pytest.approx([0.5, 0, 1])
 
 
+def test_describes_and_does_not_judge():
+    assert not metrics["shadow"].judges
+
+
 def test_undefined_where_nothing_is_attributed():
     assert metrics["shadow"](trial([[0.0, 0.0, 0.0]], shadow=[[True, False, False]])).isnan().all()
 

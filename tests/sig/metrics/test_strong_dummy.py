@@ -6,8 +6,8 @@ from torch import nn
 
 from sig.certainty import CertaintyAware
 from sig.explicand import Explicand
-from sig.metrics.hybrids import swap_effects
-from sig.metrics.strong_dummy import strong_dummies
+from sig.metrics.hybrids import own_swap_effects, swap_effects
+from sig.metrics.strong_dummy import dummies
 from sig.registry import Cost, NotApplicable, Trial, methods, metrics
 
 
@@ -18,8 +18,11 @@ def explain(model, inputs, background=None, players=None):
     return Explicand(lambda x: model(x).unsqueeze(1), inputs, target, background, players)
 
 
-def score(e, attribution, **options):
-    return metrics["strong_dummy_violation"](Trial(e, attribution, Cost(0.0, 0, 0, 0)), **options)
+def score(e, attribution, *starts, **options):
+    """The violation where the method's baselines are these, zero unless given."""
+    stated = torch.stack([torch.zeros_like(e.inputs[0])] if not starts else list(starts))
+    paths = (stated.expand(len(e.inputs), -1, -1), e.inputs.unsqueeze(1).expand(-1, len(stated), -1))
+    return metrics["strong_dummy_violation"](Trial(e, attribution, Cost(0.0, 0, 0, 0), paths=paths), **options)
 
 
 def bump(x):
@@ -59,10 +62,15 @@ def six_features():
 def test_by_hand():
     """F = bump(x1) + x2 at (1, 1): the first feature changes no hybrid of the input and zero, yet IG has a slope."""
     e = explain(lambda x: bump(x[:, 0]) + x[:, 1], torch.ones(1, 2))
-    assert strong_dummies(swap_effects(e, "zero")).tolist() == [[True, False]]
+    assert dummies(swap_effects(e, "zero").unsqueeze(1)).tolist() == [[True, False]]
     assert score(e, torch.tensor([[1.0, -3.0]])).tolist() == [0.25]
     assert score(e, torch.tensor([[0.0, 3.0]])).tolist() == [0]
-    assert score(e, torch.tensor([[1.0, 3.0]]), baseline="middle").isnan().all()  # from 1/2, both features count
+    half = torch.full((2,), 0.5)
+    assert score(e, torch.tensor([[1.0, 3.0]]), half).isnan().all()  # from 1/2, both features count
+    assert score(e, torch.tensor([[1.0, 3.0]]), torch.zeros(2), half).isnan().all()  # and so of both baselines
+    low = torch.tensor([0.0, 0.5])
+    assert score(e, torch.tensor([[1.0, 3.0]]), torch.zeros(2), low).tolist() == [0.25]
+    assert score(e, torch.zeros(1, 2)).isnan().all()
 
 
 def test_interactions_on_the_path_violate_it_and_bshap_does_not():
@@ -84,24 +92,38 @@ def test_hybrids_of_certainty_hold_the_values():
     inputs = torch.tensor([[0.5, 0.25]])
     e = Explicand(CertaintyAware(TwoTerms(), (2,)), inputs, torch.tensor([0]), inputs, torch.arange(2))
     assert swap_effects(e, "certainty").tolist() == [[[0.5, 0.5], [0, 0]]]
-    assert score(e, torch.tensor([[3.0, 1.0]]), baseline="certainty").tolist() == [0.25]
-    assert score(e, torch.tensor([[3.0, 1.0]])).isnan().all()  # from zero, both count
     assert e.tally.forward_rows == 0
+    methods["icg"](e, generator=torch.Generator())
+    own = Trial(e, torch.tensor([[3.0, 1.0]]), Cost(0.0, 0, 0, 0), paths=e.tally.paths)
+    assert metrics["strong_dummy_violation"](own).tolist() == [0.25]
+    assert score(e, torch.tensor([[3.0, 1.0]])).isnan().all()  # from zero, both count
     with pytest.raises(NotApplicable, match="needs a certainty-aware model"):
-        score(explain(lambda x: x[:, 0], inputs), inputs, baseline="certainty")
+        swap_effects(explain(lambda x: x[:, 0], inputs), "certainty")
+
+
+def test_own_baselines_are_tried_one_by_one(six_features):
+    e = six_features
+    starts = torch.rand(2, 3, 6, generator=torch.Generator().manual_seed(2))
+    ends = torch.rand(2, 3, 6, generator=torch.Generator().manual_seed(3))
+    trial = Trial(e, e.inputs, Cost(0.0, 0, 0, 0), paths=(starts, ends))
+    for b, effects in enumerate(own_swap_effects(trial)):
+        for p in range(3):
+            one = Explicand(e.model, ends[b, p : p + 1], e.target[:1], starts[b, p : p + 1], e.players)
+            torch.testing.assert_close(effects[p], swap_effects(one, "mean")[0])
+    assert e.tally.forward_rows == 0
 
 
 def test_a_feature_that_counts_in_one_hybrid_only_is_no_dummy():
     e = explain(lambda x: x.prod(1), torch.ones(1, 4))
-    assert not strong_dummies(swap_effects(e, "zero")).any()
+    assert not dummies(swap_effects(e, "zero").unsqueeze(1)).any()
     assert score(e, torch.rand(1, 4)).isnan().all()
 
 
 def test_tolerance_is_relative_to_the_largest_effect():
-    effects = torch.tensor([[[1e-4, 0.0], [-200.0, 3.0]]])
-    assert strong_dummies(effects).tolist() == [[True, False]]
-    assert strong_dummies(effects, tolerance=1e-7).tolist() == [[False, False]]
-    assert strong_dummies(effects * 0).all()
+    effects = torch.tensor([[[[1e-4, 0.0], [-200.0, 3.0]]]])
+    assert dummies(effects).tolist() == [[True, False]]
+    assert dummies(effects, tolerance=1e-7).tolist() == [[False, False]]
+    assert dummies(effects * 0).all()
 
 
 def test_counts_no_rows_on_the_method_and_needs_few_players():
@@ -117,4 +139,4 @@ def test_counts_no_rows_on_the_method_and_needs_few_players():
 def test_unknown_baselines_are_named():
     e = explain(lambda x: x[:, 0], torch.rand(1, 3))
     with pytest.raises(ValueError, match="unknown baseline 'blur'; expected one of zero, mean, middle, certainty"):
-        score(e, torch.rand(1, 3), baseline="blur")
+        swap_effects(e, "blur")
