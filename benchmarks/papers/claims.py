@@ -116,7 +116,7 @@ class Comparison(Claim):
             about = {"task": task, "score": score.name, "better": score.better, "method": own.name, "rival": rival.name}
             found = {"mean": mean, "low": low, "high": high, "units": int(np.isfinite(difference).sum()), "p": p}
             spreads = {"spread": _measure_spread(own), "rival_spread": _measure_spread(rival)}
-            rows, rival_rows = (board.cost_and_coverage(task, str(one.name))["rows"] for one in (own, rival))
+            rows, rival_rows = (_count_rows(board, task, str(one.name)) for one in (own, rival))
             verdict = _judge_gain(mean if score.better == "higher" else -mean, p)
             yield {**about, **found, **spreads, "rows": rows, "rival_rows": rival_rows, "verdict": verdict}
 
@@ -143,6 +143,12 @@ class Comparison(Claim):
             "steadier": NONE if np.isnan(spreads).any() else "yes" if spreads[0] < spreads[1] else "no",
             "rows": " / ".join(format_number(row[name], whole=True) for name in ("rows", "rival_rows")),
         }
+
+
+def _count_rows(board: Board, task: str, method: str) -> float:
+    """Per explicand; NaN for what is compared with methods but is none, such as a truth."""
+    known = method in board.methods.index
+    return float(board.cost_and_coverage(task, method)["rows"]) if known else float("nan")
 
 
 def _measure_spread(values: pd.Series) -> float:

@@ -21,6 +21,7 @@ from sig.registry import metrics
 
 MODEL: Final = "trained model"
 
+Better = Literal["lower", "higher"]
 Limits = tuple[float, float]
 Models = Float[np.ndarray, " models"]
 Selection = Callable[[Board], list[str]]  # of tasks
@@ -39,7 +40,7 @@ class Quantity:
 
     name: str
     values: Callable[[Board, str], pd.DataFrame]
-    better: Literal["lower", "higher"] = "higher"
+    better: Better = "higher"
     limits: Limits = (0.0, 1.0)
 
 

@@ -1,4 +1,4 @@
-"""What a certainty-aware model predicts as all certainty is taken from its inputs (ICG, Fig. 7)."""
+"""What a certainty-aware model predicts as all certainty is taken from its inputs (ICG, A.3.1)."""
 
 from collections.abc import Iterator
 from typing import Final

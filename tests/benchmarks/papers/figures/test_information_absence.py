@@ -9,7 +9,7 @@ from tests.benchmarks.run_maker import certainty_run
 def test_predictions_collapse_on_the_class_frequency(tmp_path):
     figure = draw_figures(ICG, read_run(certainty_run(tmp_path / "run").write()))["information-absence"]
     assert [ax.get_title() for ax in figure.axes] == ["probability", "logit"]
-    assert "ICG Fig. 7" in " ".join(figure.get_suptitle().split())
+    assert "ICG A.3.1" in " ".join(figure.get_suptitle().split())
     for ax in figure.axes:
         assert (ax.get_xlabel(), figure.axes[0].get_ylabel()) == (
             "certainty of every feature",
