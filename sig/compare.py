@@ -63,7 +63,7 @@ class Comparison:
                 **{name: of.nanmean().item() for name, of in one.scores.items()},
             }
             if one.attributed:
-                row |= {"rows": one.attributed.cost.forward_rows / batch}
+                row |= {"rows": one.attributed.cost.rows / batch}
                 row |= {"seconds": one.attributed.cost.seconds / batch}
             rows.append({**row, "note": "; ".join(one.notes)})
         table = pd.DataFrame(rows, columns=None if rows else ["method"]).set_index("method")
@@ -107,6 +107,7 @@ def compare(
     others.
 
     Args:
+        rows: forward and backward ones together.
         truth: for metrics that compare with a truth.
         regions: for metrics that look at regions.
         options: of methods and metrics, by name.
@@ -114,8 +115,8 @@ def compare(
 
     Raises:
         UnknownName: on a name that nothing is registered under.
-        ValueError: when ``rows`` is below one, the truth or a region has another shape, or options are given for what
-            is not chosen.
+        ValueError: when ``rows`` do not suffice for one input, the truth or a region has another shape, or options are
+            given for what is not chosen.
     """
     for names in (method_names, metric_names):
         if isinstance(names, str):

@@ -33,18 +33,18 @@ def test_a_linear_model_by_hand(linear: Explicand) -> None:
     assert list(table.index) == ["ig-zero", "bshap", "gradient", "random-attribution"]
     assert table["spearman"]["ig-zero"] == pytest.approx(1)
     assert table["completeness"]["bshap"] == pytest.approx(0, abs=1e-6)
-    assert table["rows"].tolist() == [20, 16, 1, 0]
+    assert table["rows"].tolist() == [20, 16, 2, 0]
     assert table["note"]["gradient"] == "completeness: the method states no baseline"
     assert result.scores["ig-zero"]["spearman"].tolist() == pytest.approx([1, 1])
 
 
 def test_scores_are_those_of_methods_and_metrics_called_by_themselves(picture_explicand: Explicand) -> None:
-    result = compare(picture_explicand, ["sig-game"], ["iaccuracy"], rows=100, seed=4, progress=False)
+    result = compare(picture_explicand, ["sig-game"], ["iaccuracy"], rows=200, seed=4, progress=False)
     generator = torch.Generator().manual_seed(4)
     expected = methods["sig-game"](picture_explicand, generator=generator, samples=2, steps=50)
     assert torch.equal(result.attributions["sig-game"], expected)
     again = compare(
-        picture_explicand, ["random-attribution", "sig-game"], ["iaccuracy"], rows=100, seed=4, progress=False
+        picture_explicand, ["random-attribution", "sig-game"], ["iaccuracy"], rows=200, seed=4, progress=False
     )
     assert result.scores["sig-game"].equals(again.scores["sig-game"])
 
@@ -54,7 +54,7 @@ def test_options_by_name(picture_explicand: Explicand) -> None:
         "sig-game": {"steps": 10, "direction": "both"},
         "iaccuracy": {"removal": "mean"},
     }
-    result = compare(picture_explicand, ["sig-game"], ["iaccuracy"], rows=100, options=options, progress=False)
+    result = compare(picture_explicand, ["sig-game"], ["iaccuracy"], rows=200, options=options, progress=False)
     generator = torch.Generator().manual_seed(0)
     expected = methods["sig-game"](picture_explicand, generator=generator, samples=10, steps=10, direction="both")
     assert torch.equal(result.attributions["sig-game"], expected)
