@@ -97,7 +97,8 @@ def measure_bootstrap(law: Law, models: int, explicands: int, draws: int, seed: 
     for _ in range(draws):
         x = law.draw(rng, models, explicands).ravel()
         means = x[rng.integers(0, len(x), (300, len(x)))].mean(1)
-        held.append(holds(*np.quantile(means, [0.025, 0.975]), law.mean))
+        low, high = np.quantile(means, [0.025, 0.975])
+        held.append(holds(low, high, law.mean))
     return float(np.mean(held))
 
 

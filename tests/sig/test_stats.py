@@ -284,7 +284,7 @@ def test_pairs_are_compared_both_ways_on_shared_units() -> None:
 
 def test_ranks_by_hand() -> None:
     table = np.array([[0.1, 0.2, 0.3], [0.7, 0.8, 0.9], [0.3, 0.1, 0.2], [0.5, 0.5, 0.5]])
-    up, down = (ranks(table, EACH[:3], better=way) for way in ("higher", "lower"))  # type: ignore[arg-type]
+    up, down = (ranks(table, EACH[:3], better=way) for way in ("higher", "lower"))
     assert_array_equal(up.rank, [3.5, 1, 3.5, 2])  # first and third have one mean, in another order
     assert_array_equal(down.rank, [1.5, 4, 1.5, 3])
     # The second leads the others by .6 (always: p = 1/4), .6 (p = .027) and .3 (p = .035); times 3 none is below 5 %.
