@@ -10,16 +10,13 @@ all that can be estimated: explicands are the units, and the statement is about 
 undefined, and left out.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped, UInt8
+from jaxtyping import Bool, Float, Int, Shaped
 from scipy import special, stats
 
-BATCH = 500  # resamples at a time, which bounds memory
 ENOUGH: Final = 5  # independent units without which nothing can be said to be tied
 ROUNDING: Final = 1e-6  # by which scores may leave their limits
 EQUAL: Final = 1e-9  # relative difference of what counts as equal
@@ -184,22 +181,19 @@ def _all_equal(x: Float[np.ndarray, " n"]) -> bool:
 
 
 def paired_p(
-    a: Float[np.ndarray, "*#rows units"],
-    b: Float[np.ndarray, "*#rows units"],
-    models: Shaped[np.ndarray, " units"] | None = None,
+    a: Float[np.ndarray, "*#rows units"], b: Float[np.ndarray, "*#rows units"], models: Shaped[np.ndarray, " units"]
 ) -> Float[np.ndarray, "*rows"]:
     """Two-sided p-value that the mean difference over models is zero, for each row.
 
     The larger one of two paired t-tests: of the models' mean differences, and of all units' differences, which takes
-    those as independent; 1 where the two means differ in sign. So it is below 5 % exactly where the 95 %
-    ``mean_interval`` of a - b, without limits, leaves zero out. With one model it is that of the units. A unit where
-    either is NaN is left out; fewer than two units tell nothing: 1.
+    those as independent; 1 where the two means differ in sign. So it is below 5 % where the 95 % ``mean_interval`` of
+    a - b, without limits, leaves zero out, and only there. With one model it is that of the units. A unit where either
+    is NaN is left out; fewer than two units tell nothing: 1.
 
-    Differences of one size, as of hits and misses, take the exact sign test of those that are not zero (McNemar 1947)
-    in place of the t-test over units. So a difference that is the same on all n units, which has no noise to be
+    But differences of one size, as of hits and misses, take the exact sign test of those that are not zero (McNemar
+    1947) in place of the t-test over units. So a difference that is the same on all n units, which has no noise to be
     measured by, has p = 2^(1 - n). Differences of rounding are zero; p = 1 where all are.
     """
-    models = np.arange(a.shape[-1]) if models is None else models
     return _test_differences(_subtract(a, b), models)
 
 
@@ -345,69 +339,3 @@ def ranks(
     together = (corrected > 1 - confidence) | np.eye(len(scores), dtype=bool)
     tied = (together & (pairs.units >= ENOUGH))[best].any(0)
     return Ranking(rank, np.fmin(low, rank), np.fmax(high, rank), tied)
-
-
-# ---- the bootstrap -----------------------------------------------------------------------------------------------
-
-
-def interval(
-    samples: Float[np.ndarray, " units"], *, confidence: float = 0.95, resamples: int = 2000, seed: int
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean (Efron 1979); NaN samples are left out.
-
-    Equal samples, hence also a single one, give the interval of length zero that the bootstrap would; no samples give
-    NaN. With few samples it is too narrow: 95 % cover about 91 % for ten normal samples and 86 % for five.
-    """
-    finite = samples[~np.isnan(samples)]
-    if len(finite) == 0:
-        return np.nan, np.nan
-    if np.ptp(finite) == 0:
-        return float(finite[0]), float(finite[0])
-    means = np.concatenate([drawn @ finite for drawn in _resamples(len(finite), resamples, seed)]) / len(finite)
-    low, high = np.quantile(means, _ends(confidence))
-    return float(low), float(high)
-
-
-def bounded_interval(
-    samples: Float[np.ndarray, " units"], limits: tuple[float, float], *, confidence: float = 0.95
-) -> tuple[float, float]:
-    """Student's interval of the mean, within the limits; Clopper and Pearson's for hits and misses, or equal samples.
-
-    Samples that all lie at one limit or the other are hits and misses, whose interval is exact. Student's interval of
-    equal samples has no length, as if nothing else could ever come. But n units are compatible with a share of up to
-    1 - ((1 - confidence) / 2)^(1/n) of units that score otherwise, at worst at the other limit. A single unit has no
-    interval: NaN.
-    """
-    n, mean = len(samples), float(samples.mean())
-    if n == 1:
-        return np.nan, np.nan
-    if np.isin(samples, limits).all():
-        share = stats.binomtest(int((samples == limits[1]).sum()), n).proportion_ci(confidence)
-        width = limits[1] - limits[0]
-        return limits[0] + width * float(share.low), limits[0] + width * float(share.high)
-    if np.ptp(samples) <= 1e-9 * abs(mean):  # equal up to rounding
-        unseen = 1 - ((1 - confidence) / 2) ** (1 / n)
-        return mean - unseen * (mean - limits[0]), mean + unseen * (limits[1] - mean)
-    low, high = stats.t.interval(confidence, n - 1, mean, stats.sem(samples))
-    return max(float(low), limits[0]), min(float(high), limits[1])
-
-
-def _ends(confidence: float) -> tuple[float, float]:
-    return (1 - confidence) / 2, (1 + confidence) / 2
-
-
-def _resamples(units: int, resamples: int, seed: int) -> Iterator[Float[np.ndarray, "batch units"]]:
-    """Bootstrap resamples, each as how often it draws each unit, so that sums over it are products of matrices."""
-    counts = _counts(units, resamples, seed)
-    return (counts[start : start + BATCH].astype(float) for start in range(0, resamples, BATCH))
-
-
-@lru_cache(maxsize=8)  # the methods and columns of a task have the same number of units
-def _counts(units: int, resamples: int, seed: int) -> UInt8[np.ndarray, "resamples units"]:
-    rng = np.random.default_rng(seed)
-    counts = np.empty((resamples, units), dtype=np.uint8)
-    for start in range(0, resamples, BATCH):
-        batch = counts[start : start + BATCH]
-        drawn = rng.integers(0, units, batch.shape) + units * np.arange(len(batch))[:, np.newaxis]
-        batch[:] = np.bincount(drawn.ravel(), minlength=batch.size).reshape(batch.shape)
-    return counts

@@ -22,7 +22,6 @@ from sig.plugins import Registry
 
 Features = Float[np.ndarray, "shown *features"]
 
-SEED: Final = 0  # of every bootstrap, so that the same records give the same report
 STATUSES: Final = ["ok", "skipped", "failed", "missing"]
 GROUP: Final = ["task", "method", "budget", "headline", "column"]
 COSTS: Final = ["rows", "backward_rows", "cost", "seconds"]
@@ -128,7 +127,7 @@ class Board:
         """Whether no method is scored on as many independent units as ties with the best need."""
         scores = self.scores(task, column)
         units = stats.count_independent(scores.to_numpy(), self.find_models(task, scores.columns))
-        return max(units, default=0) < stats.ENOUGH
+        return bool(max(units, default=0) < stats.ENOUGH)
 
     def first_scores(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The rows of a frame with ``task`` and ``column`` that are about a task's first judging column."""
