@@ -1,6 +1,8 @@
-"""The leaderboard: who did how well on which task, at what cost, and what else there is to say of a run."""
+"""The tables of a task: who did how well, how sure that is, and at what cost."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import pandas as pd
@@ -8,132 +10,250 @@ import pandas as pd
 from benchmarks.board.aggregate import STATUSES, Board, list_rows
 from benchmarks.board.tables import (
     BETTER,
+    NONE,
     Cell,
     Table,
-    format_interval,
+    format_count,
     format_number,
-    format_rank,
+    format_place,
+    format_score,
     format_seconds,
     make_table,
 )
-from benchmarks.run.records import Run
 
-SHOWN_AS_COST: Final = ("runtime", "rows")  # metrics whose numbers every table has in its columns rows and seconds
-CHECKS: Final = {
-    "neutrality_gap": "how far mean predictions at certainty 0 are from the class frequencies; lower is better",
-    "absence_spread": "how much predictions at certainty 0 vary with the values; lower is better",
-    "restarts": "how many seeds had not led to a usable model before this one did",
-}
-COMPACT: Final = 2  # judging columns where space is short
+FAR: Final = 0.5  # from a method's own limit, beyond which its score tells of the budget
+DAGGER: Final = "†"
+LINE: Final = "(no better than a control:)"
+SHOWN_AS_COST: Final = ("runtime", "rows")  # metrics whose numbers every table has in its columns of costs
+COMPACT: Final = 2  # judging columns of the main table
+ROOMY: Final = 3  # columns up to which the second table has intervals
 
-Scores = Mapping[tuple[str, str], Mapping[str, Any]]  # rows of ``Board.summary`` by method and column
+Row = Mapping[str, Any]  # of ``Board.summary``
 
 
-def make_overall_table(board: Board) -> Table:
-    """Methods by their mean rank over tasks."""
-    rows = [
-        [
-            _format_name(board, row["method"]),
-            format_interval(row["mean_rank"], row["low"], row["high"], format_rank),
-            str(row["tasks"]),
-        ]
-        for row in list_rows(board.overall)
-    ]
-    return make_table("Overall", ["method", "mean rank ↓", "tasks"], rows)
+@dataclass(frozen=True)
+class Standings:
+    """What the tables of a task say, at the headline budget."""
+
+    board: Board
+    task: str
+
+    @cached_property
+    def scores(self) -> dict[str, dict[str, Row]]:
+        """The rows of ``Board.summary`` by column and method."""
+        summary = self.board.summary
+        found: dict[str, dict[str, Row]] = {}
+        for row in list_rows(summary[summary["headline"] & (summary["task"] == self.task)]):
+            found.setdefault(row["column"], {})[row["method"]] = row
+        return found
+
+    @cached_property
+    def first(self) -> str:
+        """The first judging column, which orders the methods; empty where the task has none."""
+        return self.board.first_judges.get(self.task, "")
+
+    @cached_property
+    def main(self) -> list[str]:
+        """The columns of the main table."""
+        return self.board.judges(self.task)[:COMPACT]
+
+    @cached_property
+    def others(self) -> list[str]:
+        """The columns of the second table: all judges but the first, then what describes."""
+        facts = self.board.columns[self.board.columns["task"] == self.task]
+        describing = facts.loc[~facts["judges"] & ~facts["metric"].isin(SHOWN_AS_COST), "column"]
+        return [*self.board.judges(self.task)[1:], *describing]
+
+    @cached_property
+    def twins(self) -> dict[str, list[str]]:
+        """By method, other implementations of it, which share its row."""
+        found: dict[str, list[str]] = {}
+        there = set(self.board.coverage.loc[self.task].index)
+        for method, original in self.board.same_as.items():
+            if {method, original} <= there:
+                found.setdefault(original, []).append(method)
+        return found
+
+    @cached_property
+    def methods(self) -> list[str]:
+        """Those with any score, the ranked ones first, by rank; of several implementations the first."""
+        hidden = {twin for twins in self.twins.values() for twin in twins}
+        first = self.scores.get(self.first, {})
+        ranked = sorted((method for method in first if _has_place(first[method])), key=lambda m: first[m]["rank"])
+        rest = [method for method in self.board.methods.index if any(method in of for of in self.scores.values())]
+        return [method for method in dict.fromkeys([*ranked, *rest]) if method not in hidden]
+
+    @cached_property
+    def ranked(self) -> list[str]:
+        """The methods with a place."""
+        return [method for method in self.methods if _has_place(self.get(method, self.first))]
+
+    def get(self, method: str, column: str) -> Row:
+        """A row of ``Board.summary``, empty where there is none."""
+        return self.scores.get(column, {}).get(method, {})
+
+    def name(self, method: str) -> str:
+        """A method's name, with a dagger where it is far from its own limit, or as a control."""
+        distance = self.get(method, self.first).get("distance")
+        far = distance is not None and distance > FAR
+        return f"{method}{DAGGER}" if far else f"{method} (control)" if method in self.board.controls else method
+
+    def format(self, method: str, column: str, *, interval: bool = True) -> Cell:
+        """A score as a cell, strong where it is tied with the best."""
+        row = self.get(method, column)
+        text = format_score(row.get("mean"), row.get("low"), row.get("high"), interval=interval)
+        return Cell(text, strong=row.get("tied") is True)
+
+    def heading(self, column: str) -> str:
+        """A column's name, its unit and which scores are better."""
+        columns = self.board.columns
+        (facts,) = list_rows(columns[(columns["task"] == self.task) & (columns["column"] == column)])
+        unit = f" ({facts['unit']})" if facts["unit"] else ""
+        return f"{column}{unit} {BETTER[facts['better']]}"
+
+    def describe_models(self) -> str:
+        """What the ranking stands on: how many models, or the explicands of one, and whether these tell ties."""
+        rows = [self.get(method, self.first) for method in self.ranked]
+        if not rows:
+            return "no scores"
+        models, units = (max(row[name] for row in rows) for name in ("models", "units"))
+        of = format_count(models, "model") if models > 1 else f"this model only, {format_count(units, 'explicand')}"
+        return f"{of}: too few to tell ties" if self.board.has_too_few_units(self.task, self.first) else of
+
+
+def _has_place(row: Row) -> bool:
+    return bool(row) and not pd.isna(row["rank"])
+
+
+# ---- the main table ----------------------------------------------------------------------------------------------
 
 
 def make_task_table(board: Board, task: str) -> Table:
-    """All there is to say of the methods on a task: by rank on the first judging column, those without a score last."""
-    judges, scores = board.judges(task), _index_scores(board, task)
-    facts = board.columns[board.columns["task"] == task]
-    others = facts.loc[~facts["judges"] & ~facts["metric"].isin(SHOWN_AS_COST), "column"].tolist()
-    headings = _make_headings(board, task, judges + others)
-    rows = []
-    for method in _order_by_rank(board, task):
-        first = scores.get((method, judges[0]), {}) if judges else {}
-        values = [_format_score(scores.get((method, column), {})) for column in judges]
-        values += [Cell(format_number(scores.get((method, column), {}).get("mean"))) for column in others]
-        about = [*_format_costs(board, task, method), str(first.get("units", 0)), write_note(board, task, method)]
-        row = [
-            *_format_rank_and_name(board, method, first),
-            *values[:1],
-            format_number(first.get("spread")),
-            *values[1:],
-            *about,
-        ]
-        rows.append(row)
-    header = ["rank", "method", *headings[:1], "spread", *headings[1:], "rows", "seconds", "units", "note"]
-    return make_table(task, header, rows)
+    """The ranked methods of a task with their first two scores, what they cost, and how far they are from their limit.
+
+    A line stands above the first control. What has no place is told in the notes.
+    """
+    standings = Standings(board, task)
+    rows = [_make_row(standings, method) for method in standings.ranked]
+    control = next((i for i, method in enumerate(standings.ranked) if method in board.controls), None)
+    header = ["place", "method", *map(standings.heading, standings.main), "from limit", "split", "cost"]
+    if control is not None and control + 1 < len(rows):
+        rows.insert(control, ["", LINE, *[""] * (len(header) - 2)])
+    return make_table(task, header, rows, list(_list_notes(standings)), _describe_task(standings), header[-3::2])
 
 
-def make_compact_table(board: Board, task: str) -> Table:
-    """The ranked methods of a task with their first judging columns; cells that are not ok are in the notes."""
-    judges, scores = board.judges(task)[:COMPACT], _index_scores(board, task)
-    rows = []
+def _make_row(standings: Standings, method: str) -> list[Any]:
+    first = standings.get(method, standings.first)
+    exact = {column for column in standings.main if method in standings.board.exact(standings.task, column)}
+    scores = [
+        Cell("(its truth)") if column in exact else standings.format(method, column, interval=column == standings.first)
+        for column in standings.main
+    ]
+    place = format_place(first["rank_low"], first["rank_high"])
+    distance: str = "" if pd.isna(first["distance"]) else f"{first['distance']:.2f}"
+    split = _format_split(standings.board, method, first["options"])
+    return [place, standings.name(method), *scores, distance, split, _format_cost(first)]
+
+
+def _format_split(board: Board, method: str, options: Mapping[str, Any]) -> str:
+    """As in 50 x 10, for baselines and steps."""
+    split = find_split(board, method, options)
+    if len(split) == 1:
+        return "".join(f"{value:,} {name}" for name, value in split.items())
+    return " x ".join(f"{value:,}" for value in split.values())
+
+
+def find_split(board: Board, method: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those options of a cell that spend the budget, not those that the suite gives to the method."""
+    chosen = next((one.options for one in board.run.manifest.suite.methods if one.label == method), {})
+    return {name: value for name, value in options.items() if name not in chosen}
+
+
+def _format_cost(row: Row) -> str:
+    return format_number(row.get("cost"), whole=True)
+
+
+def _describe_task(standings: Standings) -> str:
+    budget = next(t.headline for t in standings.board.run.manifest.suite.tasks if t.name == standings.task)
+    by = f"Places by {standings.heading(standings.first)}; {standings.describe_models()}" if standings.first else ""
+    return f"{by or 'No score judges here'}; budget {format_count(budget, 'row')}."
+
+
+def _list_notes(standings: Standings) -> Iterable[str]:
+    """What has no place in the table, and why."""
+    board, task = standings.board, standings.task
+    truths = [method for method in standings.methods if method in board.exact(task, standings.first)]
+    if truths:
+        scores = (f"{method} {format_number(standings.get(method, standings.first)['mean'])}" for method in truths)
+        yield f"Computes this truth, so not ranked: {', '.join(scores)}."
+    dear = [method for method in standings.methods if board.over_budget(task, method) and method not in truths]
+    if dear:
+        yield f"Costs more than the budget, so not ranked: {'; '.join(_describe_dear(standings, dear))}."
+    for method, twins in standings.twins.items():
+        yield f"{method} = {', '.join(twins)}: one method, one row."
+    yield from _describe_undefined(standings, standings.main)
     remarks: dict[str, list[str]] = {}
-    for method in _order_by_rank(board, task):
+    for method in board.coverage.loc[task].index:
         if remark := write_note(board, task, method):
             remarks.setdefault(remark, []).append(method)
-        if judges and (method, judges[0]) in scores:
-            values = [_format_score(scores.get((method, column), {})) for column in judges]
-            about = _format_rank_and_name(board, method, scores[method, judges[0]])
-            rows.append([*about, *values, *_format_costs(board, task, method)])
-    header = ["rank", "method", *_make_headings(board, task, judges), "rows", "seconds"]
-    return make_table(task, header, rows, [f"{', '.join(methods)}: {remark}" for remark, methods in remarks.items()])
+    yield from (f"{remark}: {', '.join(methods)}." for remark, methods in remarks.items())
+
+
+def _describe_dear(standings: Standings, methods: Sequence[str]) -> Iterable[str]:
+    for method in methods:
+        score = standings.format(method, standings.first).text
+        yield f"{method} {score} for {_format_cost(standings.get(method, standings.first))} rows"
+
+
+def _describe_undefined(standings: Standings, columns: Sequence[str]) -> Iterable[str]:
+    """On how many units scores have no value: once for all columns and methods that have it in common."""
+    shared: dict[str, list[str]] = {}
+    for column in columns:
+        rows = standings.scores.get(column, {})
+        methods: dict[str, list[str]] = {}
+        for method, row in rows.items():
+            if row["undefined"]:
+                methods.setdefault(f"{row['undefined']} of {row['units'] + row['undefined']} units", []).append(method)
+        for count, those in methods.items():
+            of = "every method" if len(those) == len(rows) else ", ".join(those)
+            shared.setdefault(f"Undefined on {count} for {of}", []).append(column)
+    yield from (f"{text}: {', '.join(columns)}." for text, columns in shared.items())
 
 
 def write_note(board: Board, task: str, method: str) -> str:
-    """How many cells at the headline budget are not ok, and why, and whether the method spent more than the budget."""
+    """How many cells at the headline budget are not ok, and why."""
     counts = board.cost_and_coverage(task, method)
     planned = sum(counts[status] for status in STATUSES)
     lacking = {status: counts[status] for status in STATUSES[1:] if counts[status]}
     parts = [status if count == planned else f"{status} {count} of {planned}" for status, count in lacking.items()]
-    remarks = [", ".join(parts) + (f": {counts['reason']}" if counts["reason"] else "")] if parts else []
-    if budget := board.over_budget(task, method):
-        remarks.append(f"not ranked: more rows than the budget of {budget:,}")
-    return "; ".join(remarks)
+    return ", ".join(parts) + (f" ({counts['reason']})" if counts["reason"] else "") if parts else ""
 
 
-def _index_scores(board: Board, task: str) -> Scores:
-    chosen = board.summary[board.summary["headline"] & (board.summary["task"] == task)]
-    return {(row["method"], row["column"]): row for row in list_rows(chosen)}
+# ---- the second table and the tidy frame -------------------------------------------------------------------------
 
 
-def _order_by_rank(board: Board, task: str) -> list[str]:
-    chosen = board.summary["headline"] & (board.summary["task"] == task)
-    ranks = board.summary[chosen & (board.summary["column"] == board.first_judges.get(task))]
-    order = ranks.dropna(subset="rank").sort_values("rank", kind="stable")["method"].astype(str)
-    return list(dict.fromkeys([*order, *board.coverage.loc[task].index]))
-
-
-def _make_headings(board: Board, task: str, columns: Iterable[str]) -> list[str]:
-    facts = board.columns[board.columns["task"] == task].set_index("column")
-    units = {column: f" ({facts['unit'][column]})" if facts["unit"][column] else "" for column in columns}
-    return [f"{column}{unit} {BETTER[facts['better'][column]]}" for column, unit in units.items()]
-
-
-def _format_rank_and_name(board: Board, method: str, first: Mapping[str, Any]) -> list[str]:
-    shown = format_interval(first.get("rank"), first.get("rank_low"), first.get("rank_high"), format_rank)
-    return [shown, _format_name(board, method)]
-
-
-def _format_name(board: Board, method: str) -> str:
-    return f"{method} (control)" if method in board.controls else method
-
-
-def _format_score(row: Mapping[str, Any]) -> Cell:
-    text = format_interval(row.get("mean"), row.get("low"), row.get("high"))
-    undefined = row.get("undefined", 0)
-    return Cell(f"{text} ({undefined} undefined)" if undefined else text, strong=row.get("tied") is True)
-
-
-def _format_costs(board: Board, task: str, method: str) -> list[str]:
-    costs = board.cost_and_coverage(task, method)
-    return [format_number(costs["rows"], whole=True), format_seconds(costs["seconds"])]
+def make_details_table(board: Board, task: str) -> Table:
+    """All other scores of a task, and costs per explicand."""
+    standings = Standings(board, task)
+    wide = len(standings.others) > ROOMY
+    rows = []
+    for method in standings.methods:
+        costs = board.cost_and_coverage(task, method)
+        row = [
+            standings.name(method),
+            *(standings.format(method, column, interval=not wide) for column in standings.others),
+            *(format_number(costs[name], whole=True) for name in ("rows", "backward_rows")),
+            format_seconds(costs["seconds"]),
+        ]
+        rows.append(row)
+    header = ["method", *map(standings.heading, standings.others), "forward rows", "backward rows", "seconds"]
+    notes = list(_describe_undefined(standings, standings.others))
+    return make_table(f"{task}: other scores and costs", header, rows, notes)
 
 
 def make_tidy_frame(board: Board) -> pd.DataFrame:
-    """``Board.summary`` with the facts of methods and columns, and a row for each method without a score.
+    """``Board.summary`` with the ``place`` in words and the facts of methods and columns, and a row for each method
+    without a score.
 
     ``ok, skipped, failed, missing`` count a method's cells on a task at the headline budget; ``reason`` is the first
     of those that are not ok.
@@ -141,60 +261,9 @@ def make_tidy_frame(board: Board) -> pd.DataFrame:
     about = board.columns[["task", "column", "metric", "truth", "better", "unit", "judges"]]
     names = {"task": str, "method": str, "column": str}
     scores = board.summary.astype(names).merge(about, on=["task", "column"])
+    places = [format_place(row["rank_low"], row["rank_high"]) for row in list_rows(scores)]
+    scores["place"] = pd.Series(places, scores.index, dtype=object).replace(NONE, None)
     coverage = board.coverage[[*STATUSES, "reason"]].reset_index()
     table = coverage.merge(scores, on=["task", "method"], how="left")
-    table = table.astype(dict.fromkeys(("units", "undefined", "repetitions"), "Int64"))
+    table = table.astype(dict.fromkeys(("models", "units", "undefined"), "Int64"))
     return table.merge(board.methods.reset_index().astype({"method": str}), on="method", how="left")
-
-
-# ---- what else a report says -------------------------------------------------------------------------------------
-
-
-def make_checks_table(run: Run) -> Table:
-    """What was measured of the trained models, over the repetitions."""
-    table = pd.DataFrame(
-        [(problem.task, name, value) for problem in run.problems for name, value in problem.checks.items()],
-        columns=["task", "check", "value"],
-    )
-    grouped = table.astype({"value": float}).groupby(["task", "check"], sort=False)["value"]
-    rows = [
-        [*map(str, key), *map(format_number, (values.min(), values.mean(), values.max())), str(values.count())]
-        for key, values in grouped
-    ]
-    notes = [f"{name}: {meaning}." for name, meaning in CHECKS.items() if name in set(table["check"])]
-    return make_table("Checks", ["task", "check", "smallest", "mean", "largest", "repetitions"], rows, notes)
-
-
-def make_failures_table(run: Run) -> Table:
-    """Problems and cells that failed or were skipped, equal reasons together."""
-    groups: dict[tuple[str, ...], int] = {}
-    problems = [(problem.task, "(the problem itself)", problem.status, problem.reason) for problem in run.problems]
-    for key in (*problems, *((cell.task, cell.label, cell.status, cell.reason) for cell in run.cells)):
-        if key[2] != "ok":
-            groups[key] = groups.get(key, 0) + 1
-    rows = [[task, name, status, str(count), reason] for (task, name, status, reason), count in groups.items()]
-    rows.sort(key=lambda row: row[2] != "failed")
-    return make_table("Failed and skipped", ["task", "method", "status", "records", "reason"], rows)
-
-
-def list_failures(run: Run) -> list[str]:
-    """A line for each reason for which cells of a task failed, with the methods that did; none where all went well."""
-    groups: dict[tuple[str, str], list[str]] = {}
-    for record in run.cells:
-        if record.status == "failed":
-            groups.setdefault((record.task, record.reason), []).append(record.label)
-    lines = []
-    for (task, reason), labels in groups.items():
-        count = "1 cell" if len(labels) == 1 else f"{len(labels)} cells"
-        lines.append(f"Failed: {count} of {task}, of {', '.join(dict.fromkeys(labels))}: {reason}")
-    return lines
-
-
-def make_inapplicable_table(run: Run) -> Table:
-    """Columns that have no meaning for some methods, with the reason."""
-    groups: dict[tuple[str, str, str], dict[str, None]] = {}
-    for record in run.cells:
-        for column, reason in record.metric_notes.items() if record.status == "ok" else ():
-            groups.setdefault((record.task, column, reason), {})[record.label] = None
-    rows = [[task, column, reason, ", ".join(methods)] for (task, column, reason), methods in groups.items()]
-    return make_table("Scores without a meaning", ["task", "column", "reason", "methods"], rows)

@@ -15,15 +15,24 @@ from rich.console import Group
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from benchmarks.board import figures, leaderboard
+from benchmarks.board import figures, leaderboard, run_tables
 from benchmarks.board.aggregate import STATUSES, Board, aggregate
 from benchmarks.board.figures import Drawing
 from benchmarks.board.figures.style import apply_style
+from benchmarks.board.overview import make_overview_tables
 from benchmarks.board.tables import Table
 from benchmarks.run.records import Provenance, Run, read_run
 
-LEGEND: Final = "Brackets: 95 % intervals. *: tied with the best. rows, seconds: per explicand."
+LEGEND: Final = (
+    "{strong}: tied with the best. Brackets: 95 % intervals, over models where there are several.",
+    "place: from the best to the worst that paired tests leave open. may be first: those whose best place is 1.",
+    "from limit: how far a method is from its own result for far more rows; {dagger}: beyond {far:g}, so that the "
+    "score judges the budget and not the method.",
+    "split: baselines x steps. cost: rows through the model per explicand, forward + backward.",
+    "↑: higher is better. ↓: lower is better.",
+)
 DPI: Final = 150
+WIDEST: Final = 6  # columns of a table in LaTeX that is about a task
 WRITTEN: Final = "report-files.txt"  # lists what the latest report wrote, for the next one to remove
 TEMPLATES: Final = Path(__file__).parent / "templates"
 MARKDOWN: Final = {"<": "&lt;", "\n": " ", **{sign: f"\\{sign}" for sign in "\\|*_`"}}
@@ -37,6 +46,7 @@ TEX: Final = {
     "|": r"\textbar{}",
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
+    "†": r"$\dagger$",
 }
 
 
@@ -68,12 +78,12 @@ class Report:
     def __rich__(self) -> Group:
         run = self.board.run
         suite = run.manifest.suite
-        boards = [leaderboard.make_compact_table(self.board, task.name) for task in suite.tasks]
-        boards += [leaderboard.make_overall_table(self.board)] if len(suite.tasks) > 1 else []
-        counts = Text(f"{suite.name}: {_count_cells(run)}. {LEGEND}")
+        boards = [leaderboard.make_task_table(self.board, task.name) for task in suite.tasks]
+        boards = [*make_overview_tables(self.board), *boards]
+        counts = Text("\n".join([f"{suite.name}: {_count_cells(run)}.", *_write_legend("*")]))
         files = Text("\n".join(str(file) for file in self.files if file.suffix != ".png"), style="dim")
         warnings = [Text(f"Incomplete: {warning}", style="yellow") for warning in list_warnings(run)]
-        failures = [Text(line, style="red") for line in leaderboard.list_failures(run)]
+        failures = [Text(line, style="red") for line in run_tables.list_failures(run)]
         return Group(*(part for table in boards for part in _make_rich(table)), counts, files, *warnings, *failures)
 
 
@@ -122,25 +132,34 @@ def _render_leaderboards(
     """The leaderboard in each format, by the name of the file."""
     run = board.run
     names = [task.name for task in run.manifest.suite.tasks]
+    overview = make_overview_tables(board)
+    tasks = {name: leaderboard.make_task_table(board, name) for name in names}
     context = {
         "suite": run.manifest.suite,
         "warnings": list_warnings(run),
         "facts": _list_facts(run),
-        "checks": leaderboard.make_checks_table(run),
-        "overall": leaderboard.make_overall_table(board),
-        "tasks": [leaderboard.make_task_table(board, name) for name in names],
+        "legend": _write_legend("Bold"),
+        "overview": overview,
+        "tasks": [(table, leaderboard.make_details_table(board, name)) for name, table in tasks.items()],
         "sections": sections,
-        "failures": leaderboard.make_failures_table(run),
-        "inapplicable": leaderboard.make_inapplicable_table(run),
+        "failures": run_tables.make_failures_table(run),
+        "inapplicable": run_tables.make_inapplicable_table(run),
+        "checks": run_tables.make_checks_table(run),
         "missing": run.missing,
         "drawings": drawings,
     }
-    compact = [leaderboard.make_overall_table(board), *(leaderboard.make_compact_table(board, name) for name in names)]
+    narrow = [table if len(table.header) <= WIDEST else table.without("split") for table in tasks.values()]
+    printed = {"tables": [*overview, *narrow], "legend": _write_legend("Bold")}
     return {
         "leaderboard.md": make_markdown_environment().get_template("leaderboard.md.j2").render(context),
-        "leaderboard.tex": _make_tex_environment().get_template("leaderboard.tex.j2").render(tables=compact),
+        "leaderboard.tex": _make_tex_environment().get_template("leaderboard.tex.j2").render(printed),
         "leaderboard.csv": leaderboard.make_tidy_frame(board).to_csv(index=False),
     }
+
+
+def _write_legend(strong: str) -> list[str]:
+    """The signs that tables use, a line each; ``strong`` is what marks a tie with the best."""
+    return [line.format(strong=strong, dagger=leaderboard.DAGGER, far=leaderboard.FAR) for line in LEGEND]
 
 
 def _write(file: Path, text: str) -> Path:
@@ -234,10 +253,18 @@ def _make_environment(
 
 
 def _make_rich(table: Table) -> list[RichTable | Text]:
-    shown = RichTable(title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    for i, name in enumerate(table.header):
+    title = Text(table.title, style="bold")
+    if table.lead:
+        title.append(f"\n{table.lead}", style="not bold")
+    look: dict[str, Any] = {"title_justify": "left", "title_style": "", "box": box.SIMPLE_HEAD, "show_edge": False}
+    shown = RichTable(title=title, padding=0, **look)
+    for name in table.header:
+        numeric = name in table.narrow
         shown.add_column(
-            name, no_wrap=i < 2, overflow="fold", justify="right" if name in ("rows", "seconds") else "left"
+            name.replace("-", "-\n").replace(" ", "\n") if numeric else name,
+            no_wrap=name in ("task", "score", "method", "place", "split"),
+            overflow="fold",
+            justify="right" if numeric else "left",
         )
     for row in table.rows:
         shown.add_row(*(Text(f"{cell.text}*", style="bold") if cell.strong else Text(cell.text) for cell in row))

@@ -3,6 +3,7 @@
 Everything comes from the local records and from the files that the report made of them; these remain the truth.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from benchmarks.board.aggregate import Board, aggregate
+from benchmarks.board.aggregate import Board, aggregate, list_rows
+from benchmarks.board.leaderboard import find_split
 from benchmarks.run.records import CellRecord, Run, read_run
 from training.wandb_client import Tracking, tracked_run
 
@@ -23,7 +25,8 @@ def log_suite(directory: Path, tracking: Tracking, board: Board | None = None) -
     """Log the run in a folder, after its report has been made; ``board`` is that report's, if it is at hand.
 
     Each method's W&B run is named ``suite/method`` and has the same keys as every other, so that W&B draws methods into
-    one chart. Its summary holds ``task/column/mean`` and the ends ``low, high`` of the interval at the headline budget;
+    one chart. Its summary holds, at the headline budget, ``task/column/mean``, the ends ``low, high`` of the interval
+    and the place, and by task the ``cost`` in rows, the ``distance`` from the method's own limit and ``split/option``;
     its history the frontier, the curves and the sweeps. The suite's run holds tables, figures and files, in its summary
     ``task/checks/name``, the mean over repetitions of what was measured of the trained models, and in its history
     ``task/series/name/column``, that of their series.
@@ -72,7 +75,7 @@ def _log_whole(board: Board, tracking: Tracking) -> None:
         run.summarise({**_count_statuses(board.cells), **_average_checks(board.run)})
         for series in _average_series(board.run):
             run.log_series(series)
-        run.log_table("leaderboard", board.summary)
+        run.log_table("leaderboard", board.summary.assign(options=board.summary["options"].map(json.dumps)))
         run.log_table("overall", board.overall)
         run.log_table("coverage", board.coverage.reset_index())
         for file in files:
@@ -106,14 +109,15 @@ def _read_environment(cells: list[CellRecord]) -> Mapping[str, Any]:
 
 
 def _summarise_method(board: Board, method: str) -> dict[str, Any]:
-    scores = board.summary[board.summary["headline"] & (board.summary["method"] == method)]
-    values = {
-        f"{row['task']}/{row['column']}/{name}": row[name]
-        for row in scores.to_dict("records")
-        for name in ("mean", "low", "high", "rank")
-        if pd.notna(row[name])
-    }
-    return {**values, **_count_statuses(board.cells[board.cells["method"] == method])}
+    values: dict[str, Any] = {}
+    for row in list_rows(board.summary[board.summary["headline"] & (board.summary["method"] == method)]):
+        names = ("mean", "low", "high", "rank", "rank_low", "rank_high")
+        values |= {f"{row['task']}/{row['column']}/{name}": row[name] for name in names}
+        values |= {f"{row['task']}/{name}": row[name] for name in ("cost", "distance")}
+        split = find_split(board, method, row["options"])
+        values |= {f"{row['task']}/split/{name}": value for name, value in split.items()}
+    known = {name: value for name, value in values.items() if pd.notna(value)}
+    return {**known, **_count_statuses(board.cells[board.cells["method"] == method])}
 
 
 def _count_statuses(cells: pd.DataFrame) -> dict[str, int]:
@@ -140,10 +144,13 @@ def _average_series(run: Run) -> Iterator[pd.DataFrame]:
 
 
 def _make_frontiers(board: Board, method: str) -> Iterator[pd.DataFrame]:
-    """For each task, mean scores against the model rows spent on an explicand."""
+    """For each task, mean scores and the distance from the method's own limit against the rows per explicand."""
     chosen = board.summary[board.summary["method"] == method]
     for task, scores in chosen.groupby("task", observed=True):
-        yield _make_table(scores, f"{task}/frontier", "rows", "mean")
+        prefix = f"{task}/frontier"
+        table = _make_table(scores, prefix, "cost", "mean")
+        distances = scores.groupby("cost")["distance"].first().dropna().astype(float)
+        yield table.assign(**{f"{prefix}/distance": distances}) if len(distances) else table
 
 
 def _average_curves(run: Run, method: str) -> Iterator[pd.DataFrame]:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmarks.board.aggregate import SEED, Board, find_option, list_rows
+from benchmarks.board.aggregate import Board, find_option, list_rows
 from benchmarks.board.figures.style import (
     CONTROL,
     FAINT,
@@ -25,10 +25,9 @@ from benchmarks.board.figures.style import (
 from sig import stats
 from sig.registry import metrics
 
-Curves = Mapping[str, Float[np.ndarray, "units points"]]
+Curves = Mapping[str, pd.DataFrame]  # by method
 
 BEST: Final = 4
-RESAMPLES: Final = 500  # enough for a band
 REFERENCES: Final = ("ig-zero", "expected-gradients", "sig-game", "permutation-shapley")
 
 
@@ -42,7 +41,8 @@ def draw_curves(board: Board) -> Iterator[Drawing]:
             title = f"{task}: curves of {', '.join(columns.loc[list(curves), 'metric'].unique())}"
             best = _order_by_rank(board, str(task), list(curves))
             figure = plot_curves(curves, columns, board.methods, best=best, title=title)
-            yield Drawing(f"curves-{task}", f"{title}: means and 95 % bands over explicands.", figure)
+            caption = f"{title}: means of the models' means, with 95 % bands over models where there are several."
+            yield Drawing(f"curves-{task}", caption, figure)
 
 
 def plot_curves(
@@ -51,8 +51,8 @@ def plot_curves(
     """A panel per column of scores: mean curves with 95 % bands of the best methods, some references and the controls.
 
     All others are thin grey lines: they show the field and are named on the leaderboard. ``curves`` holds each method's
-    by column, ``columns`` by column the ``metric``, which scores are ``better``, what the ``curve`` runs over, and its
-    ``end``; ``best`` names methods, the best first.
+    by column, a row per unit with its model as index; ``columns`` by column the ``metric``, which scores are
+    ``better``, what the ``curve`` runs over, and its ``end``; ``best`` names methods, the best first.
     """
     references = [method for method in REFERENCES if method in methods.index]
     controls = list(methods.index[methods["control"]])
@@ -76,14 +76,17 @@ def plot_curves(
 
 def _collect_curves(board: Board, task: str, columns: Sequence[str]) -> dict[str, Curves]:
     """By column and method, the curves of all units on which the score is defined."""
-    found: dict[str, dict[str, list[np.ndarray]]] = {column: {} for column in columns}
+    found: dict[str, dict[str, list[pd.DataFrame]]] = {column: {} for column in columns}
     for record in board.run.cells:
         if record.task == task and record.headline:
             for column, encoded in record.curves.items():
-                curves = encoded.decode()
-                found[column].setdefault(record.label, []).append(curves[~np.isnan(curves).any(1)])
+                curves = pd.DataFrame(encoded.decode().astype(float)).dropna()
+                curves.index = pd.Index(
+                    board.find_models(task, pd.Index([record.repetition] * len(curves), name="repetition"))
+                )
+                found[column].setdefault(record.label, []).append(curves)
     whole = {
-        column: {method: np.concatenate(parts) for method, parts in by_method.items() if any(map(len, parts))}
+        column: {method: pd.concat(parts) for method, parts in by_method.items() if any(map(len, parts))}
         for column, by_method in found.items()
     }
     return {column: by_method for column, by_method in whole.items() if by_method}
@@ -102,18 +105,16 @@ def _order_by_rank(board: Board, task: str, columns: Sequence[str]) -> list[str]
 
 
 def _plot_curve(
-    ax: Axes,
-    x: Float[np.ndarray, " points"],
-    values: Float[np.ndarray, "units points"],
-    colour: Colour | None,
-    control: bool,
+    ax: Axes, x: Float[np.ndarray, " points"], values: pd.DataFrame, colour: Colour | None, control: bool
 ) -> None:
+    mean = values.groupby(level=0).mean().mean()
     if colour is None:
-        ax.plot(x, values.mean(0), color=FAINT, linewidth=0.8, zorder=1)
+        ax.plot(x, mean, color=FAINT, linewidth=0.8, zorder=1)
         return
-    bounds = np.array([stats.interval(at.astype(float), resamples=RESAMPLES, seed=SEED) for at in values.T])
-    ax.fill_between(x, bounds[:, 0], bounds[:, 1], color=colour, alpha=0.12, linewidth=0)
-    ax.plot(x, values.mean(0), color=colour, linewidth=1.6, linestyle="--" if control else "-")
+    models = values.index.to_numpy()
+    bands = [stats.mean_interval(at, models) for at in values.to_numpy().T]
+    ax.fill_between(x, [at.low for at in bands], [at.high for at in bands], color=colour, alpha=0.12, linewidth=0)
+    ax.plot(x, mean, color=colour, linewidth=1.6, linestyle="--" if control else "-")
 
 
 def _make_key(method: str, colour: Colour, control: bool) -> Line2D:

@@ -22,14 +22,15 @@ def draw_runtimes(board: Board) -> Iterator[Drawing]:
     costs = board.coverage.reset_index().dropna(subset="seconds")
     if len(costs):
         title = "Runtime at the headline budget"
-        caption = f"{title}: seconds per explicand, with the forward model rows per explicand on the right."
+        costs = costs.assign(cost=costs["rows"] + costs["backward_rows"])
+        caption = f"{title}: seconds per explicand; on the right, rows per explicand, forward and backward."
         yield Drawing("runtime", caption, plot_runtimes(costs, board.methods, title=title))
 
 
 def plot_runtimes(costs: pd.DataFrame, methods: pd.DataFrame, *, title: str) -> Figure:
-    """A panel per task: seconds per explicand on a log axis, with the model rows that these bought.
+    """A panel per task: seconds per explicand on a log axis, with the rows that these bought.
 
-    ``costs`` has a row per task and method: ``task, method, rows, seconds``, the means over repetitions.
+    ``costs`` has a row per task and method: ``task, method, cost, seconds``, the means over repetitions.
     """
     tasks = list(costs["task"].unique())
     colours = choose_family_colours(methods)
@@ -40,7 +41,7 @@ def plot_runtimes(costs: pd.DataFrame, methods: pd.DataFrame, *, title: str) -> 
         part = costs[costs["task"] == task]
         y = part["method"].astype(str).map(place)
         ax.scatter(part["seconds"], y, c=[colours[methods["family"][method]] for method in part["method"]], s=28)
-        for at, rows in zip(y, part["rows"], strict=True):
+        for at, rows in zip(y, part["cost"], strict=True):
             ax.text(1.02, at, f"{rows:,.0f}", transform=ax.get_yaxis_transform(), va="center", fontsize=7, color=INK)
         ax.text(1.02, -0.9, "rows", transform=ax.get_yaxis_transform(), va="center", fontsize=7, color=INK)
         name_panel(ax, task)

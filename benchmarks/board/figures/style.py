@@ -70,15 +70,17 @@ def make_panels(count: int, *, columns: int, width: float, height: float, **shar
     return figure, grid[:count]
 
 
-def add_family_legend(figure: Figure, colours: dict[str, Colour], *, marker: str = "") -> None:
-    """What the colours of families mean, below the panels."""
+def add_family_legend(
+    figure: Figure, colours: dict[str, Colour], *, marker: str = "", further: Sequence[Any] = ()
+) -> None:
+    """What the colours of families mean, below the panels; then ``further`` handles."""
     handles: list[Any] = [
         Line2D([], [], color=colour, marker=marker, linestyle="", label=family)
         if marker
         else Patch(color=colour, label=family)
         for family, colour in colours.items()
     ]
-    add_legend_below(figure, handles)
+    add_legend_below(figure, [*handles, *further])
 
 
 def add_legend_below(figure: Figure, handles: Sequence[Any]) -> None:

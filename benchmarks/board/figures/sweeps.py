@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from itertools import cycle
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.board.aggregate import Board, measure_intervals
+from benchmarks.board.aggregate import Board
 from benchmarks.board.figures.style import (
     Colour,
     Drawing,
@@ -18,23 +19,24 @@ from benchmarks.board.figures.style import (
     make_panels,
     name_panel,
 )
+from sig import stats
 
 
 def draw_sweeps(board: Board) -> Iterator[Drawing]:
     """A figure for each option that varies, of the first judging column of every task."""
     scores = board.first_scores(board.units[board.units["sweep"] != ""])
-    scores = scores.merge(board.columns[["task", "column", "better"]], on=["task", "column"])
+    scores = scores.merge(board.columns[["task", "column", "better", "range"]], on=["task", "column"])
     for option, of_option in scores.groupby("option", sort=False):
         title = f"Effect of {option}"
-        caption = f"{title}: means and 95 % intervals over units, the explicands of all repetitions."
+        caption = f"{title}: means of the models' means, with 95 % intervals over models where there are several."
         yield Drawing(f"sweep-{option}", caption, plot_sweep(of_option, axis=str(option), title=title))
 
 
 def plot_sweep(scores: pd.DataFrame, *, axis: str, title: str) -> Figure:
     """A panel per task: mean score with its 95 % interval against the value of the option that varies.
 
-    ``scores`` has a row per unit: ``task, method, sweep, value, column, better, score``, of one option, which ``axis``
-    names. Values that are not numbers are spaced evenly.
+    ``scores`` has a row per unit: ``task, model, method, sweep, value, column, better, range, score``, of one option,
+    which ``axis`` names. Values that are not numbers are spaced evenly.
     """
     tasks = list(scores["task"].unique())
     scores = scores.assign(line=_name_lines(scores))
@@ -56,14 +58,19 @@ def plot_sweep(scores: pd.DataFrame, *, axis: str, title: str) -> Figure:
 
 
 def _plot_line(ax: Axes, points: pd.DataFrame, line: str, colour: Colour) -> None:
-    summary = measure_intervals(points.groupby("value", sort=False)["score"])
-    numeric = all(isinstance(value, int | float) for value in summary.index)
-    x = list(summary.index) if numeric else list(range(len(summary)))
-    ax.plot(x, summary["mean"], color=colour, marker="o", markersize=3.5, label=line)
-    ax.fill_between(x, summary["low"], summary["high"], color=colour, alpha=0.2, linewidth=0)
+    groups = points.groupby("value", sort=False)
+    values: list[Any] = [value for value, _ in groups]
+    limits = tuple(points["range"].iloc[0])
+    means = [
+        stats.mean_interval(part["score"].to_numpy(), part["model"].to_numpy(), limits=limits) for _, part in groups
+    ]
+    numeric = all(isinstance(value, int | float) for value in values)
+    x = values if numeric else list(range(len(values)))
+    ax.plot(x, [at.mean for at in means], color=colour, marker="o", markersize=3.5, label=line)
+    ax.fill_between(x, [at.low for at in means], [at.high for at in means], color=colour, alpha=0.2, linewidth=0)
     if not numeric:
         ax.margins(x=0.15)
-        ax.set_xticks(x, [str(value) for value in summary.index])
+        ax.set_xticks(x, [str(value) for value in values])
 
 
 def _name_lines(scores: pd.DataFrame) -> pd.Series:

@@ -88,7 +88,7 @@ def test_axes_are_labelled(figures):
     labels = {name: (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) for name, figure in figures.items()}
     assert labels["sweep-samples"] == ("samples", "spearman_game (higher is better)")
     assert labels["curves-pictures"] == ("share of features removed, 0 to 0.25", "iaccuracy (lower is better)")
-    assert labels["frontier"] == ("model rows per explicand", "spearman_game (higher is better)")
+    assert labels["frontier"] == ("rows per explicand, forward + backward", "spearman_game (higher is better)")
     assert labels["runtime"][0] == "seconds per explicand"
     assert figures["frontier"].axes[1].get_ylabel() == "iaccuracy (lower is better)"
 
@@ -123,7 +123,7 @@ def test_runtime_shows_seconds_and_rows(figures):
 
 def test_the_frontier_by_hand():
     points = pd.DataFrame(
-        {"rows": [1, 10, 10, 100, 100], "mean": [0.5, 0.4, 0.6, 0.6, 0.9], "better": "higher"}, index=list("abcde")
+        {"cost": [1, 10, 10, 100, 100], "mean": [0.5, 0.4, 0.6, 0.6, 0.9], "better": "higher"}, index=list("abcde")
     )
     assert list(find_frontier(points).index) == ["a", "c", "e"]
     assert list(find_frontier(points.assign(better="lower")).index) == ["a", "b"]
@@ -143,7 +143,7 @@ def test_tasks_without_any_score_or_any_row_have_figures_that_can_be_saved(tmp_p
 
 
 def test_the_frontier_leaves_out_what_has_no_mean():
-    points = pd.DataFrame({"rows": [1, 2, 3], "mean": [np.nan, 0.1, 0.2], "better": "higher"})
+    points = pd.DataFrame({"cost": [1, 2, 3], "mean": [np.nan, 0.1, 0.2], "better": "higher"})
     assert list(find_frontier(points).index) == [1, 2]
 
 

@@ -84,8 +84,10 @@ def record(method, repetition, budget, random, sweep=None):
         family="gradients",
         source="eq. 1",
         control=False,
+        same_as="",
         options={"steps": budget},
         budget=None if sweep else budget,
+        distance=None if sweep else 1 / budget,
         headline=not sweep and budget == BUDGETS[-1],
         sweep=sweep,
         metrics=[MetricChoice(name=name, label=name) for name in FACTS],
@@ -147,7 +149,9 @@ def run_folder(tmp_path, records):
     folder = tmp_path / "run"
     problems = [problem(repetition) for repetition in range(REPETITIONS)]
     listed = [made.file for made in problems]
-    write(Manifest(suite=suite, problems=listed, cells=files, started_at=datetime.now(UTC)), folder / MANIFEST)
+    write(
+        Manifest(suite=suite, problems=listed, splits=[], cells=files, started_at=datetime.now(UTC)), folder / MANIFEST
+    )
     for made in [*records, *problems]:
         write(made, folder / made.file)
     (folder / "leaderboard.csv").write_text("method,spearman\nig-zero,0.5\n")
@@ -285,9 +289,12 @@ def test_a_suite_on_a_server(run_folder, records, server, tmp_path):
             assert run["summary"][f"burnt-snacks/{column}/mean"] == pytest.approx(mean)
             low, high = (run["summary"][f"burnt-snacks/{column}/{end}"] for end in ("low", "high"))
             assert low < mean < high
+        spent = {name: run["summary"][f"burnt-snacks/{name}"] for name in ("cost", "distance", "split/steps")}
+        assert spent == {"cost": 100, "distance": 0.02, "split/steps": 50}
 
         history = server.history(run)
-        assert history["burnt-snacks/frontier/rows"] == BUDGETS
+        assert history["burnt-snacks/frontier/cost"] == [2 * budget for budget in BUDGETS]  # forward and backward
+        assert history["burnt-snacks/frontier/distance"] == pytest.approx([0.1, 0.02])
         means = [scores(records, method, budget).mean() for budget in BUDGETS]
         assert history["burnt-snacks/frontier/spearman"] == pytest.approx(means)
         curves = [cell.curves["iaccuracy"].decode() for cell in records if cell.label == method and cell.headline]

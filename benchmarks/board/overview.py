@@ -1,0 +1,74 @@
+"""Who wins at what: the tables on top of a report."""
+
+from typing import Final
+
+import pandas as pd
+
+from benchmarks.board.aggregate import Board, list_rows
+from benchmarks.board.duels import LOSS, TIE, WIN
+from benchmarks.board.leaderboard import Standings
+from benchmarks.board.tables import NONE, Table, make_table
+
+NAMED: Final = 3  # methods of each task
+EXPLAINED: Final = (
+    "What is missing from the sum is undecided, mostly as there are too few models to tell.",
+    "score: (wins - losses) / rivals met, mean over families, from -1 to 1; in brackets its range when any one family "
+    "or method is left out.",
+)
+
+
+def make_overview_tables(board: Board) -> list[Table]:
+    """The best methods of each task and, where there are several tasks, how methods do over all."""
+    tables = [make_leaders_table(board)]
+    return [*tables, make_overall_table(board)] if len(board.first_judges) > 1 else tables
+
+
+def make_leaders_table(board: Board) -> Table:
+    """The best methods of each task by its first judging column, and how sure that is."""
+    rows = []
+    for task in (task.name for task in board.run.manifest.suite.tasks):
+        standings = Standings(board, task)
+        if standings.ranked:
+            leading = ", ".join(_name_with_score(standings, method) for method in standings.ranked[:NAMED])
+            first = sum(standings.get(method, standings.first)["rank_low"] <= 1 for method in standings.ranked)
+            sure = f"{first} of {len(standings.ranked)} may be first; {standings.describe_models()}"
+            rows.append([task, standings.heading(standings.first), leading, sure])
+    return make_table("Who leads", ["task", "score", "leading", "how sure"], rows)
+
+
+def _name_with_score(standings: Standings, method: str) -> str:
+    return f"{standings.name(method)} {standings.format(method, standings.first, interval=False).text}"
+
+
+def make_overall_table(board: Board) -> Table:
+    """Wins, ties and losses of each method in each family of tasks, and the order that follows from them, if any."""
+    families = list(board.duels)
+    rows = []
+    for row in list_rows(board.overall):
+        name = f"{row['method']} (control)" if row["control"] else row["method"]
+        tier = NONE if pd.isna(row["tier"]) else f"{row['tier']:.0f}"
+        score = "{score:z.2f} [{low:z.2f}, {high:z.2f}]".format_map(row)
+        rows.append([tier, name, score, *(_count_duels(board, family, row["method"]) for family in families)])
+    header = ["tier", "method", "score ↑", *families]
+    table = make_table("Over all", header, rows, EXPLAINED, _describe_order(board), ["tier", *families])
+    return table if _has_order(board) else table.without("tier")
+
+
+def _has_order(board: Board) -> bool:
+    return bool(board.overall["tier"].max() > 1)
+
+
+def _count_duels(board: Board, family: str, method: str) -> str:
+    """Wins, ties and losses against the other methods but controls, in a family of tasks."""
+    duels = board.duels[family]
+    if method not in duels.index:
+        return ""
+    found = duels.loc[method, [rival for rival in duels.columns if rival not in board.controls]].value_counts()
+    return "/".join(str(found.get(kind, 0)) for kind in (WIN, TIE, LOSS))
+
+
+def _describe_order(board: Board) -> str:
+    counts = "Wins/ties/losses against the other methods, by the first score of each family's tasks"
+    if _has_order(board):
+        return f"{counts}. The tiers stay apart whichever family or method is left out."
+    return f"{counts}. No order of all methods survives leaving out one family or one method."
