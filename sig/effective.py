@@ -60,6 +60,9 @@ def from_table(
 ) -> EffectiveDraws:
     """Draws from a random fraction of the coalitions without each player, where all ``2**n`` are valued.
 
+    **Reading.** The fraction is taken of the coalitions of each size ("subsets grouped by length"), at least one of
+    them, which stand for the others: |group| is estimated for all coalitions.
+
     Raises:
         ValueError: when the table is not ``2**n`` long with n from 1 to 26 or holds NaN or infinity, ``draws`` is below
             one, the fraction is not in (0, 1], or the tolerance not in [1e-7, 1).
@@ -68,19 +71,15 @@ def from_table(
     require_fraction(fraction)
     values = values.double()
     unit = _unit(values, tolerance)
-    sizes = by_size(torch.arange(n, dtype=torch.int32, device=values.device))
+    sizes = by_size(torch.arange(n, device=values.device))
     pools = []
     for player in range(n):
-        contributions = marginal_contributions(values, player)
-        kept = random_masks(len(contributions), fraction, generator).to(values.device)
+        kept, numbers = _fraction_of_each_size(sizes, fraction, generator)
         low = kept & (2**player - 1)
-        valued = _Pool((kept - low) * 2 + low, contributions.index_select(0, kept), sizes.index_select(0, kept))
+        contributions = marginal_contributions(values, player)
+        valued = _Pool((kept - low) * 2 + low, contributions[kept], sizes[kept], numbers)
         pools.append(_effective(valued, n, unit))
-    weights = coalition_weights(n).to(values.device)
-    shares = [
-        _shares(weights.index_select(0, pool.sizes), torch.ones_like(pool.contributions), count) for pool in pools
-    ]
-    whose, masks, added = _draw(pools, shares, draws, generator)
+    whose, masks, added = _draw(pools, n, draws, count, generator)
     return EffectiveDraws(whose, from_masks(masks, n), added)
 
 
@@ -109,13 +108,11 @@ def from_sample(
     n, samples = coalitions.shape[:2]
     without, including = without.double(), including.double()
     unit = _unit(torch.stack([without, including]), tolerance)
-    contributions, sizes = including - without, coalitions.sum(2)
-    rows = torch.arange(n * samples, device=without.device).view(n, samples)
-    pools = [_effective(_Pool(rows[i], contributions[i], sizes[i].int()), n, unit) for i in range(n)]
-    numbers = torch.tensor([float(math.comb(n - 1, k)) for k in range(n)], dtype=torch.float64, device=unit.device)
-    weights = coalition_weights(n).to(unit.device)
-    shares = [_shares((weights * numbers)[pool.sizes], numbers[pool.sizes], count) for pool in pools]
-    whose, drawn, added = _draw(pools, shares, draws, generator)
+    contributions, sizes = including - without, coalitions.sum(2).to(unit.device)
+    of_size = torch.tensor([float(math.comb(n - 1, k)) for k in range(n)], dtype=torch.float64, device=unit.device)
+    rows = torch.arange(n * samples, device=unit.device).view(n, samples)
+    valued = [_Pool(rows[i], contributions[i], sizes[i], of_size[sizes[i]]) for i in range(n)]
+    whose, drawn, added = _draw([_effective(pool, n, unit) for pool in valued], n, draws, count, generator)
     return EffectiveDraws(whose, coalitions.flatten(0, 1).to(drawn.device)[drawn], added)
 
 
@@ -153,11 +150,12 @@ def proportional_probability(effective: Sequence[int], *, coalitions: int, selec
 
 
 class _Pool(NamedTuple):
-    """One player's coalitions: which they are, what the player adds, their sizes."""
+    """Of one player: which coalitions, what it adds to them, their sizes, and how many each stands for."""
 
     which: Int[Tensor, " pool"]
     contributions: Float[Tensor, " pool"]
     sizes: Int[Tensor, " pool"]
+    numbers: Float[Tensor, " pool"]
 
 
 def _unit(values: Float[Tensor, "*any"], tolerance: float) -> Float[Tensor, ""]:
@@ -166,27 +164,40 @@ def _unit(values: Float[Tensor, "*any"], tolerance: float) -> Float[Tensor, ""]:
     return tolerance * (values.max() - values.min())
 
 
+def _fraction_of_each_size(
+    sizes: Int[Tensor, " coalitions"], fraction: float, generator: Generator
+) -> tuple[Int[Tensor, " kept"], Float[Tensor, " kept"]]:
+    """A random fraction of the coalitions of each size, at least one, and how many each of them stands for."""
+    shuffled = random_masks(len(sizes), 1.0, generator).to(sizes.device)
+    grouped = shuffled[sizes[shuffled].argsort(stable=True)]
+    totals = torch.bincount(sizes)
+    quotas = (fraction * totals).round().long().clamp(min=1)
+    rank = torch.arange(len(sizes), device=sizes.device) - (totals.cumsum(0) - totals)[sizes[grouped]]
+    kept = grouped[rank < quotas[sizes[grouped]]]
+    return kept, (totals.double() / quotas)[sizes[kept]]
+
+
 def _effective(valued: _Pool, n: int, unit: Float[Tensor, ""]) -> _Pool:
     """The effective ones, sorted by contribution, in units, and size."""
     effective = valued.contributions.abs() > unit
-    which, contributions, sizes = (each.masked_select(effective) for each in valued)
+    which, contributions, sizes, numbers = (each[effective] for each in valued)
     groups = (contributions / unit).round().long() * n + sizes
     order = groups.argsort(stable=True)  # coalitions arrive in random order, and stay so within a group
-    return _Pool(*(each.index_select(0, order) for each in (which, contributions, sizes)))
-
-
-def _shares(weighted: Float[Tensor, " pool"], numbers: Float[Tensor, " pool"], count: bool) -> Float[Tensor, " pool"]:
-    """What each of a player's effective coalitions weighs in the draws: its number times w(|S|), or that scaled so that
-    the player's total is the number of coalitions."""
-    return weighted * (numbers.sum() / weighted.sum()) if count else weighted
+    return _Pool(*(each[order] for each in (which, contributions, sizes, numbers)))
 
 
 def _draw(
-    pools: Sequence[_Pool], shares: Sequence[Tensor], draws: int, generator: Generator
+    pools: Sequence[_Pool], n: int, draws: int, count: bool, generator: Generator
 ) -> tuple[Int[Tensor, " draws"], Int[Tensor, " draws"], Float[Tensor, " draws"]]:
-    """Whose draw it is, which coalition, and what the player adds."""
+    """Whose draw it is, which coalition, and what the player adds; in proportion to how many a coalition stands for
+    times w(|S|), or that scaled so that the player's total is its number of coalitions."""
     require_positive(draws=draws)
-    chosen = systematic(torch.cat(list(shares)), draws, generator)
+    weights = coalition_weights(n).to(pools[0].numbers.device)
+    shares = [weights[pool.sizes] * pool.numbers for pool in pools]
+    if count:
+        shares = [own * pool.numbers.sum() / own.sum() for own, pool in zip(shares, pools, strict=True)]
+    chosen = systematic(torch.cat(shares), draws, generator)
     player = torch.cat([torch.full_like(pool.which, player) for player, pool in enumerate(pools)])
-    which, contributions = (torch.cat(part) for part in list(zip(*pools, strict=True))[:2])
+    which = torch.cat([pool.which for pool in pools])
+    contributions = torch.cat([pool.contributions for pool in pools])
     return player[chosen], which[chosen], contributions[chosen]

@@ -143,7 +143,7 @@ def test_a_sample_of_the_coalitions_estimates_a_multiple_of_the_shapley_values(
     samples: int, generator: Generator
 ) -> None:
     """Every coalition of a random game is effective, so that the common factor is known: draws / players."""
-    values, draws, repeats = torch.randn(64, dtype=torch.float64, generator=generator), 40, 2000
+    values, draws, repeats = torch.randn(64, dtype=torch.float64, generator=generator), 40, 600
     drawn = [draw_from_sample(values, samples, draws, generator).estimate() for _ in range(repeats)]
     estimates = torch.stack(drawn) * 6 / draws
     error = (estimates.mean(0) - games.shapley_values(values)).abs()
@@ -166,6 +166,21 @@ def test_a_sample_counts_the_effective_coalitions_of_all(generator: Generator) -
     torch.testing.assert_close(got, expected, rtol=0.05, atol=0)
 
 
+@pytest.mark.parametrize("fraction", [0.1, 0.4])
+def test_a_fraction_of_the_table_estimates_a_multiple_of_the_shapley_values(
+    fraction: float, generator: Generator
+) -> None:
+    """In a random game, and every size is looked at: where size alone decides, the estimate is exact."""
+    values, repeats = torch.randn(64, dtype=torch.float64, generator=generator), 300
+    drawn = [effective.from_table(values, draws=60, fraction=fraction, generator=generator) for _ in range(repeats)]
+    estimates = torch.stack([one.estimate() for one in drawn]) / 10
+    error = (estimates.mean(0) - games.shapley_values(values)).abs()
+    assert (error <= 4 * estimates.std(0) / repeats**0.5).all()
+    by_size = games.coalition_sizes(6).double().square()
+    decided = effective.from_table(by_size, draws=6000, fraction=fraction, generator=generator)
+    torch.testing.assert_close(decided.estimate(), torch.full((6,), 6000.0).double(), rtol=1e-3, atol=0)
+
+
 def exact_probability(numbers: list[int], of_all: int, selected: int) -> float:
     """Theorem 2 by listing every selection of every player."""
     event = total = 0
@@ -186,7 +201,7 @@ def test_theorem_2_lists_every_selection(numbers: list[int], selected: int) -> N
 
 
 def test_theorem_2_by_simulation(generator: Generator) -> None:
-    """A game of five players: 6 of 16 coalitions are selected for each of three of them, whose first few are effective."""
+    """For each of three players 6 of 16 coalitions are selected, of which the first few are effective."""
     numbers, selected, repeats = [4, 8, 12], 6, 50_000
     found = torch.stack([
         (torch.rand(repeats, 16, generator=generator).argsort(1)[:, :selected] < number).sum(1) for number in numbers

@@ -150,7 +150,8 @@ def test_effective_shapley_is_a_multiple_of_the_shapley_values(six_players):
 def test_effective_shapley_from_a_sample_is_a_multiple_on_average(six_players):
     """40 evaluations are three coalitions of each of six players, of whom every one is effective."""
     exact = run("bshap", six_players)
-    draws = torch.stack([run("effective-shapley", six_players, seed=s, evaluations=40) for s in range(400)]) * 6
+    options = {"evaluations": 40, "draws": 3000}
+    draws = torch.stack([run("effective-shapley", six_players, seed=s, **options) for s in range(400)]) * 6
     assert ((draws.mean(0) - exact).abs() < 4.5 * draws.std(0) / 20).all()
     assert draws.std(0).max() > 0.05 * exact.abs().max()  # it is a sample
     assert six_players.tally.forward_rows == 2 * 64 + 400 * 2 * 36
