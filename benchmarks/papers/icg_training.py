@@ -14,7 +14,7 @@ from benchmarks.papers.icg_claims import count_saliency_maps, judge_every, repor
 from benchmarks.papers.icg_minimum import BSHAP_RANKS
 from benchmarks.papers.icg_pictures import look_at_pictures, share_off_input
 from benchmarks.papers.icg_snacks import describe_networks
-from benchmarks.papers.ledger import NOT_BUILT, READING, Entry, Outcome, Side, list_measured
+from benchmarks.papers.ledger import NOT_TESTABLE, READING, Entry, Outcome, Side, list_measured
 from benchmarks.papers.quantities import (
     MODEL,
     Better,
@@ -238,7 +238,7 @@ ENTRIES: Final = (
     Entry(
         "A.4.1, Fig. 9",
         "On Imagenette, ICG is more tightly localised than expected gradients",
-        ledger.state(NOT_BUILT, "no Imagenette in this suite: a ResNet50 and its pictures are beyond two cores"),
+        ledger.state(NOT_TESTABLE, "no Imagenette in this suite: a ResNet50 and its pictures are beyond two cores"),
     ),
     Entry(
         "A.4.2, Fig. 10",

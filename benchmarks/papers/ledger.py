@@ -6,12 +6,12 @@ reproduce the paper, so that no number of a run is typed in.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.board.aggregate import SEED, Board
+from benchmarks.board.aggregate import Board
 from benchmarks.board.figures import Drawing
 from benchmarks.board.tables import NONE, Table, format_interval
 from benchmarks.papers.quantities import Quantity, Selection, find_tasks, read_checks
@@ -21,17 +21,55 @@ from sig import stats
 HELD: Final = "held"
 NOT_HELD: Final = "not held"
 UNDECIDED: Final = "undecided"
+HELD_HERE: Final = "held (this model only)"
+NOT_HELD_HERE: Final = "not held (this model only)"
+TOO_FEW: Final = "too few models"
 MEASURED: Final = "measured"
+CRITERION: Final = "criterion"
+PROVED: Final = "proved"
 REPLACED: Final = "replaced"
 READING: Final = "reading"
-NOT_BUILT: Final = "not built"
+SCHEMATIC: Final = "schematic"
+NOT_TESTABLE: Final = "not testable here"
 NOT_RUN: Final = "not in this run"
-VERDICTS: Final = (HELD, NOT_HELD, UNDECIDED, MEASURED, REPLACED, READING, NOT_BUILT, NOT_RUN)
+VERDICTS: Final = {
+    HELD: "every test of it held.",
+    NOT_HELD: "at least one test went against it.",
+    UNDECIDED: "no test went against it, but not every one held, or a method that it is about has no numbers.",
+    HELD_HERE: "held, but a task of it has a single trained model: another might do otherwise.",
+    NOT_HELD_HERE: "likewise, a test went against it for a single trained model.",
+    TOO_FEW: "nothing is said of models by two of them.",
+    MEASURED: "measured or drawn, but the paper says nothing of it that could be put to the test.",
+    CRITERION: "models are trained anew until they meet it, so that it is no finding.",
+    PROVED: "a fact of mathematics, computed exactly here or in a test that is named.",
+    REPLACED: "what the paper has does not serve; something else takes its place.",
+    READING: "the paper leaves it open; one reading was chosen.",
+    SCHEMATIC: "explains something, and shows no result.",
+    NOT_TESTABLE: "cannot be tested in this project, for the reason given.",
+    NOT_RUN: "this run has no records of it.",
+}
+
+Kind = Literal[
+    "figure",
+    "table",
+    "theorem",
+    "observation",
+    "algorithm",
+    "proposal",
+    "definition",
+    "equation",
+    "setting",
+    "claim",
+    "critique",
+    "asked here",
+]
+OWN: Final = ("critique", "asked here")  # of this project, not of a paper
+ENOUGH_MODELS: Final = 3  # without which nothing is said about models, unless there is one, and of that one alone
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was measured, in words, and one of ``VERDICTS``, whose meanings ``reproduction.md`` explains."""
+    """What was measured, in words, and one of ``VERDICTS``."""
 
     measured: str
     verdict: str
@@ -39,15 +77,18 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Entry:
-    """A figure, a table or a claim of a paper.
+    """A figure, a table or a claim of a paper, or what this project says or asks of it.
 
     Attributes:
         item: where it stands.
-        says: what the paper says, as far as it is known here; empty where it is only asked here.
+        says: what the paper says; of a ``critique`` and of what is ``asked here``, what is put to the test.
         by: from the board to what was measured; a claim is put to the test.
         see: names of pages and figures, in which ``{task}`` stands for each task looked at.
         reading: what makes it precise, where the paper does not.
-        asked: the claim that is put to the test, where the paper does not say it.
+        printed: the paper's numbers.
+        kind: what it is. A critique and what is asked here stand apart, and are not counted among a paper's claims.
+        tasks: that it looks at; those of the claim, or all that reproduce the paper, where it is None.
+        command: that computes it, where that is not running its tasks.
     """
 
     item: str
@@ -55,7 +96,15 @@ class Entry:
     by: Callable[[Board], Outcome]
     see: Sequence[str] = ()
     reading: str = ""
-    asked: str = ""
+    printed: str = ""
+    kind: Kind = "claim"
+    tasks: Selection | None = None
+    command: str = ""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether this project says or asks it, and not the paper."""
+        return self.kind in OWN
 
 
 @dataclass(frozen=True)
@@ -91,24 +140,37 @@ def list_measured(texts: Iterable[str], verdict: str = MEASURED) -> Outcome:
     return Outcome(text, verdict if text else NOT_RUN)
 
 
+def qualify(verdict: str, models: int) -> str:
+    """The verdict of a test on so many trained models."""
+    if models == 1:
+        return {HELD: HELD_HERE, NOT_HELD: NOT_HELD_HERE}.get(verdict, verdict)
+    return verdict if models >= ENOUGH_MODELS else TOO_FEW
+
+
 def combine_verdicts(verdicts: Sequence[str]) -> str:
-    """The verdict over several tests."""
-    if NOT_HELD in verdicts:
-        return NOT_HELD
-    return HELD if set(verdicts) == {HELD} else UNDECIDED
+    """The verdict over several tests: the worst one, and undecided without any."""
+    worst_first = (NOT_HELD, NOT_HELD_HERE, UNDECIDED, TOO_FEW, HELD_HERE, HELD)
+    return next((verdict for verdict in worst_first if verdict in verdicts), UNDECIDED)
 
 
-def report_means(quantity: Quantity, methods: Sequence[str], board: Board) -> Outcome:
+def report_means(quantity: Quantity, methods: Sequence[str], board: Board, tasks: Selection = find_tasks) -> Outcome:
     """Mean scores of methods, task by task."""
-    tables = {task: quantity.values(board, task) for task in find_tasks(board)}
-    return list_measured(format_means(quantity.name, task, values, methods) for task, values in tables.items())
+    return list_measured(format_means(quantity, methods, board, task) for task in tasks(board))
 
 
-def format_means(score: str, task: str, values: pd.DataFrame, methods: Sequence[str]) -> str:
+def format_means(quantity: Quantity, methods: Sequence[str], board: Board, task: str) -> str:
     """Mean scores of methods with their 95 % intervals; empty where none has any."""
-    samples = [(name, values.loc[name].dropna().to_numpy()) for name in methods if name in values.index]
-    texts = [f"{name} {format_interval(of.mean(), *stats.interval(of, seed=SEED))}" for name, of in samples if len(of)]
-    return f"{score} on {task}: {', '.join(texts)}" if texts else ""
+    values = quantity.values(board, task)
+    found = {
+        name: stats.mean_interval(
+            values.loc[name].to_numpy(float), board.find_models(task, values.columns), limits=quantity.limits
+        )
+        for name in methods
+        if name in values.index
+    }
+    texts = [f"{name} {format_interval(of.mean, of.low, of.high)}" for name, of in found.items() if of.units]
+    alone = " (this model only)" if {of.models for of in found.values() if of.units} == {1} else ""
+    return f"{quantity.name} on {task}: {', '.join(texts)}{alone}" if texts else ""
 
 
 def format_ends(values: pd.Series, digits: int = 3) -> str:
@@ -141,9 +203,9 @@ class Side:
 
 
 def ask_every_model(tasks: Selection, board: Board, **asked: Side) -> Outcome:
-    """Held where the checks of every model of the tasks are on the side asked, else not held.
+    """A criterion of accepting trained models: whether the checks of every model of the tasks are on the side asked.
 
-    A task whose training led to no usable model counts as not held.
+    It is no finding, since models that miss it are trained anew. A training that led to no usable model misses it.
     """
     texts, kept = [], []
     for name, side in asked.items():
@@ -154,7 +216,8 @@ def ask_every_model(tasks: Selection, board: Board, **asked: Side) -> Outcome:
     failed = len(find_failed_seeds(board, tasks(board)))
     none = f"no usable model from {failed} seeds" if failed else ""
     anew = count_trained_anew(board, tasks(board)) if kept else ""
-    return list_measured([*texts, anew, none], HELD if all(kept) and not failed else NOT_HELD)
+    met = ("met by every model" if all(kept) and not failed else "not met by every model") if kept else ""
+    return list_measured([*texts, met, anew, none], CRITERION)
 
 
 def find_failed_seeds(board: Board, tasks: Sequence[str]) -> set[int]:

@@ -1,7 +1,8 @@
 """What claims are about: numbers of a run for each method and unit, found by what they measure, never by a label.
 
 A table has a row per method and a column per unit, ``(repetition, explicand)``, as ``Board.scores`` has; NaN where a
-number is undefined. Numbers of the trained models themselves have the single row ``MODEL``.
+number is undefined. Numbers of the trained models themselves have the single row ``MODEL``; those of a sweep have a row
+for each ``(method, value)``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -106,9 +107,32 @@ def subtract(name: str, more: Quantity, less: Quantity) -> Quantity:
     return Quantity(name, values, limits=(more.limits[0] - less.limits[1], more.limits[1] - less.limits[0]))
 
 
-def check(name: str) -> Quantity:
+def relate(name: str, quantity: Quantity, method: str) -> Quantity:
+    """The ratio to what one method has, unit by unit, of a quantity that is not negative."""
+
+    def values(board: Board, task: str) -> pd.DataFrame:
+        table = quantity.values(board, task)
+        return table / table.loc[method] if method in table.index else pd.DataFrame()
+
+    return Quantity(name, values, quantity.better, (0.0, np.inf))
+
+
+def sweep(name: str, metric: str, option: str, *, truth: str = "") -> Quantity:
+    """Scores over the values of an option that a sweep varies, a row for each method and value."""
+
+    def values(board: Board, task: str) -> pd.DataFrame:
+        found = find_columns(board, task, metric, truth=truth)[:1]
+        units = board.units
+        chosen = units[(units["sweep"] != "") & (units["task"] == task) & (units["option"] == option)]
+        chosen = chosen[chosen["column"].isin(found)].astype({"method": str, "value": float})
+        return chosen.pivot(index=["method", "value"], columns=["repetition", "explicand"], values="score")
+
+    return Quantity(name, values, metrics[metric].better, metrics[metric].range)
+
+
+def check(name: str, *, limits: Limits = (0.0, 1.0)) -> Quantity:
     """What was measured of the trained models, a unit for each repetition; each model counts once."""
-    return Quantity(name, lambda board, task: make_unit_table({MODEL: read_checks(board, name, [task])}))
+    return Quantity(name, lambda board, task: make_unit_table({MODEL: read_checks(board, name, [task])}), limits=limits)
 
 
 def make_unit_table(found: Mapping[str, pd.Series]) -> pd.DataFrame:

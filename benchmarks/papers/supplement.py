@@ -1,5 +1,6 @@
 """What a report says of the papers: their tables, figures and claims, and the ledger ``reproduction.md``."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,17 @@ from benchmarks.board.tables import Table, make_table
 from benchmarks.papers.claims import Claim
 from benchmarks.papers.es import ES
 from benchmarks.papers.icg import ICG
-from benchmarks.papers.ledger import NOT_RUN, VERDICTS, Entry, Outcome, Publication
+from benchmarks.papers.ledger import (
+    NOT_RUN,
+    NOT_TESTABLE,
+    PROVED,
+    READING,
+    SCHEMATIC,
+    VERDICTS,
+    Entry,
+    Outcome,
+    Publication,
+)
 from benchmarks.papers.quantities import find_tasks, take_evidence
 from benchmarks.papers.sig import SIG
 
@@ -24,15 +35,24 @@ PAGES: Final = {
     "leaderboard": "leaderboard.md",
 }
 TEMPLATES: Final = Path(__file__).parent / "templates"
+OURS_LAST: Final = (False, True)
+WHATEVER_THE_RUN: Final = (NOT_TESTABLE, PROVED, READING, SCHEMATIC)
 
 
 @dataclass(frozen=True)
 class Line:
-    """An entry as the ledger shows it; ``links`` are addresses by name."""
+    """An entry as the ledger shows it.
+
+    Attributes:
+        entry, outcome: what is said, and what was measured of it.
+        links: addresses by name.
+        command: that computes it; empty where nothing is run.
+    """
 
     entry: Entry
     outcome: Outcome
     links: dict[str, str]
+    command: str
 
 
 def supplement_report(board: Board, figures: Sequence[str]) -> Supplement:
@@ -45,7 +65,7 @@ def supplement_report(board: Board, figures: Sequence[str]) -> Supplement:
     evidence = [(paper, take_evidence(board, paper.name)) for paper in PAPERS]
     drawings = [drawing for paper, part in evidence for draw in paper.figures for drawing in draw(part)]
     tables = [table for paper, part in evidence for table in paper.tables(part) if table.rows]
-    claims = [table for paper, part in evidence for table in make_claim_tables(paper, part)]
+    claims = [table for own in OURS_LAST for paper, part in evidence for table in make_claim_tables(paper, part, own)]
     figures = [*figures, *(drawing.name for drawing in drawings)]
     ledger = {paper: [fill_line(entry, part, figures) for entry in paper.entries] for paper, part in evidence}
     sections, pages = {}, {"reproduction.md": render_ledger(board, ledger)}
@@ -57,32 +77,53 @@ def supplement_report(board: Board, figures: Sequence[str]) -> Supplement:
     return Supplement(drawings, sections, pages)
 
 
-def make_claim_tables(paper: Publication, board: Board) -> Iterator[Table]:
-    """The tests of each claim that the run has numbers for."""
+def make_claim_tables(paper: Publication, board: Board, own: bool) -> Iterator[Table]:
+    """The tests of each claim of the paper, or of each one of this project's ``own`` about it, that has numbers."""
     for entry in paper.entries:
-        if isinstance(entry.by, Claim) and (rows := entry.by.tabulate(board)):
-            title = f"{entry.asked} (asked here)" if entry.asked else f"{entry.says} ({paper.name})"
+        if isinstance(entry.by, Claim) and entry.is_own == own and (rows := entry.by.tabulate(board)):
+            whose = f"{entry.kind}, {paper.name}" if own else paper.name
             notes = [f"Reading: {entry.reading}."] if entry.reading else []
-            yield make_table(title, list(rows[0]), [list(row.values()) for row in rows], notes)
+            yield make_table(f"{entry.says} ({whose})", list(rows[0]), [list(row.values()) for row in rows], notes)
 
 
 def fill_line(entry: Entry, board: Board, figures: Sequence[str]) -> Line:
     """The line of an entry, with links to pages and to those figures that were drawn, if anything was measured."""
     outcome, by = entry.by(board), entry.by
     see = (*entry.see, "claims") if isinstance(by, Claim) else entry.see
-    tasks = by.tasks(board) if isinstance(by, Claim) else find_tasks(board)
+    tasks = find_looked_at(entry, board)
     names = dict.fromkeys(name.format(task=task) for name in see for task in tasks or [""])
     addresses = PAGES | {name: f"figures/{name}.png" for name in figures}
     links = {name: addresses[name] for name in names if name in addresses and outcome.verdict != NOT_RUN}
-    return Line(entry, outcome, links)
+    nothing_is_run = outcome.verdict in WHATEVER_THE_RUN or not tasks
+    return Line(entry, outcome, links, entry.command or ("" if nothing_is_run else make_command(board, tasks)))
+
+
+def find_looked_at(entry: Entry, board: Board) -> list[str]:
+    """The tasks of this run that an entry is about."""
+    if entry.tasks is not None:
+        return entry.tasks(board)
+    return entry.by.tasks(board) if isinstance(entry.by, Claim) else find_tasks(board)
+
+
+def make_command(board: Board, tasks: Sequence[str]) -> str:
+    """Runs these tasks of the suite."""
+    return f"python -m benchmarks run {board.run.manifest.suite.name} --tasks {','.join(tasks)}"
 
 
 def render_ledger(board: Board, ledger: Mapping[Publication, Sequence[Line]]) -> str:
     """The page ``reproduction.md``."""
-    found = [line.outcome.verdict for lines in ledger.values() for line in lines]
-    counts = ", ".join(f"{found.count(verdict)} {verdict}" for verdict in VERDICTS if verdict in found)
-    about = {"suite": board.run.manifest.suite, "warnings": list_warnings(board.run), "counts": counts}
-    return _render("reproduction", **about, ledger=ledger)
+    papers = {paper: [line for line in lines if not line.entry.is_own] for paper, lines in ledger.items()}
+    own = [(paper, line) for paper, lines in ledger.items() for line in lines if line.entry.is_own]
+    found = {line.outcome.verdict for lines in ledger.values() for line in lines}
+    return _render(
+        "reproduction",
+        suite=board.run.manifest.suite,
+        warnings=list_warnings(board.run),
+        verdicts={verdict: meaning for verdict, meaning in VERDICTS.items() if verdict in found},
+        counts={paper: Counter(line.outcome.verdict for line in lines) for paper, lines in papers.items()},
+        papers=papers,
+        own=own,
+    )
 
 
 def _render(template: str, **context: Any) -> str:
