@@ -110,10 +110,16 @@ class Board:
     @cached_property
     def same_as(self) -> dict[str, str]:
         """Methods that are another implementation of one in the run, by the label of that one; they are not ranked."""
-        labels: dict[str, str] = {}
-        for cell in self.run.cells:
-            labels.setdefault(cell.method, cell.label)
-        return {cell.label: labels[cell.same_as] for cell in self.run.cells if cell.same_as in labels}
+        labels = self._labels
+        return {cell.label: labels[cell.same_as][0] for cell in self.run.cells if cell.same_as in labels}
+
+    @cached_property
+    def _labels(self) -> dict[str, list[str]]:
+        """The labels of each registered method, in the order of the suite."""
+        labels: dict[str, list[str]] = {}
+        for name, label in dict.fromkeys((cell.method, cell.label) for cell in self.run.cells):
+            labels.setdefault(name, []).append(label)
+        return labels
 
     def exact(self, task: str, column: str) -> frozenset[str]:
         """The methods that compute the truth of a column; they are not ranked by it."""
@@ -121,7 +127,7 @@ class Board:
         truths = set(facts["truth"]) - {""}
         records = (problem for problem in self.run.problems if problem.task == task)
         names = {name for record in records for truth in truths for name in record.exact.get(truth, ())}
-        return frozenset(cell.label for cell in self.run.cells if cell.method in names)
+        return frozenset(label for name in names for label in self._labels.get(name, ()))
 
     def has_too_few_units(self, task: str, column: str) -> bool:
         """Whether no method is scored on as many independent units as ties with the best need."""
@@ -151,10 +157,15 @@ class Board:
 
     def scores(self, task: str, column: str) -> pd.DataFrame:
         """Scores at the headline budget, a row per method and a column per unit; NaN where undefined or not there."""
-        units = self.units
-        chosen = units[units["headline"] & (units["task"] == task) & (units["column"] == column)]
+        chosen = self._headline_units.get((task, column), self.units.iloc[:0])
         table = chosen.pivot(index="method", columns=["repetition", "explicand"], values="score")
         return table.reindex([method for method in self.methods.index if method in table.index])
+
+    @cached_property
+    def _headline_units(self) -> dict[tuple[str, str], pd.DataFrame]:
+        """Units at the headline budget, by task and column."""
+        groups = self.units[self.units["headline"]].groupby(["task", "column"], observed=True)
+        return {(str(task), str(column)): units for (task, column), units in groups}
 
     @cached_property
     def coverage(self) -> pd.DataFrame:
