@@ -140,9 +140,9 @@ def test_coverage_of_many_draws(capsys: pytest.CaptureFixture[str]) -> None:
     cases = [(name, explicands) for name in LAWS for explicands in EXPLICANDS]
     table = pd.DataFrame(index=pd.MultiIndex.from_tuples(cases, names=["law", "explicands"]))
     for heading, measure, draws in (
-        ("covers", measure_coverage, 3000),
-        ("false +", measure_false_positives, 10_000),
-        ("bootstrap", measure_bootstrap, 500),
+        ("covers", measure_coverage, 2000),
+        ("false +", measure_false_positives, 5000),
+        ("bootstrap", measure_bootstrap, 300),
     ):
         for models in MODELS:
             table[f"{heading} {models}"] = [measure(LAWS[name], models, count, draws, 1) for name, count in cases]
@@ -150,4 +150,4 @@ def test_coverage_of_many_draws(capsys: pytest.CaptureFixture[str]) -> None:
         print(f"\nshares of draws at {MODELS} models:\n{table.round(3).to_string()}")
     least = [LAWS[name].least for name, _ in cases]
     assert table.filter(like="covers").ge(least, axis=0).all(axis=None)
-    assert (table.filter(like="false +") <= MOST + 2 * np.sqrt(0.05 * 0.95 / 10_000)).all(axis=None)
+    assert (table.filter(like="false +") <= MOST + 2 * np.sqrt(0.05 * 0.95 / 5000)).all(axis=None)
