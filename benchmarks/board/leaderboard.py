@@ -1,5 +1,6 @@
 """The tables of a task: who did how well, how sure that is, and at what cost."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,12 +21,14 @@ from benchmarks.board.tables import (
     format_seconds,
     make_table,
 )
+from sig.registry import methods
 
 FAR: Final = 0.5  # from a method's own limit, beyond which its score tells of the budget
 DAGGER: Final = "†"
 LINE: Final = "(no better than a control:)"
 SHOWN_AS_COST: Final = ("runtime", "rows")  # metrics whose numbers every table has in its columns of costs
 COMPACT: Final = 2  # judging columns of the main table
+SOME: Final = 6  # methods that a note names
 ROOMY: Final = 3  # columns up to which the second table has intervals
 
 Row = Mapping[str, Any]  # of ``Board.summary``
@@ -156,17 +159,20 @@ def _make_row(standings: Standings, method: str) -> list[Any]:
 
 
 def _format_split(board: Board, method: str, options: Mapping[str, Any]) -> str:
-    """As in 50 x 10, for baselines and steps."""
+    """As in 50 x 10, for baselines and steps; nothing where there is one way to spend a budget."""
     split = find_split(board, method, options)
-    if len(split) == 1:
-        return "".join(f"{value:,} {name}" for name, value in split.items())
-    return " x ".join(f"{value:,}" for value in split.values())
+    return " x ".join(f"{value:,}" for value in split.values()) if len(split) > 1 else ""
 
 
 def find_split(board: Board, method: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those options of a cell that spend the budget, not those that the suite gives to the method."""
-    chosen = next((one.options for one in board.run.manifest.suite.methods if one.label == method), {})
-    return {name: value for name, value in options.items() if name not in chosen}
+    """Those options of a cell that spend its budget; of a method that is not registered, all but the suite's."""
+    choice = next((one for one in board.run.manifest.suite.methods if one.label == method), None)
+    if not options or choice is None:
+        return {}
+    entry = next((entry for entry in methods if entry.name == choice.name), None)
+    if entry is None:
+        return {name: value for name, value in options.items() if name not in choice.options}
+    return {name: entry.option(options, name) for name in entry.spend}
 
 
 def _format_cost(row: Row) -> str:
@@ -206,18 +212,29 @@ def _describe_dear(standings: Standings, methods: Sequence[str]) -> Iterable[str
 
 
 def _describe_undefined(standings: Standings, columns: Sequence[str]) -> Iterable[str]:
-    """On how many units scores have no value: once for all columns and methods that have it in common."""
+    """On how many units scores have no value, a line for all columns of which the same is to be said."""
     shared: dict[str, list[str]] = {}
     for column in columns:
-        rows = standings.scores.get(column, {})
-        methods: dict[str, list[str]] = {}
-        for method, row in rows.items():
-            if row["undefined"]:
-                methods.setdefault(f"{row['undefined']} of {row['units'] + row['undefined']} units", []).append(method)
-        for count, those in methods.items():
-            of = "every method" if len(those) == len(rows) else ", ".join(those)
-            shared.setdefault(f"Undefined on {count} for {of}", []).append(column)
-    yield from (f"{text}: {', '.join(columns)}." for text, columns in shared.items())
+        if text := _count_undefined(list(standings.scores.get(column, {}).values())):
+            shared.setdefault(text, []).append(column)
+    yield from (f"{', '.join(columns)}: {text}." for text, columns in shared.items())
+
+
+def _count_undefined(rows: Sequence[Row]) -> str:
+    """What most methods have in common, then the others; empty where all scores are defined."""
+    counts: dict[int, list[str]] = {0: []}
+    for row in rows:
+        counts.setdefault(row["undefined"], []).append(row["method"])
+    usual = max(counts, key=lambda count: len(counts[count]))
+    others = [f"{count} (for {_list_some(those)})" for count, those in counts.items() if those and count != usual]
+    if usual == 0 and not others:
+        return ""
+    units = max(row["units"] + row["undefined"] for row in rows)
+    return f"undefined on {' or '.join([str(usual)] * (usual > 0) + others)} of {units} units"
+
+
+def _list_some(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= SOME else f"{len(names)} methods"
 
 
 def write_note(board: Board, task: str, method: str) -> str:
@@ -261,6 +278,7 @@ def make_tidy_frame(board: Board) -> pd.DataFrame:
     about = board.columns[["task", "column", "metric", "truth", "better", "unit", "judges"]]
     names = {"task": str, "method": str, "column": str}
     scores = board.summary.astype(names).merge(about, on=["task", "column"])
+    scores["options"] = scores["options"].map(json.dumps)
     places = [format_place(row["rank_low"], row["rank_high"]) for row in list_rows(scores)]
     scores["place"] = pd.Series(places, scores.index, dtype=object).replace(NONE, None)
     coverage = board.coverage[[*STATUSES, "reason"]].reset_index()

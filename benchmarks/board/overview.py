@@ -14,6 +14,7 @@ EXPLAINED: Final = (
     "What is missing from the sum is undecided, mostly as there are too few models to tell.",
     "score: (wins - losses) / rivals met, mean over families, from -1 to 1; in brackets its range when any one family "
     "or method is left out.",
+    "Last: methods that meet others in one family alone, which have no place in an order, and controls.",
 )
 
 

@@ -95,24 +95,26 @@ def find_frontier(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def _mark_frontier(ax: Axes, best: pd.DataFrame) -> None:
-    """The frontier as a line, its methods by number, with one text for points that stand close together."""
+    """The frontier as a line, its methods by number, with one text for points that stand close together.
+
+    Intervals do not widen the panel, in which points would then be hard to tell apart.
+    """
     ax.plot(best["cost"], best["mean"], color=INK, linewidth=1, drawstyle="steps-post", zorder=3)
+    ax.margins(y=0.15)
+    bottom, top = ax.get_ylim()
     for row in list_rows(best.dropna(subset=["low", "high"])):
         ax.plot([row["cost"]] * 2, [row["low"], row["high"]], color=INK, linewidth=0.8, zorder=1)
-    ax.margins(y=0.12)
+    ax.set_ylim(bottom, top)
     numbers = {method: str(i + 1) for i, method in enumerate(best["method"].unique())}
     upwards = (best["better"] == "higher").all()
     place: dict[str, Any] = {
-        "xytext": (0, 4 if upwards else -11),
+        "xytext": (4, 4 if upwards else -11),
         "textcoords": "offset points",
-        "ha": "center",
         "fontsize": 8,
     }
     cluster = (best["cost"] > CLOSE * best["cost"].shift()).cumsum()
     for _, points in best.groupby(cluster):
         text = ",".join(numbers[method] for method in points["method"].unique())
-        last = points.iloc[-1]
-        end = last["mean"] if pd.isna(last["low"]) else last["high" if upwards else "low"]
-        ax.annotate(text, (last["cost"], end), **place, color=INK)
+        ax.annotate(text, (points["cost"].iloc[-1], points["mean"].iloc[-1]), **place, color=INK)
     handles = [Line2D([], [], linestyle="", label=f"{number} {method}") for method, number in numbers.items()]
     ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.19), ncols=2, handlelength=0)

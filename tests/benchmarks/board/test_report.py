@@ -165,7 +165,7 @@ def test_markdown_has_other_scores_apart(markdown):
     )
     assert lines[4].startswith("| ig-zero | 0.5")
     assert lines[4].endswith(" | 80 | 0 | 0.5 |")
-    assert r"- Undefined on 3 of 12 units for every method: 100%\_right." in details
+    assert r"- 100%\_right: undefined on 3 of 12 units." in details
 
 
 def test_markdown_tables_are_whole(markdown, papers):

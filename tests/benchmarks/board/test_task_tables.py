@@ -6,9 +6,10 @@ import pytest
 
 from benchmarks.board.aggregate import Board, aggregate
 from benchmarks.board.leaderboard import Standings, make_details_table, make_task_table, write_note
-from benchmarks.board.overview import make_leaders_table
+from benchmarks.board.overview import make_leaders_table, make_overall_table, make_overview_tables
 from benchmarks.board.tables import Table
 from benchmarks.run.records import read_run
+from benchmarks.run.suite import MethodChoice
 from sig.registry import Cost
 from tests.benchmarks.run_maker import RunMaker
 
@@ -89,20 +90,27 @@ def test_a_control_that_all_beat_has_no_line(tmp_path):
 def test_distance_split_and_cost(crowded):
     table = make_task_table(crowded, "t")
     assert column_of(table, "from limit") == ["0.62", "0.04", "", "", ""]
-    assert column_of(table, "split") == ["50 x 10", "500 steps", "", "", ""]
+    assert column_of(table, "split") == ["50 x 10", "", "", "", ""]
     assert column_of(table, "cost") == ["1,000", "1,000", "", "0", "2"]
 
 
-def test_options_that_the_suite_gives_are_no_split(tmp_path):
-    maker = RunMaker(tmp_path / "run", {"a": "x"}, {"t": {"repetitions": 1, "budgets": [100]}})
-    maker.cell("t", 0, "a", {"100%_right": [0.5]}, budget=100, options={"direction": "both", "steps": 5})
+@pytest.mark.parametrize(
+    ("name", "fixed", "options", "split"),
+    [
+        ("sig-game", {"direction": "both"}, {"direction": "both", "samples": 5, "steps": 10}, "5 x 10"),
+        ("sig-game", {"steps": 50}, {"steps": 50, "samples": 2}, "2 x 50"),  # whatever their order
+        ("sig-game", {}, {"samples": 2}, "2 x 50"),  # the default
+        ("of a plug-in", {"a": 1}, {"a": 1, "b": 2000, "c": 3}, "2,000 x 3"),
+        ("gradient", {}, {}, ""),
+    ],
+)
+def test_a_split_is_of_what_spends_the_budget(tmp_path, name, fixed, options, split):
+    maker = RunMaker(tmp_path / "run", {"mine": "x"}, {"t": {"repetitions": 1, "budgets": [100]}})
+    maker.cell("t", 0, "mine", {"100%_right": [0.5]}, budget=100, options=options)
     run = read_run(maker.write())
-    (choice,) = run.manifest.suite.methods
-    suite = run.manifest.suite.model_copy(
-        update={"methods": [choice.model_copy(update={"options": {"direction": "both"}})]}
-    )
-    run.manifest.suite = suite
-    assert column_of(make_task_table(aggregate(run), "t"), "split") == ["5 steps"]
+    choice = MethodChoice(name=name, label="mine", options=fixed)
+    run.manifest.suite = run.manifest.suite.model_copy(update={"methods": [choice]})
+    assert column_of(make_task_table(aggregate(run), "t"), "split") == [split]
 
 
 def test_the_first_score_has_an_interval_the_second_none(crowded):
@@ -160,8 +168,8 @@ def test_what_a_ranking_stands_on(tmp_path, models, explicands, said):
 @pytest.mark.parametrize(
     ("of_a", "of_b", "notes"),
     [
-        ([None, 0.5], [None, 0.6], ["Undefined on 1 of 2 units for every method: 100%_right, off_bshap."]),
-        ([None, 0.5], [0.5, 0.6], ["Undefined on 1 of 2 units for a: 100%_right, off_bshap."]),
+        ([None, 0.5], [None, 0.6], ["100%_right, off_bshap: undefined on 1 of 2 units."]),
+        ([None, 0.5], [0.5, 0.6], ["100%_right, off_bshap: undefined on 1 (for a) of 2 units."]),
         ([0.5, 0.5], [0.5, 0.6], []),
     ],
 )
@@ -217,3 +225,48 @@ def test_the_leaders_of_each_task_and_how_sure_that_is(crowded):
         "sig-game† 0.30, ig-zero 0.50, noise (control) 2.10",
         "1 of 4 may be first; 10 models",
     ]
+
+
+# ---- over all
+
+
+def duelling_run(folder: Path, *, lead: float = 0.3) -> RunMaker:
+    """Two families, the first of two tasks, ten models each: a beats b by ``lead`` everywhere, b ties with c on both
+    tasks of the first family and beats it in the second one; the control loses by far, "once" is in one family."""
+    families = {"a": "x", "b": "x", "c": "x", "once": "x", "noise": "control"}
+    task = {"repetitions": 10, "budgets": [100]}
+    tasks = {"one": "first", "two": "first", "three": "second"}
+    maker = RunMaker(folder, families, {name: {**task, "family": family} for name, family in tasks.items()})
+    for name in tasks:
+        for model in range(10):
+            wobble = 0.01 * (-1) ** model + 0.001 * model
+            scores = {"a": 0.5 + lead, "b": 0.5, "c": 0.5 + 3 * wobble if name != "three" else 0.3, "noise": 0.01}
+            scores |= {"once": 0.2} if name == "three" else {}
+            for i, (label, score) in enumerate(scores.items()):
+                maker.cell(name, model, label, {"100%_right": [score + wobble * i / 10]}, budget=100)
+    return maker
+
+
+def test_wins_ties_and_losses_by_family(tmp_path):
+    table = make_overall_table(board_of(duelling_run(tmp_path / "run")))
+    assert table.header == ["tier", "method", "score ↑", "first", "second"]
+    rows = {row[1].text: [cell.text for cell in row] for row in table.rows}
+    assert list(rows) == ["a", "b", "c", "once", "noise (control)"]
+    assert [row[3] for row in rows.values()] == ["2/0/0", "0/1/1", "0/1/1", "", "0/0/3"]
+    assert [row[4] for row in rows.values()] == ["3/0/0", "2/0/1", "1/0/2", "0/0/3", "0/0/4"]
+    assert rows["a"][2] == "1.00 [1.00, 1.00]"
+    assert rows["b"][2].startswith("-0.08 [")  # (-1 / 2 + 1 / 3) / 2
+    assert [row[0] for row in rows.values()] == ["1", "2", "2", "-", "-"]
+    assert table.lead.endswith("The tiers stay apart whichever family or method is left out.")
+
+
+def test_without_an_order_there_are_no_tiers(tmp_path):
+    table = make_overall_table(board_of(duelling_run(tmp_path / "run", lead=0.0)))
+    assert table.header == ["method", "score ↑", "first", "second"]
+    assert table.lead.endswith("No order of all methods survives leaving out one family or one method.")
+
+
+def test_a_single_task_has_no_table_over_all(crowded, tmp_path):
+    assert [table.title for table in make_overview_tables(crowded)] == ["Who leads"]
+    several = make_overview_tables(board_of(duelling_run(tmp_path / "run")))
+    assert [table.title for table in several] == ["Who leads", "Over all"]
