@@ -103,11 +103,10 @@ def compare(
 ) -> Comparison:
     """Attribute by each method, spending ``rows`` model rows on each explicand, and score by each metric.
 
-    A method with one fixed cost spends that. One that fails, or has no meaning here, gets a note and does not stop the
-    others.
+    Rows count forward and backward. A method with one fixed cost spends that. One that fails, or has no meaning here,
+    gets a note and does not stop the others.
 
     Args:
-        rows: forward and backward ones together.
         truth: for metrics that compare with a truth.
         regions: for metrics that look at regions.
         options: of methods and metrics, by name.
@@ -115,8 +114,8 @@ def compare(
 
     Raises:
         UnknownName: on a name that nothing is registered under.
-        ValueError: when ``rows`` do not suffice for one input, the truth or a region has another shape, or options are
-            given for what is not chosen.
+        ValueError: when ``rows`` pay for no input, the truth or a region has another shape, or options are given for
+            what is not chosen.
     """
     for names in (method_names, metric_names):
         if isinstance(names, str):
