@@ -52,7 +52,7 @@ def plot_curves(
 
     All others are thin grey lines: they show the field and are named on the leaderboard. ``curves`` holds each method's
     by column, a row per unit with its model as index; ``columns`` by column the ``metric``, which scores are
-    ``better``, what the ``curve`` runs over, and its ``end``; ``best`` names methods, the best first.
+    ``better``, their ``range``, what the ``curve`` runs over, and its ``end``; ``best`` names methods, the best first.
     """
     references = [method for method in REFERENCES if method in methods.index]
     controls = list(methods.index[methods["control"]])
@@ -64,7 +64,7 @@ def plot_curves(
         facts = columns.loc[column]
         for method, values in by_method.items():
             x = np.linspace(0, facts["end"], values.shape[1])
-            _plot_curve(ax, x, values, colours.get(method), method in controls)
+            _plot_curve(ax, x, values, facts["range"], colours.get(method), method in controls)
         ax.set_xlabel(f"{facts['curve']}, 0 to {facts['end']:g}")
         label_height(ax, f"{facts['metric']} ({facts['better']} is better)", shared=shared)
         name_panel(ax, column)
@@ -105,14 +105,22 @@ def _order_by_rank(board: Board, task: str, columns: Sequence[str]) -> list[str]
 
 
 def _plot_curve(
-    ax: Axes, x: Float[np.ndarray, " points"], values: pd.DataFrame, colour: Colour | None, control: bool
+    ax: Axes,
+    x: Float[np.ndarray, " points"],
+    values: pd.DataFrame,
+    limits: Sequence[float],
+    colour: Colour | None,
+    control: bool,
 ) -> None:
+    """The mean and, in colour, its band, within the limits of the score unless a curve's points leave these."""
     mean = values.groupby(level=0).mean().mean()
     if colour is None:
         ax.plot(x, mean, color=FAINT, linewidth=0.8, zorder=1)
         return
     models = values.index.to_numpy()
-    bands = [stats.mean_interval(at, models) for at in values.to_numpy().T]
+    low, high = limits
+    within = (low, high) if values.stack().between(low, high).all() else None
+    bands = [stats.mean_interval(at, models, limits=within) for at in values.to_numpy().T]
     ax.fill_between(x, [at.low for at in bands], [at.high for at in bands], color=colour, alpha=0.12, linewidth=0)
     ax.plot(x, mean, color=colour, linewidth=1.6, linestyle="--" if control else "-")
 

@@ -89,3 +89,25 @@ def test_undefined_curves_are_left_out(tmp_path):
         maker.cell("t", 0, label, {"iaccuracy": scores}, budget=5, curves=curves)
     (line,) = draw_one(maker).figure.axes[0].get_lines()
     assert np.asarray(line.get_ydata()).tolist() == [1.0, 0.5]
+
+
+@pytest.mark.parametrize(("best", "within"), [(1.0, True), (1.5, False)])
+def test_bands_stay_within_the_limits_of_the_score_unless_curves_leave_them(tmp_path, best, within):
+    maker = RunMaker(tmp_path / "run", {"ig-zero": "made-up"}, {"t": {"repetitions": 3, "budgets": [5]}})
+    for repetition in range(3):
+        curve = EncodedArray.of([[best, 0.2], [best - 0.1 * repetition, 0.4]])
+        maker.cell("t", repetition, "ig-zero", {"iaccuracy": [0.5, 0.5]}, budget=5, curves={"iaccuracy": curve})
+    (band,) = draw_one(maker).figure.axes[0].collections
+    heights = np.asarray(band.get_paths()[0].vertices)[:, 1]
+    assert (heights.max() <= 1) == within
+    assert heights.min() < 0.3 < heights.max()
+
+
+def test_a_curve_is_the_mean_of_its_models_means(tmp_path):
+    maker = RunMaker(tmp_path / "run", {"a": "made-up"}, {"t": {"repetitions": 2, "budgets": [5]}})
+    for repetition, rows in enumerate(([[1.0, 0.0]] * 3, [[1.0, 0.8], [np.nan, np.nan], [np.nan, np.nan]])):
+        scores: list[float | None] = [0.5 if row[0] == 1 else None for row in rows]
+        curves = {"iaccuracy": EncodedArray.of(rows)}
+        maker.cell("t", repetition, "a", {"iaccuracy": scores}, budget=5, curves=curves)
+    (line,) = draw_one(maker).figure.axes[0].get_lines()
+    assert np.asarray(line.get_ydata()) == pytest.approx([1.0, 0.4])

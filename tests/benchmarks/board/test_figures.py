@@ -129,6 +129,25 @@ def test_the_frontier_by_hand():
     assert list(find_frontier(points.assign(better="lower")).index) == ["a", "b"]
 
 
+def test_points_far_from_their_limit_are_open_and_truths_and_twins_are_left_out(tmp_path):
+    families = {"bshap": "shapley", "far": "x", "near": "x", "twin": "x"}
+    maker = RunMaker(tmp_path / "run", families, {"t": {"repetitions": 2, "budgets": [100]}})
+    for repetition in range(2):
+        maker.problem("t", repetition, exact={"bshap": ["bshap"]}, truths={"bshap": [[1.0]]})
+        for label, distance, cost in (("bshap", 0.0, 10), ("far", 0.6, 40), ("near", 0.5, 50), ("twin", 0.5, 60)):
+            outcome: dict[str, Any] = {
+                "distance": distance,
+                "same_as": "near" if label == "twin" else "",
+                "options": {"steps": 1},
+            }
+            maker.cell("t", repetition, label, {"off_bshap": [0.5, 0.6]}, budget=100, rows=cost, **outcome)
+    figure = draw_run(maker)["frontier"].figure
+    points = [line for line in figure.axes[0].get_lines() if line.get_marker() == "o"]
+    faces = {float(x): line.get_markerfacecolor() == "white" for line in points for x in np.asarray(line.get_xdata())}
+    assert faces == {40: True, 50: False}
+    assert figure.legends[0].get_texts()[-1].get_text() == "more than 0.5 from its own limit"
+
+
 @pytest.mark.parametrize(("score", "rows"), [(None, 100), (0.5, 0)])
 def test_tasks_without_any_score_or_any_row_have_figures_that_can_be_saved(tmp_path, score, rows):
     families = {"a": "made-up", "b": "made-up"}
