@@ -60,8 +60,9 @@ def plot_curves(
     colours = dict(zip(informed, list_colours(), strict=False)) | dict.fromkeys(controls, CONTROL)
     shared = columns.loc[list(curves), "metric"].nunique() == 1
     figure, axes = make_panels(len(curves), columns=3, width=3.8, height=3.2, sharey=shared)
+    facts_of = dict(zip(columns.index.astype(str), list_rows(columns), strict=True))
     for ax, (column, by_method) in zip(axes, curves.items(), strict=True):
-        facts = columns.loc[column]
+        facts = facts_of[column]
         for method, values in by_method.items():
             x = np.linspace(0, facts["end"], values.shape[1])
             _plot_curve(ax, x, values, facts["range"], colours.get(method), method in controls)
@@ -119,7 +120,7 @@ def _plot_curve(
         return
     models = values.index.to_numpy()
     low, high = limits
-    within = (low, high) if values.stack().between(low, high).all() else None
+    within = (low, high) if ((values >= low) & (values <= high)).all(axis=None) else None
     bands = [stats.mean_interval(at, models, limits=within) for at in values.to_numpy().T]
     ax.fill_between(x, [at.low for at in bands], [at.high for at in bands], color=colour, alpha=0.12, linewidth=0)
     ax.plot(x, mean, color=colour, linewidth=1.6, linestyle="--" if control else "-")
