@@ -19,13 +19,13 @@ from benchmarks.papers.icg_tables import (
     check_printed_1,
     list_errors,
 )
-from benchmarks.papers.ledger import HELD, NOT_HELD, READING, Entry, Outcome, Side, list_measured
+from benchmarks.papers.ledger import HELD, NOT_HELD, PROVED, SCHEMATIC, Entry, Outcome, Side, list_measured
 from benchmarks.papers.quantities import score
 from datasets.two_feature import bump
 
 GENERALISED: Final = ("ig-zero", "ig-middle", "ig-mean", "ig-max-distance", "ig-gaussian-noise", "expected-gradients")
 VIOLATION: Final = score("share of strong dummies", "strong_dummy_violation")
-DUMMIES: Final = VIOLATION
+DUMMIES: Final = score("number of strong dummies", "strong_dummies")
 CONSISTENCY: Final = score("consistency", "consistency")
 COMPLETENESS: Final = score("completeness gap", "completeness")
 AXIOMS: Final = ("bshap", "icg", "expected-gradients", "ig-zero", "ig-mean")
@@ -53,7 +53,7 @@ def check_reversal(board: Board) -> Outcome:
     return list_measured(dict.fromkeys(texts), HELD if all(kept) else NOT_HELD)
 
 
-def check_expectations(board: Board) -> Outcome:
+def check_expectations() -> Outcome:
     """The numbers from which A.1.3 computes SHAP, by the midpoint rule: E F, and with one component across or along."""
     middles = bump((torch.arange(MIDDLES, dtype=torch.float64) + 0.5) / MIDDLES)
     found = {
@@ -63,7 +63,7 @@ def check_expectations(board: Board) -> Outcome:
     }
     kept = all(abs(value - printed) <= 0.0005 for value, printed in found.values())
     text = ", ".join(f"{name} {float(value):.3f}" for name, (value, _) in found.items())
-    return Outcome(text, HELD if kept else NOT_HELD)
+    return Outcome(text, PROVED if kept else NOT_HELD)
 
 
 def report_dummies(board: Board) -> Outcome:
@@ -80,12 +80,14 @@ ENTRIES: Final = (
         "Baselines: zero, middle, distribution mean, maximum distance, additive Gaussian noise, expected gradients",
         list_baselines,
         see=("leaderboard",),
+        kind="figure",
     ),
     Entry(
         "Fig. 1",
         "The maximum distance gives poor attributions, its baselines being far out of distribution",
         Comparison(PROBABILITY, (BSHAP_DISTANCE,), ("icg",), ("ig-max-distance",)),
         reading="on Local Minimum they are farther from the BShap values of the model than ICG is",
+        kind="figure",
     ),
     Entry(
         "Section 1, eq. 1",
@@ -93,12 +95,15 @@ ENTRIES: Final = (
         partial(ledger.report_means, COMPLETENESS, ("ig-zero",)),
         see=("leaderboard",),
         reading="sig.path.integrate, by the midpoint rule; measured is how far the sum is from F(x) - F(x')",
+        kind="equation",
     ),
     Entry(
         "Section 3.1, Fig. 2",
         "IG undergoes an abrupt reversal as the input crosses x1 = x2, far from any decision boundary",
         check_reversal,
         see=("two-feature",),
+        kind="figure",
+        tasks=TWO_FEATURE,
         reading=f"beside B, from one point of a line to the next, IG changes by more than {JUMP} in both features and "
         "in "
         f"opposite directions, while BShap changes by less than {STILL}",
@@ -106,27 +111,29 @@ ENTRIES: Final = (
     *(
         Entry(
             f"Table 1, {name}",
-            f"({printed[0]:g}, {printed[1]:g}) at A and ({printed[2]:g}, {printed[3]:g}) at B",
+            f"What {name} gives the two features at A and B",
             partial(check_printed_1, truth),
             see=("tables", "two-feature"),
-            reading="the closed form rounds to what is printed"
-            + ("; the first number at A is looked at below" if truth == SHAP else ""),
+            reading="the closed form rounds to what is printed, but for SHAP's first number at A, a misprint",
+            printed=f"({printed[0]:g}, {printed[1]:g}) at A, ({printed[2]:g}, {printed[3]:g}) at B",
+            kind="table",
+            tasks=TWO_FEATURE,
         )
         for truth, (name, printed) in PRINTED_1.items()
     ),
     Entry(
         "Table 1, A.1.3",
-        f"SHAP gives {PRINTED_1[SHAP][1][0]} to the first feature at A",
-        check_misprint,
-        see=("tables",),
-        reading="A.1.3 takes 0.474 for the expectation in this one place, and 0.434 everywhere else; the closed form "
-        "has 0.434",
+        "SHAP's first number at A is a misprint: A.1.3 takes 0.474 for the expectation in this one place, and 0.434, "
+        "which is right, everywhere else",
+        ledger.compute(check_misprint),
+        printed=f"{PRINTED_1[SHAP][1][0]:g}",
+        kind="critique",
     ),
     Entry(
         "A.1.3",
-        "The expectation over the whole input is 0.434, that conditioned on one component 1 along an arm and 0.25 "
-        "across",
-        check_expectations,
+        "The expectation over the whole input, and conditioned on one component across an arm and along one",
+        ledger.compute(check_expectations),
+        printed="0.434, 0.25, 1",
     ),
     Entry(
         "Table 1, estimated",
@@ -134,23 +141,29 @@ ENTRIES: Final = (
         list_errors,
         see=("tables",),
         reading="largest error of each method that estimates a closed form",
+        kind="table",
+        tasks=TWO_FEATURE,
     ),
     Entry(
         "Section 3.1",
         "In additive models IG and BShap match, as does SHAP from a baseline whose f is the expectation",
-        ledger.state(READING, "a theorem, which tests/sig/methods/test_axioms.py checks on random additive models"),
+        ledger.state(PROVED, "on random additive models, in the test named"),
+        kind="theorem",
+        command="pytest tests/sig/methods/test_axioms.py -k additive",
     ),
     Entry(
         "Definition 1, weak dummy",
         "A feature that the model does not use gets nothing; IG and BShap satisfy this",
-        ledger.state(
-            READING, "an axiom, which tests/sig/methods/test_axioms.py checks on a network that ignores a feature"
-        ),
+        ledger.state(PROVED, "on networks that ignore a feature, in the test named"),
+        kind="definition",
+        command="pytest tests/sig/methods/test_axioms.py -k ignores",
     ),
     Entry(
         "Definition 2, strong dummy",
         "A feature whose swap changes no hybrid of input and baseline gets nothing; BShap satisfies this",
         partial(judge_every, TWO_FEATURE, VIOLATION, "bshap", Side(below=0.001)),
+        kind="definition",
+        tasks=TWO_FEATURE,
         see=("leaderboard",),
         reading="with the method's own baselines, at A and B strong dummies get less than 0.1 % of the absolute "
         "attribution",
@@ -159,6 +172,8 @@ ENTRIES: Final = (
         "Definition 2, strong dummy",
         "IG does not satisfy it: its results in Table 1 are such",
         partial(judge_every, TWO_FEATURE, VIOLATION, "ig-zero", Side(above=0.5)),
+        kind="definition",
+        tasks=TWO_FEATURE,
         see=("leaderboard",),
         reading="at A and B strong dummies get more than half of the absolute attribution",
     ),
@@ -166,6 +181,7 @@ ENTRIES: Final = (
         "Definition 2, strong dummy",
         "Attribution to strong dummies, by method",
         report_dummies,
+        kind="definition",
         see=("leaderboard",),
     ),
     Entry(
@@ -174,6 +190,8 @@ ENTRIES: Final = (
         "attribution "
         "raises F somewhere; so it is for BShap",
         partial(judge_every, TWO_FEATURE, CONSISTENCY, "bshap", Side(above=0.98)),
+        kind="theorem",
+        tasks=TWO_FEATURE,
         see=("leaderboard",),
         reading="at A and B each positive attribution is to a feature whose swap raises some hybrid of input and own "
         "baseline; the implication itself is a property test in tests/sig/metrics/test_consistency.py",
@@ -182,6 +200,8 @@ ENTRIES: Final = (
         "A.2, consistency",
         "IG is not consistent: Table 1 is an instance",
         partial(judge_every, TWO_FEATURE, CONSISTENCY, "ig-zero", Side(below=0.5)),
+        kind="theorem",
+        tasks=TWO_FEATURE,
         see=("leaderboard",),
         reading="at A and B less than half of its positive attributions are to a component that raises F in some "
         "hybrid",
@@ -190,22 +210,26 @@ ENTRIES: Final = (
         "A.2, consistency",
         "Consistency, by method",
         partial(ledger.report_means, CONSISTENCY, AXIOMS),
+        kind="definition",
         see=("leaderboard",),
     ),
     Entry(
         "Section 4, Fig. 3",
         "Models are trained on damaged inputs with their certainties; ICG integrates from certainty 0 to 1, the value "
         "held",
-        ledger.state(READING, "training/certainty_classifier.py and sig/methods/certainty_gradients.py"),
+        ledger.state(SCHEMATIC, "as in training/certainty_classifier.py and sig/methods/certainty_gradients.py"),
+        kind="figure",
     ),
     Entry(
         "A.1.2, Fig. 6",
         "The input regions that BShap, IG and SHAP look at",
-        ledger.state(READING, "a drawing without numbers: the hybrids, the straight path, the whole space"),
+        ledger.state(SCHEMATIC, "a drawing without numbers: the hybrids, the straight path, the whole space"),
+        kind="figure",
     ),
     Entry(
         "A.1.1",
         "Shapley values have efficiency, symmetry, null player and linearity",
-        ledger.state(READING, "axioms, which tests/sig/test_games.py checks on random games"),
+        ledger.state(PROVED, "on random games, in the test named"),
+        command="pytest tests/sig/test_games.py",
     ),
 )

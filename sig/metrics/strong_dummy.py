@@ -44,7 +44,7 @@ def strong_dummy_violation(trial: Trial, *, tolerance: float = 1e-6) -> Float[Te
 @metric(
     "strong_dummies",
     better="higher",
-    range=(0, MAX_PLAYERS),
+    range=(0.0, float(MAX_PLAYERS)),
     unit="players",
     source="ICG, Definition 2",
     judges=False,
