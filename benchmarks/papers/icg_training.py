@@ -345,6 +345,7 @@ ENTRIES: Final = (
         "Local Minimum: six layers of 500 for each component, their sum, four layers of 20; several initial states "
         "did not converge",
         partial(report_checks, MINIMUM, ("accuracy", "restarts")),
+        kind="setting",
         tasks=MINIMUM,
         see=("checks",),
         reading="slim networks, four layers of 64, take their place where a task does not say network = paper",

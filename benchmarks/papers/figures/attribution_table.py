@@ -13,15 +13,15 @@ from benchmarks.papers.quantities import Selection, collect_first_shown, scale_r
 
 def draw_attribution_table(tasks: Selection, board: Board, *, title: str) -> Iterator[Drawing]:
     """Of the first input that each of the tasks shows."""
-    tables = {task: table for task in tasks(board) if len(table := average_relative(board, task))}
+    tables = {task: table for task in tasks(board) if len(table := relate_to_maximum(board, task))}
     if tables:
-        caption = f"{title}: means over repetitions, the truths on top; blank where no attribution is positive."
+        caption = f"{title}: medians over repetitions, the truths on top; blank where no attribution is positive."
         yield Drawing("local-minimum", caption, plot_attribution_table(tables, board.methods, title=title))
 
 
-def average_relative(board: Board, task: str) -> pd.DataFrame:
-    """Truths, then attributions, each divided by its maximum, in the mean over repetitions; a column per feature."""
-    shown = {name: scale_rows(rows, "maximum").mean() for name, rows in collect_first_shown(board, task).items()}
+def relate_to_maximum(board: Board, task: str) -> pd.DataFrame:
+    """Truths, then attributions, each divided by its maximum, in the median over repetitions; a column per feature."""
+    shown = {name: scale_rows(rows, "maximum").median() for name, rows in collect_first_shown(board, task).items()}
     return pd.DataFrame(shown).T.rename(columns="{:g}".format)
 
 

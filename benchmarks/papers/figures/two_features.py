@@ -43,7 +43,7 @@ def plot_two_features(line: pd.DataFrame, *, title: str) -> Figure:
     reversal.axvline(0, color=INK, linewidth=0.8)
     reversal.set(xlabel="x2 - x1", ylabel="attribution")
     name_panel(reversal, "across x1 = x2")
-    reversal.legend(loc="center left")
+    reversal.legend(loc="center left", bbox_to_anchor=(0.0, 0.74))
     add_title(figure, title)
     return figure
 
