@@ -1,13 +1,11 @@
 """Networks that tell whether a snack is burnt, and the task of explaining them (ICG, 3 and 5)."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Final, Literal
 
 import torch
-from jaxtyping import Float
-from torch import Generator, Tensor, nn
+from torch import Generator, nn
 
 from datasets import burnt_snacks as data
 from datasets.problem import Problem, task
@@ -22,72 +20,60 @@ HELD_OUT: Final = 20_000
 AT_ONCE: Final = 500  # images generated in one call, which the generator makes fastest
 ROWS_PER_BATCH: Final = 64
 SHOWN: Final = 3  # of each class
+TUNING: Final = 2  # images, one of each class, on which budgets are split
 BOUNDS: Final = Bounds(accuracy=0.987)  # the paper's accuracy
 
 Network = Literal["small", "paper"]
 
 
-class MaxAndMean(nn.Module):
-    """The largest and the mean value of each channel."""
+def make_paper() -> nn.Sequential:
+    """The paper's: convolutions of 32, 64, 128 and 128 channels with pooling, dense layers of 32, 16 and 2, dropout.
 
-    def forward(self, x: Float[Tensor, "rows channels height width"]) -> Float[Tensor, "rows both"]:
-        return torch.cat([x.amax((2, 3)), x.mean((2, 3))], 1)
+    **Reading.** Convolutions are 3 x 3 without padding and pools take the rest at the edges, which gives the paper's
+    5 x 5 x 128 values before the dense layers. Dropout follows the pools and the first dense layer. Initialisation is
+    He's in place of Xavier's, with which training hardly ever leaves chance.
+    """
+    return _make_convolutional(1.0, dropout=(0.2, 0.1, 0.1, 0.2))
 
 
 def make_small() -> nn.Sequential:
-    """Five 3 x 3 convolutions, of strides 1 and 2, then global pooling: 186 thousand weights, He initialisation.
+    """The paper's at half its width and without dropout: 112 thousand weights, a third of the time."""
+    return _make_convolutional(0.5, dropout=(0.0,) * 4)
 
-    **Reading.** It takes the place of the paper's network, whose training often does not leave chance. Global pooling
-    suits a class that depends on whether there is a dark square, not on where.
-    """
+
+def _make_convolutional(width: float, *, dropout: tuple[float, float, float, float]) -> nn.Sequential:
+    first, second, third = (round(width * channels) for channels in (32, 64, 128))
     return _initialise(
-        nn.init.kaiming_normal_,
-        *_convolution(2, 16),
-        *_convolution(16, 48, stride=2),
-        *_convolution(48, 64),
-        nn.MaxPool2d(2),
-        *_convolution(64, 96),
-        *_convolution(96, 96),
-        MaxAndMean(),
-        nn.Linear(2 * 96, 64),
-        nn.ReLU(),
-        nn.Linear(64, 2),
-    )
-
-
-def make_paper() -> nn.Sequential:
-    """The paper's: convolutions of 32, 64, 128 and 128 channels with pooling, and dense layers; without its dropout.
-
-    **Reading.** Kernels are 3 x 3 with zero padding, initialisation is Xavier's. Dropout is left out: with it training
-    hardly ever leaves chance.
-    """
-    return _initialise(
-        nn.init.xavier_uniform_,
-        *_convolution(2, 32),
-        *_convolution(32, 64),
-        nn.MaxPool2d(2),
-        *_convolution(64, 128),
-        nn.MaxPool2d(2),
-        *_convolution(128, 128),
-        nn.MaxPool2d(2),
+        *_convolution(2, first),
+        *_convolution(first, second),
+        *_pool(dropout[0]),
+        *_convolution(second, third),
+        *_pool(dropout[1]),
+        *_convolution(third, third),
+        *_pool(dropout[2]),
         nn.Flatten(),
-        nn.Linear(128 * 6 * 6, 32),
+        nn.Linear(third * 5 * 5, 32),
         nn.ReLU(),
+        nn.Dropout(dropout[3]),
         nn.Linear(32, 16),
         nn.ReLU(),
         nn.Linear(16, 2),
     )
 
 
-def _convolution(before: int, after: int, *, stride: int = 1) -> tuple[nn.Module, nn.Module]:
-    return nn.Conv2d(before, after, 3, stride=stride, padding=1), nn.ReLU()
+def _convolution(before: int, after: int) -> tuple[nn.Module, nn.Module]:
+    return nn.Conv2d(before, after, 3), nn.ReLU()
 
 
-def _initialise(initialise: Callable[[Tensor], Tensor], *layers: nn.Module) -> nn.Sequential:
+def _pool(dropout: float) -> tuple[nn.Module, nn.Module]:
+    return nn.MaxPool2d(2, ceil_mode=True), nn.Dropout(dropout)
+
+
+def _initialise(*layers: nn.Module) -> nn.Sequential:
     network = nn.Sequential(*layers)
     for name, weights in network.named_parameters():
         if name.endswith("weight"):
-            initialise(weights)
+            nn.init.kaiming_normal_(weights)
         else:
             nn.init.zeros_(weights)
     return network.to(memory_format=torch.channels_last)  # faster on a CPU
@@ -96,10 +82,26 @@ def _initialise(initialise: Callable[[Tensor], Tensor], *layers: nn.Module) -> n
 NETWORKS: Final = {"small": make_small, "paper": make_paper}
 RECIPES: Final = {
     "small": Recipe(
-        batch=32, samples=100_000, lr=2e-3, undamaged=0.5, unknown=0.05, release=0.55, ramp=20_000, bf16=True
+        batch=32,
+        samples=120_000,
+        lr=2e-3,
+        weight_decay=0.1,
+        undamaged=0.5,
+        unknown=0.05,
+        release=0.55,
+        ramp=20_000,
+        bf16=True,
     ),
     "paper": Recipe(
-        batch=64, samples=240_000, lr=1e-3, undamaged=0.2, unknown=0.05, release=0.5, ramp=40_000, bf16=True
+        batch=32,
+        samples=200_000,
+        lr=2e-3,
+        weight_decay=0.3,
+        undamaged=0.5,
+        unknown=0.05,
+        release=0.55,
+        ramp=20_000,
+        bf16=True,
     ),
 }
 
@@ -157,6 +159,7 @@ def burnt_snacks(
         snacks.images,
         target=snacks.labels,
         background=data.generate(background, generator_for(seed, "background")).images,
+        tuning=data.generate(TUNING, generator_for(seed, "tuning")).images,
         output=output,
         players=players,
         rows_per_batch=ROWS_PER_BATCH,

@@ -12,16 +12,25 @@ def test_networks_see_values_and_certainty_and_have_the_weights_they_say() -> No
     x = torch.rand(3, 2, data.SIDE, data.SIDE)
     small, paper = task.make_small(), task.make_paper()
     assert small(x).shape == paper(x).shape == (3, 2)
-    assert sum(weights.numel() for weights in small.parameters()) == 185_890
-    convolutions = [layer for layer in paper if isinstance(layer, nn.Conv2d)]
-    assert [layer.out_channels for layer in convolutions] == [32, 64, 128, 128]
+    assert sum(weights.numel() for weights in small.parameters()) == 112_162
+    for network, width in ((paper, 1), (small, 0.5)):
+        convolutions = [layer for layer in network if isinstance(layer, nn.Conv2d)]
+        assert [layer.out_channels / width for layer in convolutions] == [32, 64, 128, 128]
+        assert all(layer.padding == (0, 0) for layer in convolutions)
+        (flat,) = (layer.in_features for layer in network if isinstance(layer, nn.Linear) and layer.out_features == 32)
+        assert flat / width == 5 * 5 * 128
+
+
+def test_the_papers_network_has_its_dropout_and_the_small_one_none() -> None:
+    shares = [[layer.p for layer in make() if isinstance(layer, nn.Dropout)] for make in task.NETWORKS.values()]
+    assert dict(zip(task.NETWORKS, shares, strict=True)) == {"small": [0.0] * 4, "paper": [0.2, 0.1, 0.1, 0.2]}
 
 
 def test_initialisation_is_that_of_he_with_no_bias() -> None:
     torch.manual_seed(0)
     weights = task.make_small().state_dict()
-    assert weights["4.weight"].std().item() == pytest.approx((2 / (48 * 9)) ** 0.5, rel=0.02)
-    assert (weights["4.bias"] == 0).all()
+    assert weights["6.weight"].std().item() == pytest.approx((2 / (32 * 9)) ** 0.5, rel=0.02)
+    assert (weights["6.bias"] == 0).all()
 
 
 def test_images_to_train_on_held_out_and_explained_are_all_different(short_training) -> None:
@@ -41,6 +50,13 @@ def test_the_problem_marks_what_is_where_and_shows_both_classes(short_training) 
     assert (e.inputs[problem.regions["light"]] >= 0.5).all()
     assert (e.inputs[~torch.stack(list(problem.regions.values())).any(0)] == 0).all()
     assert e.n_players == 25
+
+
+def test_tuning_images_are_one_of_each_class_and_not_explained(short_training) -> None:
+    problem = task.burnt_snacks(images=20, compare=False, seed=0)
+    assert problem.tuning is not None
+    every = torch.cat([problem.tuning, problem.explicand.inputs, problem.explicand.background])
+    assert len(every.flatten(1).unique(dim=0)) == len(every) == 2 + 20 + 100
 
 
 def test_the_papers_accuracy_is_asked_for() -> None:
