@@ -55,10 +55,14 @@ class CertaintyClassifier(Classifier):
         self._running_loss = float("inf")
         self._released_at: int | None = None
         self._at_none: list[Tensor] = []
+        self._dropouts = [(layer, layer.p) for layer in network.modules() if isinstance(layer, nn.Dropout)]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         values, labels = batch
-        shown = with_certainty(*self._damage(values, batch_idx * self.recipe.batch))
+        samples = batch_idx * self.recipe.batch
+        for layer, share in self._dropouts:
+            layer.p = share * self._get_progress(samples)
+        shown = with_certainty(*self._damage(values, samples))
         loss = super().training_step((shown, labels), batch_idx)
         self._follow(loss.item(), batch_idx)
         return loss
@@ -99,10 +103,13 @@ class CertaintyClassifier(Classifier):
         return damage(values, self._generator, data=data, law=law, mean=mean)
 
     def _damaged_share(self, samples: int) -> float:
+        return (1 - self.recipe.undamaged - self.recipe.unknown) * self._get_progress(samples)
+
+    def _get_progress(self, samples: int) -> float:
+        """From 0, when the network has yet to leave chance, to 1, when it has all of the damage, and dropout."""
         if self.recipe.release is not None and self._released_at is None:
             return 0.0
-        progress = (samples - (self._released_at or 0)) / self.recipe.ramp if self.recipe.ramp else 1.0
-        return (1 - self.recipe.undamaged - self.recipe.unknown) * min(1.0, progress)
+        return min(1.0, (samples - (self._released_at or 0)) / self.recipe.ramp) if self.recipe.ramp else 1.0
 
     def _follow(self, loss: float, batch_idx: int) -> None:
         """Release the damage once the loss is low; give up a network that does not leave chance."""

@@ -35,9 +35,9 @@ class Recipe:
             A.3.2); under the others, so is the mean of a sample's certainties.
         undamaged: share of the samples shown as they are.
         unknown: share of the samples shown at certainty 0.
-        release: damage begins when the running loss falls below this, None for at once. A network that never gets
-            there within a sixth of the samples has not converged.
-        ramp: number of samples over which the share of damaged ones rises to its final value.
+        release: damage, and dropout, begin when the running loss falls below this, None for at once. A network that
+            never gets there within a sixth of the samples has not converged.
+        ramp: number of samples over which the share of damaged ones, and dropout, rise to their final values.
         probes: how often accuracy is measured on the way, at even distances.
         probe_rows: held-out samples that it is measured on.
     """

@@ -126,6 +126,19 @@ def test_the_share_of_damaged_samples_rises_along_the_ramp() -> None:
     assert (damaged[20:] == 1).all()
 
 
+def test_dropout_rises_along_the_ramp_and_is_what_it_was_in_the_end() -> None:
+    network = nn.Sequential(nn.Dropout(0.4), nn.Flatten(), nn.Linear(4, 2))
+    samples = data(RECIPE)
+    module = CertaintyClassifier(network, samples, recipe=replace(RECIPE, ramp=128 * 20), bounds=LENIENT)
+    shares = []
+    for i, batch in enumerate(samples.batches):
+        module.training_step(batch, i)
+        shares.append(network[0].p)
+    assert shares[0] == 0
+    assert shares[10] == pytest.approx(0.2)
+    assert set(shares[20:]) == {0.4}
+
+
 def test_damage_waits_for_the_release() -> None:
     _, certainties, _ = shown(replace(RECIPE, release=0.5, samples=10**6))  # the recorder's loss stays at log 2
     assert (certainties == 1).all()
