@@ -7,8 +7,8 @@ a margin, *flatness* that a mean changes by less than a margin along an option: 
 these are judged by p-values.
 
 A claim is held where all of its tests are, which needs no correction (Berger 1982). It is not held where one of them
-goes against it; so p-values are Holm-corrected over the tests of the claim, and an interval has to lie on the other
-side at the Bonferroni-corrected level too.
+goes against it; so p-values are Holm-corrected over the tests of the claim, and intervals have to lie on the other side
+at Holm's levels.
 """
 
 import math
@@ -106,19 +106,32 @@ class Sample:
     limits: Limits | None
 
 
-def judge_samples(samples: Sequence[Sample], side: Side) -> Iterator[Row]:
+def judge_samples(samples: Sequence[Sample], side: Side) -> list[Row]:
     """A test for each sample: held where the whole interval of its mean lies on the side.
 
-    Not held where none of it does, at a confidence of 1 - 0.05 / tests.
+    Not held where all of it lies on the other side, by Holm's procedure over the samples: at a confidence of
+    1 - 0.05 / (samples - those found already), as long as there are more.
     """
-    for sample in samples:
-        found = stats.mean_interval(sample.values, sample.models, limits=sample.limits)
-        verdict = side.judge(found.low, found.high)
-        if verdict == NOT_HELD:
-            confidence = 1 - SIGNIFICANT / len(samples)
-            wider = stats.mean_interval(sample.values, sample.models, limits=sample.limits, confidence=confidence)
-            verdict = side.judge(wider.low, wider.high)
-        yield {**sample.about, **vars(found), "verdict": qualify(verdict, found.models)}
+    found = [measure_mean(sample) for sample in samples]
+    verdicts = [side.judge(mean.low, mean.high) for mean in found]
+    against = {at for at, verdict in enumerate(verdicts) if verdict == NOT_HELD}
+    sure: set[int] = set()
+    while against - sure:
+        confidence = 1 - SIGNIFICANT / (len(samples) - len(sure))
+        wider = {at: measure_mean(samples[at], confidence) for at in against - sure}
+        more = {at for at, mean in wider.items() if side.judge(mean.low, mean.high) == NOT_HELD}
+        if not more:
+            break
+        sure |= more
+    for at in against - sure:
+        verdicts[at] = UNDECIDED
+    judged = zip(samples, found, verdicts, strict=True)
+    return [{**one.about, **vars(mean), "verdict": qualify(verdict, mean.models)} for one, mean, verdict in judged]
+
+
+def measure_mean(sample: Sample, confidence: float = 1 - SIGNIFICANT) -> stats.Interval:
+    """The mean over models, with its interval."""
+    return stats.mean_interval(sample.values, sample.models, limits=sample.limits, confidence=confidence)
 
 
 @dataclass(frozen=True)
@@ -127,7 +140,7 @@ class IntervalClaim(Claim):
 
     def test(self, board: Board) -> list[Row]:
         samples = [sample for task in self.tasks(board) for sample in self._collect(board, task)]
-        return list(judge_samples([sample for sample in samples if np.isfinite(sample.values).any()], self._side))
+        return judge_samples([sample for sample in samples if np.isfinite(sample.values).any()], self._side)
 
     @property
     @abstractmethod

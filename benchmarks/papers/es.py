@@ -15,6 +15,7 @@ from benchmarks.papers.ledger import (
     Outcome,
     Publication,
     Side,
+    compute,
     list_measured,
     report_means,
     state,
@@ -63,7 +64,7 @@ THEORY: Final = (
         "Section 4.1.2",
         "With two features, the Shapley value of one is half of what it adds alone and half of what it adds to the "
         "other",
-        exact.check_two_features,
+        compute(exact.check_two_features),
         kind="equation",
     ),
     Entry(
@@ -85,7 +86,7 @@ THEORY: Final = (
         "Theorem 2",
         "The probability that proportional sampling is correct: the effective coalitions found are in proportion to "
         "those that there are",
-        exact.evaluate_theorem_2,
+        compute(exact.evaluate_theorem_2),
         reading="of a random 40 % of the coalitions without each player, a_1 : .. : a_N = e_1 : .. : e_N as in A.2, "
         "with the denominators that the printed formula lacks; by simulation in the tests",
         kind="theorem",
@@ -134,7 +135,7 @@ GAMES: Final = (
     Entry(
         "Section 5, training",
         "Networks are trained on 50 % of the coalitions of 12 players, and on 40 % of those of 20",
-        exact.describe_shares,
+        compute(exact.describe_shares),
         printed="50 %, 40 %",
         kind="setting",
         command="pytest tests/training/test_task_gridworld.py",
@@ -278,7 +279,7 @@ OWN: Final = (
         "Theorem 2",
         "The formula as printed lacks its denominators C(|n_j|, |b_j|), and with them the probability of exact "
         "proportions is next to nothing",
-        exact.evaluate_theorem_2,
+        compute(exact.evaluate_theorem_2),
         reading="so exact proportions do not explain that ES works",
         kind="critique",
         command="pytest tests/sig/test_effective.py -k theorem_2",
@@ -294,7 +295,7 @@ OWN: Final = (
     Entry(
         "Section 4.1.2, Fig. 1 c",
         "The factor from (x1, x2) to (x1, x2, x3) of four players is 1/12, not the 1/6 printed",
-        exact.check_factor,
+        compute(exact.check_factor),
         printed="1/6",
         kind="critique",
     ),

@@ -9,7 +9,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from benchmarks.board.aggregate import Board
 from benchmarks.papers.ledger import NOT_HELD, PROVED, Outcome
 from datasets.gridworld import GridWorld
 from sig.effective import proportional_probability
@@ -28,19 +27,19 @@ def conclude(text: str, true: bool) -> Outcome:
     return Outcome(text, PROVED if true else NOT_HELD)
 
 
-def count_players(board: Board) -> Outcome:
+def count_players() -> Outcome:
     """Of each grid."""
     found = {cols: GridWorld(2, cols, "r1").n_players for cols in PLAYERS}
     return conclude(", ".join(f"{n} in 2 x {cols}" for cols, n in found.items()), found == PLAYERS)
 
 
-def check_single_baselines(board: Board) -> Outcome:
+def check_single_baselines() -> Outcome:
     """The two polynomials with which SIG motivates several baselines."""
     roots = [x**3 - 6 * x**2 + 11 * x - 6 for x in (1, 2, 3)]
     return conclude(f"F1(0) = {0 + 1}, F2(1), F2(2), F2(3) = {', '.join(map(str, roots))}", roots == [0, 0, 0])
 
 
-def check_weights(board: Board) -> Outcome:
+def check_weights() -> Outcome:
     """SIG's Observation 2: weights add up to 1, those of one size to 1/n, and 1/w(k) = n C(n-1, k)."""
     texts, kept = [], []
     for n in PLAYERS.values():
@@ -52,7 +51,7 @@ def check_weights(board: Board) -> Outcome:
     return conclude("; ".join(texts), all(kept))
 
 
-def check_binomial(board: Board) -> Outcome:
+def check_binomial() -> Outcome:
     """SIG's Observation 2 in words: C(n-1, k-1) in place of C(n-1, k), which is another number but for 2k = n."""
     n = PLAYERS[2]
     wrong = [k for k in range(1, n) if math.comb(n - 1, k - 1) != math.comb(n - 1, k)]
@@ -60,7 +59,7 @@ def check_binomial(board: Board) -> Outcome:
     return conclude(text, len(wrong) > 0)
 
 
-def check_two_features(board: Board) -> Outcome:
+def check_two_features() -> Outcome:
     """SIG's Shapley values of two features: those of the table (v00, v10, v01, v11)."""
     v00, v10, v01, v11 = table = (0.3, 1.7, -0.4, 2.9)
     printed = ((v10 - v00) / 2 + (v11 - v01) / 2, (v01 - v00) / 2 + (v11 - v10) / 2)
@@ -69,7 +68,7 @@ def check_two_features(board: Board) -> Outcome:
     return conclude(text, all(math.isclose(a, b, abs_tol=1e-6) for a, b in zip(printed, found, strict=True)))
 
 
-def check_unbiasedness(board: Board) -> Outcome:
+def check_unbiasedness() -> Outcome:
     """The mean contribution over SIG's law p_i(S) = 1 / (n C(n-1, |S|)) against the Shapley value, on 2 x 2."""
     texts, kept = [], []
     for reward in REWARDS:
@@ -84,14 +83,14 @@ def check_unbiasedness(board: Board) -> Outcome:
     return conclude(f"largest difference from the Shapley values {', '.join(texts)}", all(kept))
 
 
-def count_extremes(board: Board) -> Outcome:
+def count_extremes() -> Outcome:
     """Share of Algorithm 1's draws, as printed, that have the smallest or the largest size."""
     shares = {n: float((weights := coalition_weights(n))[[0, -1]].sum() / weights.sum()) for n in PLAYERS.values()}
     text = ", ".join(f"{share:.1%} of {n} players" for n, share in shares.items())
     return conclude(f"sizes 0 and n-1 together: {text}", all(share > 0.5 for share in shares.values()))
 
 
-def check_sampling_cost(board: Board) -> Outcome:
+def check_sampling_cost() -> Outcome:
     """What Algorithm 1's loops take: a pass over the sizes draws n numbers and adds one coalition in the mean."""
     added = {n: float((weights := coalition_weights(n)).div(weights.sum()).sum()) for n in PLAYERS.values()}
     text = f"a pass over n sizes adds {', '.join(f'{mean:.6g}' for mean in added.values())} coalitions of n players in "
@@ -99,19 +98,19 @@ def check_sampling_cost(board: Board) -> Outcome:
     return conclude(text, all(math.isclose(mean, 1) for mean in added.values()))
 
 
-def count_published_rows(board: Board) -> Outcome:
+def count_published_rows() -> Outcome:
     """Model rows of SIG at the paper's settings against those of IG from one baseline."""
     texts = [f"{n * STEPS:,} rows against {STEPS} on 2 x {cols}, {n:,} times" for cols, n in BASELINES.items()]
     return Outcome(f"at {STEPS} steps: {', '.join(texts)}", PROVED)
 
 
-def check_factor(board: Board) -> Outcome:
+def check_factor() -> Outcome:
     """ES's factor of the coalition of two among four players."""
     found = float(coalition_weights(4)[2])
     return conclude(f"2! 1! / 4! = {found:.4f} = 1/{1 / found:.0f}", math.isclose(found, 1 / 12))
 
 
-def evaluate_theorem_2(board: Board) -> Outcome:
+def evaluate_theorem_2() -> Outcome:
     """ES's probability, for the numbers of effective coalitions of its four games and Q = 40 %."""
     texts = []
     for cols, reward in product(PLAYERS, REWARDS):
@@ -124,7 +123,7 @@ def evaluate_theorem_2(board: Board) -> Outcome:
     return Outcome("; ".join(texts), PROVED)
 
 
-def describe_shares(board: Board) -> Outcome:
+def describe_shares() -> Outcome:
     """Of the coalitions, to train on."""
     kept = list(SHARES.values()) == [0.5, 0.4]
     return conclude(", ".join(f"{share:.0%}" for share in SHARES.values()), kept)

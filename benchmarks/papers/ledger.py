@@ -134,6 +134,11 @@ def state(verdict: str, why: str) -> Callable[[Board], Outcome]:
     return lambda board: Outcome(why, verdict)
 
 
+def compute(fact: Callable[[], Outcome]) -> Callable[[Board], Outcome]:
+    """What needs no run."""
+    return lambda board: fact()
+
+
 def list_measured(texts: Iterable[str], verdict: str = MEASURED) -> Outcome:
     """What was measured, one thing after the other, empty ones left out; not in this run where nothing was."""
     text = "; ".join(filter(None, texts))

@@ -9,7 +9,18 @@ from benchmarks.papers import exact, ledger
 from benchmarks.papers.claims import Bound, Closeness, Comparison, Flatness, Steadiness
 from benchmarks.papers.figures.network_against_game import draw_network_against_game
 from benchmarks.papers.figures.score_bars import draw_score_bars
-from benchmarks.papers.ledger import NOT_TESTABLE, PROVED, READING, SCHEMATIC, Entry, Outcome, Publication, Side, state
+from benchmarks.papers.ledger import (
+    NOT_TESTABLE,
+    PROVED,
+    READING,
+    SCHEMATIC,
+    Entry,
+    Outcome,
+    Publication,
+    Side,
+    compute,
+    state,
+)
 from benchmarks.papers.quantities import MODEL, check, find_columns, find_tasks, relate, score, sweep
 from sig.metrics.iaccuracy import REMOVALS
 
@@ -84,7 +95,7 @@ THEORY: Final = (
         "Section I",
         "A zero baseline need not have a score near zero, F1(x) = x + 1; F2(x) = x^3 - 6 x^2 + 11 x - 6 has several "
         "roots to choose from",
-        exact.check_single_baselines,
+        compute(exact.check_single_baselines),
         printed="F1(0) = 1; F2 = 0 at 1, 2, 3",
     ),
     Entry(
@@ -119,7 +130,7 @@ THEORY: Final = (
     Entry(
         "Section IV, two features",
         "f(S1) and f(S2) are half of what each adds alone and half of what it adds to the other",
-        exact.check_two_features,
+        compute(exact.check_two_features),
         kind="equation",
     ),
     Entry(
@@ -132,7 +143,7 @@ THEORY: Final = (
     Entry(
         "Observation 2",
         "Over the coalitions without a player weights add up to 1, those of one size to 1/n; 1/w(k) = n C(n-1, k)",
-        exact.check_weights,
+        compute(exact.check_weights),
         kind="observation",
     ),
     Entry(
@@ -146,7 +157,7 @@ THEORY: Final = (
     Entry(
         "Section IV, appendix",
         "Proportional sampling is an unbiased estimator of the Shapley value",
-        exact.check_unbiasedness,
+        compute(exact.check_unbiasedness),
         reading="with the law of the proof, p_i(S) = 1 / (n C(n-1, |S|)), over the coalitions without player i",
         kind="theorem",
         command="pytest tests/sig/test_coalitions.py",
@@ -175,7 +186,7 @@ THEORY: Final = (
     Entry(
         "Section VI",
         "Sampling takes O(n^2) time",
-        exact.check_sampling_cost,
+        compute(exact.check_sampling_cost),
         reading="of Algorithm 1 without the passes through the model, which it does not change",
     ),
     Entry(
@@ -190,7 +201,7 @@ GAMES_OF_THE_PAPER: Final = (
     Entry(
         "Section V, GridWorld",
         "12 players in 2 x 2 cells, 20 in 2 x 3, each with the rewards r1 and r2",
-        exact.count_players,
+        compute(exact.count_players),
         printed="12, 20",
         kind="setting",
         command="pytest tests/datasets/test_gridworld.py",
@@ -360,7 +371,7 @@ OWN: Final = (
         "Algorithm 1",
         "As printed, it draws a size by the weight of one coalition, so that nearly all draws have the smallest or the "
         "largest size",
-        exact.count_extremes,
+        compute(exact.count_extremes),
         kind="critique",
     ),
     Entry(
@@ -373,13 +384,13 @@ OWN: Final = (
     Entry(
         "Observation 2",
         "The binomial in its text, C(n-1, |S|-1), is a misprint: its own equation has C(n-1, k)",
-        exact.check_binomial,
+        compute(exact.check_binomial),
         kind="critique",
     ),
     Entry(
         "Fig. 9, abstract",
         "With N baselines of 50 steps SIG takes N times the model rows of one baseline, which is no minimal increase",
-        exact.count_published_rows,
+        compute(exact.count_published_rows),
         printed="in Table 2 the times are 12 and 20 times as long",
         kind="critique",
     ),

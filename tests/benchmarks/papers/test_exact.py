@@ -1,0 +1,77 @@
+"""The oracles are enumerations, by hand or by itertools; each fact is also told apart from a false one."""
+
+import itertools
+import math
+
+import pytest
+
+from benchmarks.papers import exact
+from datasets.gridworld import GridWorld
+from sig.effective import proportional_probability
+
+FACTS = (
+    exact.count_players,
+    exact.check_single_baselines,
+    exact.check_weights,
+    exact.check_binomial,
+    exact.check_two_features,
+    exact.check_unbiasedness,
+    exact.count_extremes,
+    exact.check_sampling_cost,
+    exact.count_published_rows,
+    exact.check_factor,
+    exact.describe_shares,
+)
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.__name__)
+def test_facts_are_proved(fact):
+    assert fact().verdict == "proved"
+
+
+def test_what_is_not_so_is_not_held():
+    assert exact.conclude("text", False).verdict == "not held"
+
+
+@pytest.mark.parametrize("fact", [exact.count_players, exact.check_weights, exact.count_extremes])
+def test_other_numbers_of_players_would_show(fact, monkeypatch):
+    """Of other games, what is counted is another number."""
+    before = fact().measured
+    monkeypatch.setattr(exact, "PLAYERS", {2: 3, 3: 4})
+    found = fact()
+    assert found.measured != before
+    assert (found.verdict == "not held") == (fact is exact.count_players)
+
+
+def test_shares_of_the_extreme_sizes_by_hand(monkeypatch):
+    """Of three players w = 1/3, 1/6, 1/3: four fifths of the draws have size 0 or 2."""
+    monkeypatch.setattr(exact, "PLAYERS", {2: 3})
+    assert exact.count_extremes().measured == "sizes 0 and n-1 together: 80.0% of 3 players"
+
+
+def test_a_law_that_is_not_the_proofs_is_biased(monkeypatch):
+    monkeypatch.setattr(exact.math, "comb", lambda n, k: 2**n / (n + 1))  # all coalitions alike
+    assert exact.check_unbiasedness().verdict == "not held"
+
+
+def test_the_factor_by_listing_orders():
+    """Of the 24 orders of four players, those in which x1 and x2 come first and x3 then."""
+    orders = [one for one in itertools.permutations("1234") if set(one[:2]) == {"1", "2"} and one[2] == "3"]
+    assert len(orders) / math.factorial(4) == pytest.approx(1 / 12)
+    assert "= 1/12" in exact.check_factor().measured
+
+
+def test_effective_coalitions_are_counted_one_by_one():
+    values = GridWorld(2, 2, "r1").values().tolist()
+    found = exact.count_effective(2, "r1")
+    for player in (0, 5, 11):
+        without = [mask for mask in range(2**12) if not mask >> player & 1]
+        assert found[player] == sum(values[mask | 1 << player] != values[mask] for mask in without)
+
+
+def test_theorem_2_is_evaluated_for_the_games(monkeypatch):
+    monkeypatch.setattr(exact, "PLAYERS", {2: 12})
+    text = exact.evaluate_theorem_2().measured
+    p = proportional_probability(exact.count_effective(2, "r1"), coalitions=2**11, selected=819)
+    assert text.startswith(f"{p:.1e} on 2 x 2 r1 (0 to 1,088 of 2,048 coalitions effective); ")
+    assert 0 < p < 1e-10
