@@ -52,7 +52,7 @@ def sig_run(directory, *, holds=True) -> RunMaker:
     for repetition, (noise, other) in enumerate(zip(NOISE, NOISE[3:] + NOISE[:3], strict=True)):
         for name in grids:
             _add_game(maker, name, repetition, noise, other, holds)
-        _add_pictures(maker, repetition, noise, other, holds)
+        _add_pictures(maker, repetition, holds)
     return maker
 
 
@@ -69,18 +69,18 @@ def _add_game(maker, name, repetition, noise, other, holds):
     for option, values in sweeps.items():
         for at, value in enumerate(values):
             point = SweepPoint(name=option, option=option, value=value)
-            score = 0.5 * (at > 0) + 0.001 * (noise if at % 2 else other) + (0 if holds else 0.12 * at)
+            score = 0.5 * (at > 0) + 0.001 * NOISE[(repetition + at) % len(NOISE)] + (0 if holds else 0.12 * at)
             maker.cell(name, repetition, "sig-game", {"spearman_game": [score]}, sweep=point)
 
 
-def _add_pictures(maker, repetition, noise, other, holds):
+def _add_pictures(maker, repetition, holds):
     removal = facts("iaccuracy")
     columns = {how: removal.model_copy(update={"options": {"removal": how}}) for how in REMOVALS}
     columns |= {f"patch {n}": removal.model_copy(update={"options": {"patch": n}}) for n in (1, 2, 3)}
     columns["took"] = facts("completeness").model_copy(update={"metric": "runtime", "range": (0.0, 99.0)})
     seconds = {"ig-random": 1.5} if holds else {"ig-zero": 0.5, "ig-random": 0.4, "ig-mean": 0.2}
-    for label, removed in REMOVED.items():
-        change = noise if "sig" in label else other
+    for at, (label, removed) in enumerate(REMOVED.items()):
+        change = NOISE[(repetition + at) % len(NOISE)]
         scores = dict.fromkeys(columns, [(removed if holds else 1 - 2 * removed) + 0.002 * change])
         scores["took"] = [seconds.get(label, 1.0) * (1 + 0.01 * change)]
         maker.cell("pictures", repetition, label, {"iaccuracy": [0.5]}, budget=5)
