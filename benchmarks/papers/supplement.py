@@ -72,8 +72,7 @@ def supplement_report(board: Board, figures: Sequence[str]) -> Supplement:
     if tables:
         sections["Tables of the papers"] = _render("tables", tables=tables)
     if claims:
-        sections[CLAIMED] = _render("claims", claims=claims)
-        pages["claims.md"] = f"# {CLAIMED}: {board.run.manifest.suite.name}\n\n{sections[CLAIMED]}"
+        pages["claims.md"] = f"# {CLAIMED}: {board.run.manifest.suite.name}\n\n{_render('claims', claims=claims)}"
     return Supplement(drawings, sections, pages)
 
 

@@ -202,7 +202,9 @@ def _add_snacks(maker: RunMaker, task: str, repetition: int, rng: np.random.Gene
     shown = {"shown": SHOWN, "shown_inputs": EncodedArray.of(pictures), "shown_targets": targets}
     model = _model("snacks", repetition, holds)
     even = _even_shares()
-    maker.problem(task, repetition, features=(1, 50, 50), even_shares=even, **shown, shown_predictions=targets, **model)
+    classes = [1] * CLASS_1 + [0] * (EXPLICANDS - CLASS_1)
+    about = {"features": (1, 50, 50), "even_shares": even, "targets": classes}
+    maker.problem(task, repetition, **about, **shown, shown_predictions=targets, **model)
     for label, means in TRANSFER_MEANS.items():
         if task == "snacks-logit" and label == "icg":
             means = (0.7, 0.2, 1.0, 1.0, 1.0, 1.0, 0.9)

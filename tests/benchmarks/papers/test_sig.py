@@ -81,7 +81,8 @@ def _add_pictures(maker, repetition, holds):
     seconds = {"ig-random": 1.5} if holds else {"ig-zero": 0.5, "ig-random": 0.4, "ig-mean": 0.2}
     for at, (label, removed) in enumerate(REMOVED.items()):
         change = NOISE[(repetition + at) % len(NOISE)]
-        scores = dict.fromkeys(columns, [(removed if holds else 1 - 2 * removed) + 0.002 * change])
+        left = (removed if holds else 1 - 2 * removed) + 0.002 * change
+        scores = {column: [left] for column in columns}
         scores["took"] = [seconds.get(label, 1.0) * (1 + 0.01 * change)]
         maker.cell("pictures", repetition, label, {"iaccuracy": [0.5]}, budget=5)
         maker.cells[-1] = maker.cells[-1].model_copy(update={"scores": scores, "facts": columns})
