@@ -46,7 +46,9 @@ def shorten(recipe: Recipe) -> Recipe:
 
 def make_tiny() -> nn.Sequential:
     """Of pictures with their certainty, in place of Burnt Snacks' networks, of which a row costs milliseconds."""
-    return nn.Sequential(nn.Conv2d(2, 4, 5, stride=5), nn.ReLU(), nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    return nn.Sequential(
+        nn.Conv2d(2, 4, 5, stride=5), nn.ReLU(), nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(4, 2)
+    )
 
 
 def few_digits() -> mnist.Mnist:

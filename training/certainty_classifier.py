@@ -23,7 +23,7 @@ from training.recipe import Bounds, Recipe
 from training.seeds import generator_for
 
 DECAY: Final = 0.98  # of the running loss
-PATIENCE: Final = 1 / 6  # of the training, within which a network has to leave chance
+PATIENCE: Final = 1 / 3  # of the training, within which a network has to leave chance
 CHECKED_BATCHES: Final = 4  # of those held out, on which certainty is checked; accuracy is measured on all
 PROFILE_ROWS: Final = 500
 QUANTILES: Final = {"p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}

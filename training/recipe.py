@@ -36,7 +36,7 @@ class Recipe:
         undamaged: share of the samples shown as they are.
         unknown: share of the samples shown at certainty 0.
         release: damage, and dropout, begin when the running loss falls below this, None for at once. A network that
-            never gets there within a sixth of the samples has not converged.
+            never gets there within a third of the samples has not converged.
         ramp: number of samples over which the share of damaged ones, and dropout, rise to their final values.
         probes: how often accuracy is measured on the way, at even distances.
         probe_rows: held-out samples that it is measured on.

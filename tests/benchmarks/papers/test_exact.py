@@ -39,7 +39,7 @@ def test_other_numbers_of_players_would_show(fact, monkeypatch):
     before = fact().measured
     monkeypatch.setattr(exact, "PLAYERS", {2: 3, 3: 4})
     found = fact()
-    assert found.measured != before
+    assert (found.measured != before) == (fact is not exact.count_players)  # which says what the game has
     assert (found.verdict == "not held") == (fact is exact.count_players)
 
 
@@ -50,7 +50,7 @@ def test_shares_of_the_extreme_sizes_by_hand(monkeypatch):
 
 
 def test_a_law_that_is_not_the_proofs_is_biased(monkeypatch):
-    monkeypatch.setattr(exact.math, "comb", lambda n, k: 2**n / (n + 1))  # all coalitions alike
+    monkeypatch.setattr(math, "comb", lambda n, k: 2**n / (n + 1))  # all coalitions alike
     assert exact.check_unbiasedness().verdict == "not held"
 
 

@@ -57,7 +57,7 @@ def test_what_was_not_measured_is_not_in_the_run():
 def test_means_and_their_intervals(small):
     outcome = report_means(GAME, ("ig-zero", "nobody"), small)
     assert outcome.verdict == "measured"
-    low, high = map(float, re.search(r"\[(.*), (.*)\]", outcome.measured).groups())
+    low, high = map(float, re.findall(r"\[(.*), (.*)\]", outcome.measured)[0])
     assert outcome.measured.startswith("spearman with game on game: ig-zero 0.800 [")
     # Student's interval of three models with spread 0.1, 0.8 +- 4.30 * 0.1 / 3^.5, on the log-odds of [-1, 1]
     odds, half = 1.8 / 0.2, scipy.stats.t.ppf(0.975, 2) * 0.1 / 3**0.5 * (1 / 1.8 + 1 / 0.2)

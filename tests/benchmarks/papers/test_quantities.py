@@ -92,15 +92,15 @@ def test_differences_are_of_units_and_have_their_own_limits(small):
 def test_ratios_are_of_units(small):
     ratio = relate("", score("", "spearman", truth="game"), "ig-zero")
     table = ratio.values(small, "game")
-    assert table.loc["sig-game"].tolist() == pytest.approx([0.9 / 0.8, 0.8 / 0.7, 1.0 / 0.9])
-    assert table.loc["ig-zero"].tolist() == pytest.approx([1, 1, 1])
+    assert list(table.loc["sig-game"]) == pytest.approx([0.9 / 0.8, 0.8 / 0.7, 1.0 / 0.9])
+    assert list(table.loc["ig-zero"]) == pytest.approx([1, 1, 1])
     assert relate("", score("", "spearman", truth="game"), "nobody").values(small, "game").empty
 
 
 def test_sweeps_have_a_row_for_each_value(small):
     table = sweep("", "spearman", "samples", truth="game").values(small, "game")
     assert list(table.index) == [("sig-game", 50), ("sig-game", 200)]
-    assert table.loc[("sig-game", 50)].tolist() == pytest.approx([0.7, 0.6, 0.8])
+    assert table.to_numpy()[0].tolist() == pytest.approx([0.7, 0.6, 0.8])
     assert sweep("", "spearman", "fraction", truth="game").values(small, "game").empty
     assert sweep("", "spearman", "samples", truth="game").values(small, "pictures").empty
 

@@ -29,7 +29,11 @@ Load = Callable[..., Suite]
 
 
 def cells(groups: list[Group], label: str) -> list[CellSpec]:
-    return [cell for group in groups for cell in group.cells if cell.label == label and cell.sweep is None]
+    return [cell for cell in all_cells(groups) if cell.label == label and cell.sweep is None]
+
+
+def all_cells(groups: list[Group]) -> list[CellSpec]:
+    return [cell for group in groups for cell in group.cells if isinstance(cell, CellSpec)]
 
 
 def test_a_method_that_spends_gets_a_cell_for_each_budget(suite_of: Load) -> None:
@@ -52,7 +56,7 @@ def test_options_of_a_variant_are_defaults_within_the_budget(suite_of: Load) -> 
 
 
 def test_a_sweep_gets_a_cell_for_each_value(suite_of: Load) -> None:
-    swept = [cell for cell in plan(suite_of(SUITE))[0].cells if cell.sweep]
+    swept = [cell for cell in all_cells(plan(suite_of(SUITE))[:1]) if cell.sweep]
     assert [(c.label, c.budget, c.headline, c.options, c.sweep.value) for c in swept if c.sweep] == [
         ("toy-noise", None, False, {"steps": 1, "samples": 7}, 7),
         ("toy-noise", None, False, {"steps": 1, "samples": 8}, 8),
@@ -63,7 +67,7 @@ def test_every_method_sees_the_same_problem(suite_of: Load) -> None:
     groups = plan(suite_of(SUITE))
     for group in groups:
         assert group.problem.problem_seed == derive_seed("t", group.problem.repetition)
-        assert {cell.problem_seed for cell in group.cells} == {group.problem.problem_seed}
+        assert {cell.problem_seed for cell in all_cells([group])} == {group.problem.problem_seed}
     others = plan(suite_of(SUITE.replace('"toy-exact", ', '"toy-refuses", ').replace("[3, 20]", "[5]")))
     assert [group.problem for group in others] == [group.problem for group in groups]
     assert groups[0].problem.problem_seed != groups[1].problem.problem_seed
@@ -83,13 +87,13 @@ def test_tasks_that_share_seeds_see_the_same_problem_and_keep_records_of_their_o
     for repetition in range(2):
         assert seeds["a", repetition] == seeds["b", repetition] == seeds["s", repetition]
     assert len(set(seeds.values())) == 4
-    assert all(cell.problem_seed == group.problem.problem_seed for group in groups for cell in group.cells)
+    assert all(cell.problem_seed == group.problem.problem_seed for group in groups for cell in all_cells([group]))
     assert len({group.problem.key for group in groups}) == len({group.problem.file for group in groups}) == 8
     assert len({cell.key for group in groups for cell in group.cells}) == 8
 
 
 def test_every_cell_draws_for_itself(suite_of: Load) -> None:
-    every = [cell for group in plan(suite_of(SUITE)) for cell in group.cells]
+    every = all_cells(plan(suite_of(SUITE)))
     assert len({cell.method_seed for cell in every}) == len(every)
     assert len({cell.key for cell in every}) == len(every)
     assert len({cell.file for cell in every}) == len(every)
@@ -120,7 +124,7 @@ def test_seeds_are_the_same_everywhere_and_fit_every_generator() -> None:
 )
 def test_keys_change_with_what_decides_the_scores(suite_of: Load, old: str, new: str, changed: set[str]) -> None:
     def keys(text: str) -> dict[tuple[object, ...], str]:
-        every = plan(suite_of(text))[0].cells
+        every = all_cells(plan(suite_of(text))[:1])
         return {(c.label, c.budget, c.sweep and c.sweep.value): c.key for c in every}
 
     before, after = keys(SUITE), keys(SUITE.replace(old, new))

@@ -10,7 +10,7 @@ from torch import nn
 from benchmarks.run.cells import plan
 from benchmarks.run.records import CellRecord
 from benchmarks.run.suite import Suite
-from benchmarks.run.worker import Setting, _problem, run_cells
+from benchmarks.run.worker import CellResult, Setting, _problem, run_cells
 from datasets.problem import Problem, task
 from sig.explicand import Explicand
 from sig.plugins import load_plugin
@@ -66,7 +66,7 @@ def run(suite_of: Callable[..., Suite]) -> Run:
     def run(names: list[str], metric_names: tuple[str, ...] = ("spearman", "completeness")) -> list[CellRecord]:
         quoted = [", ".join(f'"{name}"' for name in listed) for listed in (names, metric_names)]
         (group,) = plan(suite_of(SUITE.format(methods=quoted[0], metrics=quoted[1])))
-        return [result.record for result in run_cells(group.problem, group.cells, Setting())]
+        return [one.record for one in run_cells(group.problem, group.cells, Setting()) if isinstance(one, CellResult)]
 
     return run
 

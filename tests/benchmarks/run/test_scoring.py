@@ -7,7 +7,7 @@ import torch
 from benchmarks.run.cells import plan
 from benchmarks.run.records import CellRecord, ProblemRecord
 from benchmarks.run.suite import Suite
-from benchmarks.run.worker import Setting, prepare, run_cells
+from benchmarks.run.worker import CellResult, Setting, prepare, run_cells
 from datasets.problem import Problem, tasks
 
 SUITE = """
@@ -32,7 +32,7 @@ def run(suite_of: Callable[..., Suite]) -> Run:
 
     def run(methods: str, metrics: str, options: str = "") -> list[CellRecord]:
         (group,) = plan(suite_of(SUITE.format(methods=methods, metrics=metrics, options=options)))
-        return [result.record for result in run_cells(group.problem, group.cells, Setting())]
+        return [one.record for one in run_cells(group.problem, group.cells, Setting()) if isinstance(one, CellResult)]
 
     return run
 

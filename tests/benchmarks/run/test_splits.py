@@ -78,7 +78,7 @@ def test_the_split_closest_to_the_limit_is_chosen_and_the_first_of_equals() -> N
     assert record.choose(7) is None
 
 
-_ORIGIN = {
+_ORIGIN: dict[str, object] = {
     "commit": None,
     "dirty": None,
     "python": "3",
@@ -92,7 +92,7 @@ _ORIGIN = {
 def test_what_needs_steps_gets_steps_and_what_needs_samples_gets_samples(registries: None) -> None:
     @method("needs-steps", family="f", source="s", spend=("samples", "steps"), gradient=False)
     def needs_steps(e: Explicand, *, samples: int = 5, steps: int = 50, generator: Generator) -> Tensor:
-        return e.inputs * (1 + 1 / steps**2) + 1e-6 * samples
+        return e.inputs.mul(1 + 1 / steps**2).add(1e-6 * samples)
 
     @method("needs-samples", family="f", source="s", spend=("samples", "steps"), gradient=False)
     def needs_samples(e: Explicand, *, samples: int = 5, steps: int = 50, generator: Generator) -> Tensor:

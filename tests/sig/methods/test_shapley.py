@@ -74,9 +74,12 @@ def test_permutation_shapley_is_unbiased(six_players):
 def arrivals(count, monkeypatch, e):
     """When each player joins, in the permutations of the first explicand."""
     asked = []
-    monkeypatch.setattr(
-        Explicand, "coalition_scores", lambda _, given, default: asked.append(given) or torch.zeros(given.shape[:2])
-    )
+
+    def note(_, given, default):
+        asked.append(given)
+        return torch.zeros(given.shape[:2])
+
+    monkeypatch.setattr(Explicand, "coalition_scores", note)
     run("permutation-shapley", e, evaluations=2 + 5 * count)
     return 5 - asked[0][0].view(count, 5, 6).sum(1)
 

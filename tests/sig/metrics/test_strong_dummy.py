@@ -139,4 +139,4 @@ def test_counts_no_rows_on_the_method_and_needs_few_players():
 def test_unknown_baselines_are_named():
     e = explain(lambda x: x[:, 0], torch.rand(1, 3))
     with pytest.raises(ValueError, match="unknown baseline 'blur'; expected one of zero, mean, middle, certainty"):
-        swap_effects(e, "blur")
+        swap_effects(e, "blur")  # type: ignore[arg-type]
