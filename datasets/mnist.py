@@ -72,6 +72,15 @@ def choose_balanced(labels: Int[Tensor, " digits"], count: int, generator: torch
     return torch.stack(by_class, dim=1).flatten()[:count]
 
 
+def choose_others(
+    images: Float[Tensor, "digits 1 28 28"], chosen: Int[Tensor, " chosen"], count: int
+) -> Float[Tensor, "others 1 28 28"]:
+    """The first ``count`` images that are not among the chosen ones, as many as there are."""
+    left = torch.ones(len(images), dtype=torch.bool)
+    left[chosen] = False
+    return images[left][:count]
+
+
 def sample_images(
     images: Float[Tensor, "digits 1 28 28"], count: int, generator: torch.Generator
 ) -> Float[Tensor, "count 1 28 28"]:

@@ -16,6 +16,7 @@ from training.recipe import Bounds, Recipe
 
 SHIFT: Final = 2
 ROWS_PER_BATCH: Final = 1024
+TUNING: Final = 4  # digits, on which budgets are split
 BOUNDS: Final = Bounds(accuracy=0.97)
 RECIPES: Final = {  # both go over all digits 15 times
     "embedded": Recipe(batch=128, samples=15 * 62 * 128, lr=0.005),
@@ -81,7 +82,8 @@ def mnist(
 ) -> Problem:
     """Held-out digits, as many of each class, explained for the class that the classifier predicts.
 
-    The check is the classifier's accuracy on all held-out digits. The first digit of each class is shown.
+    The check is the classifier's accuracy on all held-out digits. The first digit of each class is shown. For
+    tuning there are further digits held out.
 
     Args:
         digits: how many are explained; classes take turns.
@@ -97,12 +99,13 @@ def mnist(
     players = patch_players((1, 28, 28), patch)
     available = data.load(full=full)
     generator = torch.Generator().manual_seed(seed)
-    inputs = available.held_out.images[data.choose_balanced(available.held_out.labels, digits, generator)]
+    chosen = data.choose_balanced(available.held_out.labels, digits, generator)
     sample = data.sample_images(available.train.images, background, generator)
     return explain(
         fit_digits(available, full=full, seed=seed),
-        inputs,
+        available.held_out.images[chosen],
         background=sample,
+        tuning=data.choose_others(available.held_out.images, chosen, TUNING),
         output=output,
         players=players,
         rows_per_batch=ROWS_PER_BATCH,

@@ -11,13 +11,16 @@ from datasets.problem import Problem, task
 from sig.players import patch_players
 from training.certainty_classifier import fit_certainty
 from training.explain import Output, Trained, explain
+from training.information_absence import measure_absence
 from training.recipe import Bounds, Damage, Recipe
 from training.seeds import generator_for, seed_for
+from training.slowdown import compare_trainings
 from training.task_mnist import make_data
 
 Network = Literal["strided", "paper"]
 
 SHIFT: Final = 1
+TUNING: Final = 4  # digits, on which budgets are split
 ROWS_PER_BATCH: Final[dict[Network, int]] = {"strided": 256, "paper": 64}
 BOUNDS: Final = Bounds(accuracy=0.965)
 RECIPES: Final[dict[Network, Recipe]] = {
@@ -106,7 +109,10 @@ def mnist_certainty(
 ) -> Problem:
     """Held-out digits, as many of each class, explained for the class that the classifier predicts.
 
-    Checks are those of ``training.certainty_classifier.fit_certainty``. The first digit of each class is shown.
+    Checks and series are those of ``training.certainty_classifier.fit_certainty`` and of
+    ``training.information_absence.measure_absence``, as ``absence``; with ``compare`` a check ``slowdown`` and its
+    series (``training.slowdown.compare_trainings``). The first digit of each class is shown. For tuning there are
+    further digits held out.
 
     Args:
         digits: how many are explained; classes take turns.
@@ -115,7 +121,7 @@ def mnist_certainty(
         output: the probability of the predicted class, or its logit.
         network: the paper's takes four times as long to train, and eight times as long to explain, for the same
             accuracy.
-        compare: train the same network without damage too, on half the samples.
+        compare: train the same network without damage too, on as many samples.
         full: the full database instead of the ten thousand embedded digits.
 
     Raises:
@@ -125,15 +131,23 @@ def mnist_certainty(
     players = patch_players((1, 28, 28), patch)
     available = data.load(full=full)
     generator = generator_for(seed, "explained")
-    inputs = available.held_out.images[data.choose_balanced(available.held_out.labels, digits, generator)]
+    chosen = data.choose_balanced(available.held_out.labels, digits, generator)
     sample = data.sample_images(available.train.images, background, generator)
-    return explain(
-        fit_digits(available, network=network, damage=damage, compare=compare, seed=seed),
-        inputs,
+    trained = fit_digits(available, network=network, damage=damage, compare=compare, seed=seed)
+    problem = explain(
+        trained,
+        available.held_out.images[chosen],
         background=sample,
+        tuning=data.choose_others(available.held_out.images, chosen, TUNING),
         output=output,
         players=players,
         rows_per_batch=ROWS_PER_BATCH[network],
         provenance={"data": available.sha256},
         shown=range(min(digits, data.CLASSES)),
     )
+    checks, absence = measure_absence(problem.explicand)
+    series = {"absence": absence}
+    if "training-without-damage" in trained.series:
+        undamaged = trained.series["training-without-damage"]
+        checks["slowdown"], series["slowdown"] = compare_trainings(trained.series["training"], undamaged)
+    return replace(problem, checks={**problem.checks, **checks}, series={**problem.series, **series})

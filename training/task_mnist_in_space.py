@@ -19,6 +19,7 @@ from training.recipe import Bounds, Damage, Recipe
 from training.seeds import generator_for, seed_for
 
 ROWS_PER_BATCH: Final = 256
+TUNING: Final = 4  # digits, on which budgets are split
 BOUNDS: Final = Bounds(accuracy=0.95)
 RECIPES: Final = {"ring": Recipe(batch=128, samples=160_000, lr=0.005, undamaged=0.2, unknown=0.05, bf16=True)}
 _HELD_OUT_SEED: Final = 0  # of the places of held-out digits, so that all models are checked on the same
@@ -119,14 +120,14 @@ def mnist_in_space(
     The background is a sample of what it was trained on, digits on the left. The region ``shadow`` is where those vary
     but the input is empty. Checks, with digits on the left, are those of
     ``training.certainty_classifier.fit_certainty``, and ``accuracy_right`` with the same ones on the right. The first
-    digit of each class is shown.
+    digit of each class is shown. For tuning there are further digits on the right.
 
     Args:
         digits: how many are explained; classes take turns.
         patch: players are squares of this many pixels a side, a divisor of 32; 8 makes 32 players.
         background: how many canvases the background holds.
         output: the probability of the predicted class, or its logit.
-        compare: train the same network without damage too, on half the samples.
+        compare: train the same network without damage too, on as many samples.
         full: digits from the full database instead of the ten thousand embedded ones.
 
     Raises:
@@ -136,14 +137,16 @@ def mnist_in_space(
     players = patch_players((1, data.HEIGHT, data.WIDTH), patch)
     available = mnist.load(full=full)
     generator = generator_for(seed, "explained")
-    chosen = available.held_out.images[mnist.choose_balanced(available.held_out.labels, digits, generator)]
-    inputs = data.place(chosen, "right", generator)
+    chosen = mnist.choose_balanced(available.held_out.labels, digits, generator)
+    inputs = data.place(available.held_out.images[chosen], "right", generator)
+    others = mnist.choose_others(available.held_out.images, chosen, TUNING)
     sample = data.place(mnist.sample_images(available.train.images, background, generator), "left", generator)
     trained = fit_canvases(available, damage=damage, compare=compare, seed=seed)
     return explain(
         trained,
         inputs,
         background=sample,
+        tuning=data.place(others, "right", generator_for(seed, "tuning")),
         output=output,
         players=players,
         rows_per_batch=ROWS_PER_BATCH,
