@@ -92,8 +92,8 @@ _ORIGIN: dict[str, object] = {
 def test_what_needs_steps_gets_steps_and_what_needs_samples_gets_samples(registries: None) -> None:
     @method("needs-steps", family="f", source="s", spend=("samples", "steps"), gradient=False)
     def needs_steps(e: Explicand, *, samples: int = 5, steps: int = 50, generator: Generator) -> Tensor:
-        error: float = 1 / steps**2
-        return e.inputs * (1 + error) + 1e-6 * samples
+        given: Tensor = e.inputs * (1 + 1 / steps**2) + 1e-6 * samples
+        return given
 
     @method("needs-samples", family="f", source="s", spend=("samples", "steps"), gradient=False)
     def needs_samples(e: Explicand, *, samples: int = 5, steps: int = 50, generator: Generator) -> Tensor:
