@@ -97,7 +97,7 @@ def test_what_needs_steps_gets_steps_and_what_needs_samples_gets_samples(registr
 
     @method("needs-samples", family="f", source="s", spend=("samples", "steps"), gradient=False)
     def needs_samples(e: Explicand, *, samples: int = 5, steps: int = 50, generator: Generator) -> Tensor:
-        return e.inputs + 1 / samples**0.5
+        return e.inputs + 1 / math.sqrt(samples)
 
     for name, expected in (
         ("needs-steps", {"samples": 1, "steps": 25}),
