@@ -162,3 +162,10 @@ def test_shifts_reach_every_offset() -> None:
 def test_a_sample_has_no_image_twice(generator) -> None:
     images = torch.arange(6.0).view(6, 1, 1, 1).expand(6, 1, 28, 28)
     assert sorted(mnist.sample_images(images, 6, generator)[:, 0, 0, 0].tolist()) == list(range(6))
+
+
+def test_others_are_the_first_that_were_not_chosen() -> None:
+    images = torch.arange(6.0).view(6, 1, 1, 1).expand(6, 1, 28, 28)
+    chosen = torch.tensor([4, 0, 2])
+    assert mnist.choose_others(images, chosen, 2)[:, 0, 0, 0].tolist() == [1, 3]
+    assert mnist.choose_others(images, chosen, 9)[:, 0, 0, 0].tolist() == [1, 3, 5]

@@ -100,6 +100,20 @@ def test_damage_makes_another_model(name, use_cache) -> None:
     assert mixture.provenance["checkpoint"] != noise.provenance["checkpoint"]
 
 
+@pytest.mark.parametrize("name", ["mnist", "mnist-certainty", "mnist-in-space"])
+def test_tuning_digits_are_held_out_and_neither_explained_nor_in_the_background(name, few) -> None:
+    problem = prepare(name)
+    tuning, e = problem.tuning, problem.explicand
+    assert tuning is not None
+    assert len(tuning) == 4
+    every = torch.cat([tuning, e.inputs, e.background])
+    assert len(every.unique(dim=0)) == len(every)
+    light = few.held_out.images.double().sum((1, 2, 3))  # is not changed by a move
+    assert all(torch.isclose(light, here.double().sum()).any() for here in tuning)
+    if name == "mnist-in-space":
+        assert not tuning[..., :32].any()
+
+
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_a_model_below_its_bounds_is_never_explained(name, monkeypatch) -> None:
     monkeypatch.setattr(module_of(name), "BOUNDS", Bounds(accuracy=1.1))
