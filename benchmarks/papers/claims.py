@@ -150,7 +150,7 @@ class IntervalClaim(Claim):
     def _collect(self, board: Board, task: str) -> Iterator[Sample]: ...
 
     def _describe(self, tests: Sequence[Row]) -> str:
-        return f"{_list_tests(tests)} (claimed {self._side})"
+        return f"{_tell_tests(tests, 'means')} (claimed {self._side})"
 
     def _show(self, row: Row) -> dict[str, str]:
         return {
@@ -300,7 +300,7 @@ class PairedClaim(Claim):
         return (*self.methods, *self.rivals)
 
     def _describe(self, tests: Sequence[Row]) -> str:
-        return _list_tests(tests) if len(tests) <= MOST else _count_tests(tests)
+        return _tell_tests(tests, "differences")
 
     def _show(self, row: Row) -> dict[str, str]:
         spreads = row["spread"], row["rival_spread"]
@@ -343,7 +343,7 @@ class Steadiness(PairedClaim):
         verdicts = _count_verdicts([row["verdict"] for row in tests])
         spreads = {(row["task"], row[of]): row[by] for row in tests for of, by in _ROLES}
         by_method = pd.Series(spreads).groupby(level=1, sort=False)
-        ends = (f"{name} {format_number(of.min())} to {format_number(of.max())}" for name, of in by_method)
+        ends = (f"{name} {_format_range(of)}" for name, of in by_method)
         return f"of {len(tests)} tests {verdicts}; standard deviation over repetitions: {', '.join(ends)}"
 
 
@@ -402,6 +402,10 @@ def _judge_gain(gain: float, p: float) -> str:
     return HELD if gain > 0 else NOT_HELD
 
 
+def _tell_tests(tests: Sequence[Row], what: str) -> str:
+    return _list_tests(tests) if len(tests) <= MOST else _count_tests(tests, what)
+
+
 def _list_tests(tests: Sequence[Row]) -> str:
     """The mean of each test, task by task."""
     means: dict[str, list[str]] = {}
@@ -412,14 +416,18 @@ def _list_tests(tests: Sequence[Row]) -> str:
     return "; ".join(f"{what}: {', '.join(of_tasks)}" for what, of_tasks in means.items())
 
 
-def _count_tests(tests: Sequence[Row]) -> str:
+def _count_tests(tests: Sequence[Row], what: str) -> str:
     ends = [
-        f"{format_number(means.min())} to {format_number(means.max())} in {score}"
+        f"{_format_range(means)} in {score}"
         for score, means in pd.DataFrame(tests).groupby("score", sort=False)["mean"]
     ]
     counts = _count_verdicts([row["verdict"] for row in tests])
-    return f"of {len(tests)} tests {counts}; differences from {', '.join(ends)}"
+    return f"of {len(tests)} tests {counts}; {what} {', '.join(ends)}"
 
 
 def _count_verdicts(verdicts: Sequence[str]) -> str:
     return ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in VERDICTS if verdict in verdicts)
+
+
+def _format_range(values: pd.Series) -> str:
+    return " to ".join(dict.fromkeys(format_number(end) for end in (values.min(), values.max())))

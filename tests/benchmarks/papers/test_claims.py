@@ -397,7 +397,7 @@ def test_few_comparisons_are_listed_and_many_counted(board_of):
     many = comparison(("sig-game", "sig-size-uniform"), ("ig-zero", "ig-mean", "sig-algorithm1"))(board)
     assert many.verdict == "not held"
     assert many.measured == (  # of BASE + 0.2 and BASE - 0.2 with BASE + 0.2 and with BASE - 0.1
-        "of 6 tests 2 held, 3 not held, 1 undecided; differences from -0.400 to 0.300 in spearman with game"
+        "of 6 tests 2 held, 3 not held, 1 undecided; differences -0.400 to 0.300 in spearman with game"
     )
 
 
@@ -408,6 +408,13 @@ def test_bounds_are_told_with_what_is_claimed(board_of):
     )
     assert outcome.measured.endswith("(claimed above 0.1)")
     assert outcome.verdict == "held"
+
+
+def test_many_bounds_are_counted_with_what_is_claimed(board_of):
+    claim = Bound(find_tasks, (GAME,), tuple(SCORES), Side(above=0.0))
+    assert claim(board_of(SCORES)).measured == (  # the means of BASE and what is added to it
+        "of 5 tests 5 held; means 0.250 to 0.650 in spearman with game (claimed above 0)"
+    )
 
 
 def test_tables_show_each_test(board_of):
