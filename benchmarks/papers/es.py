@@ -6,6 +6,7 @@ from typing import Final
 from benchmarks.board.aggregate import Board
 from benchmarks.papers import exact
 from benchmarks.papers.claims import Bound, Closeness, Comparison, Steadiness
+from benchmarks.papers.figures.along_edges import draw_along_edges
 from benchmarks.papers.ledger import (
     NOT_TESTABLE,
     PROVED,
@@ -96,7 +97,7 @@ THEORY: Final = (
         "Theorem 3",
         "IG between S and S + i for player i exactly equals what i adds to S, where the gradient is constant between",
         Bound(find_games, (GAP_ALONG_EDGES,), (MODEL,), Side(below=0.01)),
-        see=("checks",),
+        see=("along-edges", "checks"),
         reading="summed over 100 coalitions, they differ by less than 1 % of the largest sum",
         kind="theorem",
     ),
@@ -178,7 +179,7 @@ GAMES: Final = (
         "Fig. 9, B.2.2",
         "Accumulated over coalitions, IG between S and S + i is what i adds, so that a network links the two linearly",
         Bound(find_games, (GAP_ALONG_EDGES,), (MODEL,), Side(below=0.01)),
-        see=("checks",),
+        see=("along-edges", "checks"),
         reading="summed over 100 coalitions, they differ by less than 1 % of the largest sum",
         kind="figure",
     ),
@@ -318,5 +319,13 @@ OWN: Final = (
 ENTRIES: Final = (*THEORY, *GAMES, *PROPOSALS, *PICTURES, *OWN)
 
 ES: Final = Publication(
-    "ES", "The effective coalitions of Shapley value for Integrated Gradients, ICLR 2023 submission", ENTRIES
+    "ES",
+    "The effective coalitions of Shapley value for Integrated Gradients, ICLR 2023 submission",
+    ENTRIES,
+    figures=(
+        partial(
+            draw_along_edges,
+            title="IG from a coalition to that with a player, against what the player adds (ES Fig. 9)",
+        ),
+    ),
 )
