@@ -127,6 +127,6 @@ def test_a_model_of_your_own_without_the_harness(tmp_path: Path, monkeypatch: py
     table = result.table  # type: ignore[attr-defined]
     assert list(table.index) == ["ig-zero", "sig-game", "captum/KernelShap", "random-attribution"]
     assert table["iaccuracy"].between(0, 1).all()
-    assert table["rows"].tolist()[:3] == [50, 50, 48]
+    assert table["rows"].tolist()[:3] == [100, 100, 98]
     picture = matplotlib.image.imread(tmp_path / "attributions.png")
     assert picture.std() > 0.1
