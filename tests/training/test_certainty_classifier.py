@@ -150,7 +150,7 @@ def test_damage_waits_for_the_release() -> None:
 def test_a_network_that_stays_at_chance_is_given_up_and_every_seed_is_named() -> None:
     with pytest.raises(NotConverged, match="did not converge from 4 seeds") as error:
         fit_toy(network=Recorder, recipe=replace(RECIPE, release=0.5, samples=128 * 30))
-    assert len(re.findall("the running loss is 0.69", str(error.value))) == 4
+    assert len(re.findall("the running loss is 0.6[89]", str(error.value))) == 4
     assert "seed 0: the running loss" in str(error.value)
 
 
