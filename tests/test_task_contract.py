@@ -62,7 +62,7 @@ class TestEveryTask:
     def test_can_be_attributed_and_scored(self, name: str) -> None:
         problem = problem_of(name)
         guard, generator = Guard(problem.explicand), torch.Generator().manual_seed(0)
-        found = guard.attribute(methods["ig-zero"], {"steps": 2}, generator=generator, budget=2)
+        found = guard.attribute(methods["ig-zero"], {"steps": 2}, generator=generator, budget=4)
         truth = next(iter(problem.truths.values()), None)
         trial = Trial(problem.explicand, found.attribution, found.cost, truth, problem.regions, found.change)
         assert len(guard.score(metrics["completeness"], trial, {})) == len(problem.explicand.inputs)
