@@ -232,7 +232,10 @@ class Flatness(IntervalClaim):
                 points = points[points.index >= self.share * points.index.max()]
                 for what, change in _measure_changes(points):
                     about = {"task": task, "score": f"{score.name}, {what}", "better": score.better, "method": method}
-                    yield _make_sample(board, task, change, about, None)
+                    yield _make_sample(board, task, change, about | {"sweep": score.name}, None)
+
+    def _describe(self, tests: Sequence[Row]) -> str:
+        return f"{_tell_tests(tests, 'changes', by='sweep')} (claimed {self._side})"
 
 
 def _measure_changes(points: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
@@ -402,8 +405,8 @@ def _judge_gain(gain: float, p: float) -> str:
     return HELD if gain > 0 else NOT_HELD
 
 
-def _tell_tests(tests: Sequence[Row], what: str) -> str:
-    return _list_tests(tests) if len(tests) <= MOST else _count_tests(tests, what)
+def _tell_tests(tests: Sequence[Row], what: str, *, by: str = "score") -> str:
+    return _list_tests(tests) if len(tests) <= MOST else _count_tests(tests, what, by)
 
 
 def _list_tests(tests: Sequence[Row]) -> str:
@@ -416,10 +419,9 @@ def _list_tests(tests: Sequence[Row]) -> str:
     return "; ".join(f"{what}: {', '.join(of_tasks)}" for what, of_tasks in means.items())
 
 
-def _count_tests(tests: Sequence[Row], what: str) -> str:
+def _count_tests(tests: Sequence[Row], what: str, by: str) -> str:
     ends = [
-        f"{_format_range(means)} in {score}"
-        for score, means in pd.DataFrame(tests).groupby("score", sort=False)["mean"]
+        f"{_format_range(means)} in {score}" for score, means in pd.DataFrame(tests).groupby(by, sort=False)["mean"]
     ]
     counts = _count_verdicts([row["verdict"] for row in tests])
     return f"of {len(tests)} tests {counts}; {what} {', '.join(ends)}"

@@ -77,6 +77,13 @@ THEORY: Final = (
         kind="theorem",
     ),
     Entry(
+        "Section 4.2, effective coalitions",
+        "Coalitions to which a player adds nothing do not influence its Shapley value",
+        state(PROVED, "their terms of equation 1 are 0; the estimate from the others converges to a multiple of it"),
+        kind="definition",
+        command="pytest tests/sig/test_effective.py -k effective",
+    ),
+    Entry(
         "Eq. 4",
         "A group of coalitions with one contribution and size is drawn in proportion to its number times w(k)",
         state(PROVED, "each group gets that share of the draws, rounded up or down"),
@@ -170,7 +177,7 @@ GAMES: Final = (
             "A network trained on part of the coalitions perfectly replaces the utility function",
             emulate(cols, r2),
             see=("network-against-reward", "checks"),
-            reading=f"R^2 on coalitions held out, and the rank correlation of the Shapley values, are above {r2}",
+            reading=f"R^2 on coalitions held out, and that of the Shapley values, are above {r2}",
             kind="figure",
         )
         for cols, r2 in ((2, 0.99), (3, 0.97))

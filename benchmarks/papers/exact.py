@@ -7,18 +7,28 @@ from typing import Final, get_args
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from scipy.stats import spearmanr
+from torch import Tensor, nn
 
-from benchmarks.papers.ledger import NOT_HELD, PROVED, Outcome
+from benchmarks.papers.ledger import HELD, NOT_HELD, PROVED, Outcome
 from datasets.gridworld import GridWorld
 from sig.effective import proportional_probability
-from sig.games import coalition_sizes, coalition_weights, marginal_contributions, shapley_values
-from training.task_gridworld import SHARES, Reward
+from sig.games import (
+    coalition_matrix,
+    coalition_sizes,
+    coalition_weights,
+    marginal_contributions,
+    shapley_values,
+    table_players,
+)
+from training.task_gridworld import RECIPES, SHARES, Reward, Surrogate
 
 PLAYERS: Final = {2: 12, 3: 20}  # by the number of columns, of grids with two rows
 BASELINES: Final = {2: 200, 3: 1500}  # N, likewise
 STEPS: Final = 50
 FRACTION: Final = 0.4  # Q
+CLOSE: Final = 0.9  # a rank correlation
+HIDDEN: Final = (64, 32)
 REWARDS: Final[tuple[Reward, ...]] = get_args(Reward)
 
 
@@ -83,6 +93,32 @@ def check_unbiasedness() -> Outcome:
     return conclude(f"largest difference from the Shapley values {', '.join(texts)}", all(kept))
 
 
+def compare_with_the_rest() -> Outcome:
+    """SIG's Observation 3 on 2 x 2: what players add to coalitions, against IG from these to the complete set.
+
+    That IG is of the multilinear extension of the game (Owen 1972), which makes any game differentiable. On the line
+    from S to the complete set the players outside S are each in with probability t, so that its integral for i is the
+    Shapley value of i in the game that they play on top of S, and is exact.
+    """
+    found = {reward: _correlate_with_the_rest(value_game(2, reward)) for reward in REWARDS}
+    text = ", ".join(f"{of_reward:.2f} on {reward}" for reward, of_reward in found.items())
+    return Outcome(
+        f"rank correlation {text} (claimed above {CLOSE:g})", HELD if min(found.values()) > CLOSE else NOT_HELD
+    )
+
+
+def _correlate_with_the_rest(values: Float[Tensor, " coalitions"]) -> float:
+    n, complete = table_players(values), len(values) - 1
+    added, integrated = [], []
+    for mask in range(complete):
+        bits = [1 << player for player in range(n) if not mask >> player & 1]
+        on_top = coalition_matrix(len(bits)).long() @ torch.tensor(bits) + mask
+        added.append(values[torch.tensor(bits) + mask] - values[mask])
+        integrated.append(shapley_values(values[on_top]))
+    both = (torch.cat(of).round(decimals=10) for of in (added, integrated))  # so that equal numbers are tied
+    return float(spearmanr(*both).statistic)
+
+
 def count_extremes() -> Outcome:
     """Share of Algorithm 1's draws, as printed, that have the smallest or the largest size."""
     shares = {n: float((weights := coalition_weights(n))[[0, -1]].sum() / weights.sum()) for n in PLAYERS.values()}
@@ -127,6 +163,13 @@ def describe_shares() -> Outcome:
     """Of the coalitions, to train on."""
     kept = list(SHARES.values()) == [0.5, 0.4]
     return conclude(", ".join(f"{share:.0%}" for share in SHARES.values()), kept)
+
+
+def describe_network() -> Outcome:
+    """The layers of the networks that learn the games."""
+    network = Surrogate(PLAYERS[2], mean=0.0, spread=1.0, recipe=RECIPES["small"]).network
+    widths = [layer.out_features for layer in network if isinstance(layer, nn.Linear)][:-1]
+    return conclude(f"hidden layers of {' and '.join(map(str, widths))}, with ReLU", tuple(widths) == HIDDEN)
 
 
 @cache

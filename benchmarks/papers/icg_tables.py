@@ -203,7 +203,7 @@ def format_median(values: pd.Series, digits: int = 3) -> str:
     if values.isna().all():
         return NONE
     median, low, high = (f"{value:z.{digits}f}" for value in (values.median(), values.min(), values.max()))
-    return median if low == high else f"{median} [{low}, {high}]"
+    return median if low == high else f"{median} ({low} to {high})"
 
 
 # ---- are the printed numbers among those of the run? -------------------------------------------------------------

@@ -179,11 +179,11 @@ def format_means(quantity: Quantity, methods: Sequence[str], board: Board, task:
 
 
 def format_ends(values: pd.Series, digits: int = 3) -> str:
-    """The mean, and in brackets the smallest and the largest where they differ; undefined ones are left out."""
+    """The mean, and in brackets from the smallest to the largest where they differ; undefined ones are left out."""
     if values.isna().all():
         return NONE
     mean, low, high = (f"{value:z.{digits}f}" for value in (values.mean(), values.min(), values.max()))
-    return mean if low == high else f"{mean} [{low}, {high}]"
+    return mean if low == high else f"{mean} ({low} to {high})"
 
 
 # ---- trained models ----------------------------------------------------------------------------------------------

@@ -135,6 +135,28 @@ def check(name: str, *, limits: Limits = (0.0, 1.0)) -> Quantity:
     return Quantity(name, lambda board, task: make_unit_table({MODEL: read_checks(board, name, [task])}), limits=limits)
 
 
+def emulation(name: str) -> Quantity:
+    """R^2 of the Shapley values of the trained network as those of the game that it was trained on, of each model.
+
+    Equal Shapley values of symmetric players leave their order to chance, which a rank correlation would count.
+    """
+
+    def values(board: Board, task: str) -> pd.DataFrame:
+        found = {
+            model.repetition: measure_r2(np.ravel(model.truths["model"]), np.ravel(model.truths["game"]))
+            for model in board.models
+            if model.task == task and {"game", "model"} <= model.truths.keys()
+        }
+        return make_unit_table({MODEL: pd.Series(found, dtype=float)})
+
+    return Quantity(name, values, limits=(-np.inf, 1.0))
+
+
+def measure_r2(values: Float[np.ndarray, " n"], truth: Float[np.ndarray, " n"]) -> float:
+    """R^2 of the line on which both are equal, 1 - mean (values - truth)^2 / var truth."""
+    return float(1 - np.mean((values - truth) ** 2) / np.var(truth))
+
+
 def make_unit_table(found: Mapping[str, pd.Series]) -> pd.DataFrame:
     """Numbers of repetitions by method, a unit for each repetition."""
     table = pd.DataFrame(found).T.sort_index(axis=1)

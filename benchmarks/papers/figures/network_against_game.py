@@ -9,6 +9,7 @@ from scipy import stats
 
 from benchmarks.board.aggregate import Board
 from benchmarks.board.figures.style import INK, Drawing, add_title, list_colours, make_panels, name_panel
+from benchmarks.papers.quantities import measure_r2
 
 
 def draw_network_against_game(board: Board, *, title: str) -> Iterator[Drawing]:
@@ -35,14 +36,11 @@ def plot_network_against_game(truths: pd.DataFrame, *, title: str) -> Figure:
         ends = [part[["game", "model"]].to_numpy().min(), part[["game", "model"]].to_numpy().max()]
         ax.plot(ends, ends, color=INK, linewidth=0.8, linestyle="--")
         ax.scatter(part["game"], part["model"], s=10, alpha=0.5, color=list_colours()[0], linewidth=0)
+        r2 = measure_r2(part["model"].to_numpy(), part["game"].to_numpy())
         rho = stats.spearmanr(part["game"], part["model"]).statistic
-        ax.text(0.04, 0.96, f"$R^2$ = {_r2(part):.3f}\nrank correlation = {rho:.3f}", transform=ax.transAxes, va="top")
+        ax.text(0.04, 0.96, f"$R^2$ = {r2:.3f}\nrank correlation = {rho:.3f}", transform=ax.transAxes, va="top")
         ax.set(xlabel="Shapley value of the reward")
         name_panel(ax, task)
     axes[0].set_ylabel("Shapley value of the network")
     add_title(figure, title)
     return figure
-
-
-def _r2(part: pd.DataFrame) -> float:
-    return float(1 - np.mean((part["model"] - part["game"]) ** 2) / np.var(part["game"]))

@@ -321,6 +321,15 @@ def test_a_trend_is_not_flat(swept_board):
     assert flat()(board).verdict == "not held"
 
 
+def test_many_changes_are_counted_for_the_whole_sweep(swept_board):
+    board = swept_board(
+        {value: 0.1 * index + NOISE * (-1) ** index for index, value in enumerate((1, 10, 50, 100, 200))}
+    )
+    assert flat()(board).measured == (
+        "of 5 tests 3 not held, 2 undecided; changes -0.400 to 0.381 in score over N (claimed above -0.05 and below 0.05)"
+    )
+
+
 def test_the_fitted_line_is_numpys(swept_board):
     scores = {1: [0.1, 0.2, 0.4], 10: [0.5, 0.1, 0.3], 50: [0.2, 0.6, 0.3]}
     row = flat().test(swept_board(scores))[-1]

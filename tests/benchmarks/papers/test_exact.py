@@ -4,10 +4,14 @@ import itertools
 import math
 
 import pytest
+import torch
+from scipy.stats import spearmanr
 
 from benchmarks.papers import exact
+from benchmarks.papers.ledger import Outcome
 from datasets.gridworld import GridWorld
 from sig.effective import proportional_probability
+from sig.games import coalition_matrix
 
 FACTS = (
     exact.count_players,
@@ -21,6 +25,7 @@ FACTS = (
     exact.count_published_rows,
     exact.check_factor,
     exact.describe_shares,
+    exact.describe_network,
 )
 
 
@@ -41,6 +46,36 @@ def test_other_numbers_of_players_would_show(fact, monkeypatch):
     found = fact()
     assert (found.measured != before) == (fact is not exact.count_players)  # which says what the game has
     assert (found.verdict == "not held") == (fact is exact.count_players)
+
+
+def test_the_rest_of_an_additive_game_adds_just_what_players_add(monkeypatch):
+    """Of v(S) = sum of a_i what i adds is a_i, and so is IG from any coalition to the complete set."""
+    worth = torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64)
+    monkeypatch.setattr(exact, "value_game", lambda cols, reward: coalition_matrix(3).double() @ worth)
+    assert exact.compare_with_the_rest() == Outcome(
+        "rank correlation 1.00 on r1, 1.00 on r2 (claimed above 0.9)", "held"
+    )
+
+
+def test_the_rest_of_a_game_of_two_by_hand(monkeypatch):
+    """Of v = 0, 0, 0, 2: added 0, 0 to nobody, 2 to either; IG from nobody 1, 1, from either 2. So the order is kept.
+
+    Of v = 0, 3, 0, 2: added 3, 0 to nobody, -1 to the first, 2 to the second; IG 2.5, -0.5, -1, 2.
+    """
+    games = {"r1": [0.0, 0.0, 0.0, 2.0], "r2": [0.0, 3.0, 0.0, 2.0]}
+    monkeypatch.setattr(exact, "value_game", lambda cols, reward: torch.tensor(games[reward]).double())
+    assert exact.compare_with_the_rest().measured.startswith("rank correlation 1.00 on r1, 1.00 on r2")
+
+
+def test_the_rest_can_turn_the_order_round(monkeypatch):
+    """Of v(S) = max(0, 2 - |S|), nobody's 2 but for that: added -1 up to two players, 0 then; IG spreads it evenly."""
+    values = (2 - coalition_matrix(3).sum(1).double()).clamp(min=0)
+    monkeypatch.setattr(exact, "value_game", lambda cols, reward: values)
+    added, integrated = [-1] * 9 + [0] * 3, [-2 / 3] * 3 + [-1 / 2] * 6 + [0] * 3
+    expected = spearmanr(added, integrated).statistic
+    found = exact.compare_with_the_rest()
+    assert found.measured.startswith(f"rank correlation {expected:.2f} on r1")
+    assert found.verdict == "not held"
 
 
 def test_shares_of_the_extreme_sizes_by_hand(monkeypatch):

@@ -100,7 +100,7 @@ def test_a_fact_holds_for_every_unit(board):
 
     assert judge(0.3).verdict == "held"
     assert judge(0.1).verdict == "not held"  # the mean is not above it
-    assert judge(0.3).measured == "q of m 0.100 [0.000, 0.200] on t (claimed below 0.3)"
+    assert judge(0.3).measured == "q of m 0.100 (0.000 to 0.200) on t (claimed below 0.3)"
     assert judge(0.3, "n").verdict == "not in this run"
 
 
@@ -155,7 +155,7 @@ def test_what_is_known_of_the_papers_numbers(found):
     assert [outcome_of(found, f"Table 1, {name}").verdict for name in ("BShap", "SHAP", "IG from zero")] == ["held"] * 3
     assert outcome_of(found, "Table 2, scaled score").verdict == "held"
     assert "-0.24 at 0.7, here -0.30" in outcome_of(found, "Table 2, zero IG").measured
-    assert "0.4975 [0.4900, 0.5050] over 4 models" in outcome_of(found, "Table 2, baseline").measured
+    assert "0.4975 (0.4900 to 0.5050) over 4 models" in outcome_of(found, "Table 2, baseline").measured
     assert outcome_of(found, "A.1.3").measured == "E F 0.434, across an arm 0.250, along an arm 1.000"
     assert outcome_of(found, "Table 1, estimated").measured == (
         "bshap within 0.000 of BShap; shap within 0.030 of SHAP; ig-zero within 0.002 of IG from zero"
@@ -167,12 +167,12 @@ def test_what_models_are_accepted_by_is_no_finding(found, turned):
         assert outcome_of(found, item).verdict == outcome_of(turned, item).verdict == "criterion"
         assert "; met by every model" in outcome_of(found, item).measured
         assert "; not met by every model" in outcome_of(turned, item).measured
-    assert "restarts 0.250 [0.000, 1.000] on minimum" in outcome_of(found, "A.5, Fig. 13").measured
+    assert "restarts 0.250 (0.000 to 1.000) on minimum" in outcome_of(found, "A.5, Fig. 13").measured
 
 
 def test_models_count_once_though_two_outputs_are_explained(found):
     text = outcome_of(found, "A.5, Fig. 12").measured
-    assert text == "default network: accuracy 0.992 [0.991, 0.992], trained anew: 1 over 4 models"
+    assert text == "default network: accuracy 0.992 (0.991 to 0.992), trained anew: 1 over 4 models"
 
 
 def test_a_network_that_did_not_train_is_told(tmp_path):

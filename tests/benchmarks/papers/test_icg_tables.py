@@ -76,7 +76,7 @@ def test_table_1_has_the_print_closed_forms_and_errors_from_them(tables):
     assert rows["IG from zero", "paper"] == ["1", "0", "-1", "1", "-"]
     assert rows["bshap", "estimates BShap"] == ["0.000", "1.000", "0.000", "0.000", "0.000"]
     # 0, 0.01, 0.02 and 0.03 are added in the four repetitions
-    assert rows["shap", "estimates SHAP"][:2] == ["-0.077 [-0.092, -0.062]", "0.673 [0.658, 0.688]"]
+    assert rows["shap", "estimates SHAP"][:2] == ["-0.077 (-0.092 to -0.062)", "0.673 (0.658 to 0.688)"]
     assert rows["shap", "estimates SHAP"][4] == "0.030"
     assert rows["expected-gradients", "here"] == ["0.400", "0.300", "0.400", "0.300", "-"]
 
@@ -108,17 +108,17 @@ def test_another_input_by_hand(three_features):
     # cosines with BShap: -9.5 / 10.5 and 6 / 15.87
     assert rows["icg"] == [
         "1.00",
-        "0.75 [0.50, 1.00]",
-        "-0.50 [-2.00, 1.00]",
-        f"{np.mean(distances):.3f} [{min(distances):.3f}, {max(distances):.3f}]",
-        "-0.263 [-0.905, 0.378]",
+        "0.75 (0.50 to 1.00)",
+        "-0.50 (-2.00 to 1.00)",
+        f"{np.mean(distances):.3f} ({min(distances):.3f} to {max(distances):.3f})",
+        "-0.263 (-0.905 to 0.378)",
     ]
     assert rows["ig-zero"][:4] == ["-", "-", "-", "-"]
     assert ("ig-zero", "here (2 undefined)") in rows_of(three_features)
 
 
 def test_a_median_is_not_drawn_away_by_one_model():
-    assert format_median(pd.Series([0.0, 1.0, 100.0]), digits=1) == "1.0 [0.0, 100.0]"
+    assert format_median(pd.Series([0.0, 1.0, 100.0]), digits=1) == "1.0 (0.0 to 100.0)"
     assert format_median(pd.Series([0.5, 0.5, np.nan]), digits=1) == "0.5"
     assert format_median(pd.Series([np.nan])) == "-"
 
@@ -147,7 +147,7 @@ def test_a_printed_column_is_judged_by_the_spread_of_models(tmp_path):
     moved = near_the_print(0.03) - [0, 0, 0, 0, 0.4, 0]
     outcome = check_printed_2(EG, board_of(run_of_eg(tmp_path / "moved", moved)))
     assert outcome.verdict == "not held"
-    assert outcome.measured.startswith("outside of what 5 models on t give: 0.7 at 0.7, here 0.29 [0.22, 0.33]")
+    assert outcome.measured.startswith("outside of what 5 models on t give: 0.7 at 0.7, here 0.29 (0.22 to 0.33)")
     noisy = near_the_print(0.3)
     assert check_printed_2(EG, board_of(run_of_eg(tmp_path / "noisy", noisy - [0, 0, 0, 0, 0.4, 0]))).verdict == "held"
     few = run_of_eg(tmp_path / "few", near_the_print(0.03, models=2))

@@ -8,6 +8,7 @@ from benchmarks.papers.quantities import (
     check,
     collect_first_shown,
     collect_shown,
+    emulation,
     find_columns,
     find_tasks,
     read_checks,
@@ -52,6 +53,13 @@ def test_a_model_counts_for_the_first_task_that_reproduces_the_paper(tmp_path):
     maker.tasks = {**maker.tasks, "snacks": {**maker.tasks["snacks"], "reproduces": []}}
     evidence = take_evidence(aggregate(read_run(maker.write())), "ICG")
     assert len(read_checks(evidence, "accuracy", ["snacks-logit"])) == 4
+
+
+def test_a_network_emulates_its_game_by_r2(small):
+    # game 1, 2, 3 of variance 2/3; the networks have 1.1, 1.9 and 3, 3.1 and 3.2: sums of squares .02, .03 and .06
+    found = emulation("r2").values(small, "game")
+    assert list(found.loc[MODEL]) == pytest.approx([1 - 0.02 / 2, 1 - 0.03 / 2, 1 - 0.06 / 2])
+    assert emulation("r2").values(small, "pictures").empty
 
 
 def test_tasks_by_kind_and_options(papers):

@@ -97,7 +97,8 @@ def test_a_run_without_records_says_nothing(tmp_path):
     task = {"repetitions": 2, "budgets": [5], "reproduces": ["SIG", "ES", "ICG"]}
     found = supplement_of(RunMaker(tmp_path / "run", {"ig-zero": "a"}, {"game": task}))
     verdicts = set(re.findall(r"\*\*([a-z ]+)\*\* \|", found.pages["reproduction.md"]))
-    assert verdicts == {"not in this run", *WHATEVER_THE_RUN}
+    assert verdicts == {"not in this run", "not held", *WHATEVER_THE_RUN}
+    assert found.pages["reproduction.md"].count("**not held**") == 1  # SIG's Observation 3 needs no run
     assert (found.drawings, found.sections, list(found.pages)) == ([], {}, ["reproduction.md"])
 
 
