@@ -326,7 +326,8 @@ def test_many_changes_are_counted_for_the_whole_sweep(swept_board):
         {value: 0.1 * index + NOISE * (-1) ** index for index, value in enumerate((1, 10, 50, 100, 200))}
     )
     assert flat()(board).measured == (
-        "of 5 tests 3 not held, 2 undecided; changes -0.400 to 0.381 in score over N (claimed above -0.05 and below 0.05)"
+        "of 5 tests 3 not held, 2 undecided; "
+        "changes -0.400 to 0.381 in score over N (claimed above -0.05 and below 0.05)"
     )
 
 
