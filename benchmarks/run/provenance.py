@@ -1,4 +1,4 @@
-"""Where numbers come from: the commit, packages and device that computed them."""
+"""Where numbers come from: the commit, packages, processor and device that computed them."""
 
 import platform
 import subprocess
@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
+import torch
+
 from benchmarks.run.records import Provenance
 from datasets.cache import PROJECT
+from training.hardware import describe_instructions, describe_processor, multiplies_bf16
 
 REPORTED = ("torch", "numpy", "scipy", "captum", "shapiq", "pytorch-lightning")
 
@@ -24,6 +27,10 @@ def describe_provenance(
         python=platform.python_version(),
         packages=_packages(),
         device=device,
+        processor=describe_processor(),
+        instructions=describe_instructions(),
+        native_bf16=multiplies_bf16(torch.device(device).type),
+        threads=torch.get_num_threads(),
         data=dict(data or {}),
         started_at=started_at,
     )

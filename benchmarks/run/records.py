@@ -27,7 +27,7 @@ import pydantic
 from benchmarks.run.suite import MetricChoice, Suite
 from sig.registry import Cost
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 MANIFEST = "manifest.json"
 
 
@@ -76,6 +76,10 @@ class Provenance(Model):
         python: its version.
         packages: versions by name.
         device: that the model ran on.
+        processor: its model name.
+        instructions: of the processor, as far as torch uses them.
+        native_bf16: whether the device multiplies bfloat16 so that recipes which ask for it train in it.
+        threads: of torch in the process.
         data: SHA-256 of data and checkpoints, by name.
         started_at: when the work began, with its time zone.
     """
@@ -85,6 +89,10 @@ class Provenance(Model):
     python: str
     packages: dict[str, str]
     device: str
+    processor: str
+    instructions: str
+    native_bf16: bool
+    threads: int
     data: dict[str, str]
     started_at: datetime
 
@@ -129,7 +137,7 @@ class ProblemRecord(ProblemSpec):
         seconds: to prepare it, training included unless the checkpoint was there.
     """
 
-    schema_version: Literal[4] = SCHEMA_VERSION
+    schema_version: Literal[5] = SCHEMA_VERSION
     status: Literal["ok", "failed"]
     reason: str = ""
     traceback: str = ""
@@ -202,7 +210,7 @@ class SplitRecord(SplitSpec):
         tried: every split, budget by budget.
     """
 
-    schema_version: Literal[4] = SCHEMA_VERSION
+    schema_version: Literal[5] = SCHEMA_VERSION
     status: Literal["ok", "skipped", "failed"]
     reason: str = ""
     traceback: str = ""
@@ -316,7 +324,7 @@ class CellRecord(CellSpec):
             (``sig.metrics.regions``), for every explicand; by part, headline cells only.
     """
 
-    schema_version: Literal[4] = SCHEMA_VERSION
+    schema_version: Literal[5] = SCHEMA_VERSION
     status: Literal["ok", "skipped", "failed"]
     reason: str = ""
     traceback: str = ""
@@ -340,7 +348,7 @@ class Manifest(Model):
         started_at, finished_at: of the latest run; ``finished_at`` is None while it runs and after an interruption.
     """
 
-    schema_version: Literal[4] = SCHEMA_VERSION
+    schema_version: Literal[5] = SCHEMA_VERSION
     suite: Suite
     problems: list[str]
     splits: list[str] = []

@@ -29,6 +29,10 @@ WHERE = Provenance(
     python="3.12.1",
     packages={"torch": "2.6.0", "numpy": "2.1.0"},
     device="cpu",
+    processor="A processor",
+    instructions="AVX2",
+    native_bf16=False,
+    threads=1,
     data={},
     started_at=WHEN,
 )

@@ -66,6 +66,10 @@ PROVENANCE = Provenance(
     python="3.11",
     packages={"torch": "2"},
     device="cpu",
+    processor="A processor",
+    instructions="AVX2",
+    native_bf16=False,
+    threads=1,
     data={},
     started_at=datetime.now(UTC),
 )

@@ -28,7 +28,19 @@ from benchmarks.run.records import (
 from benchmarks.run.suite import Suite
 
 WHEN = datetime(2024, 1, 1, tzinfo=UTC)
-ORIGIN = Provenance(commit=None, dirty=None, python="3", packages={}, device="cpu", data={}, started_at=WHEN)
+ORIGIN = Provenance(
+    commit=None,
+    dirty=None,
+    python="3",
+    packages={},
+    device="cpu",
+    processor="A processor",
+    instructions="AVX2",
+    native_bf16=False,
+    threads=1,
+    data={},
+    started_at=WHEN,
+)
 
 
 def cell(**changes: Any) -> CellRecord:
