@@ -24,7 +24,7 @@ TUNING: Final = 4  # digits, on which budgets are split
 ROWS_PER_BATCH: Final[dict[Network, int]] = {"strided": 256, "paper": 64}
 BOUNDS: Final = Bounds(accuracy=0.965)
 RECIPES: Final[dict[Network, Recipe]] = {
-    "strided": Recipe(batch=128, samples=240_000, lr=0.005, undamaged=0.2, unknown=0.05, bf16=True),
+    "strided": Recipe(batch=128, samples=360_000, lr=0.005, unknown=0.05, bf16=True, probes=60, probe_rows=1000),
     "paper": Recipe(batch=128, samples=160_000, lr=0.002, unknown=0.05, bf16=True),
 }
 
