@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from benchmarks.run import RUNS
+from benchmarks.run import RESULTS, RUNS
 
 if TYPE_CHECKING:
     from training.wandb_client import Tracking
@@ -66,6 +66,9 @@ def run(
     tasks: Annotated[str, typer.Option(help="Only these, as in a,b.")] = "",
     metrics: Annotated[str, typer.Option(help="Score every task by these too, as in a,b.")] = "",
     repetitions: Annotated[int | None, typer.Option(min=1, help="Instead of the suite's number.")] = None,
+    models: Annotated[
+        str, typer.Option(help="train, published (those in results/SUITE/models) or a folder of published models.")
+    ] = "train",
     out: Annotated[Path | None, typer.Option(help="Folder of the run, results/runs/SUITE if not given.")] = None,
     wandb: Annotated[WandbMode, typer.Option(help="Weights & Biases.")] = WandbMode.OFFLINE,
 ) -> None:
@@ -86,7 +89,7 @@ def run(
         workers=workers or os.cpu_count() or 1,
         console=Console(stderr=True),
         fresh=fresh,
-        setting=Setting(plugins, tracking),
+        setting=Setting(plugins, tracking, _find_models(models, chosen.name)),
     )
     _report(directory, tracking)
 
@@ -167,6 +170,19 @@ def _load_plugins(files: Sequence[Path] | None) -> tuple[Path, ...]:
         except Exception as error:  # a plug-in can raise anything
             raise UserError(f"plug-in {str(file)!r}: {type(error).__name__}: {error}; correct the file") from None
     return tuple(file.resolve() for file in files or ())
+
+
+def _find_models(models: str, suite: str) -> Path | None:
+    """The folder of published models; None to train them."""
+    if models == "train":
+        return None
+    folder = RESULTS / suite / "models" if models == "published" else Path(models)
+    if not any(folder.glob("*.pt")):
+        raise UserError(
+            f"--models {models}: there are no models in {str(folder)!r}; expected train, published (for a "
+            "suite that is published) or a folder with models"
+        )
+    return folder.resolve()
 
 
 def _require_metric(name: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 import torch
@@ -22,6 +22,8 @@ from filelock import FileLock
 from torch import Tensor
 
 from datasets.cache import cache_directory
+
+KINDS: Final = ("pt", "json", "csv")
 
 
 @dataclass(frozen=True)
@@ -51,18 +53,17 @@ class Slot:
     @property
     def stem(self) -> Path:
         key = hashlib.sha256(self._facts_as_json().encode()).hexdigest()
-        return cache_directory() / "checkpoints" / f"{self.name}-{key[:16]}"
+        return checkpoint_folder() / f"{self.name}-{key[:16]}"
 
     def load(self, *, warn: bool = False) -> Checkpoint | None:
         """The checkpoint, or None when there is none or (then ``warn`` says so) its files are damaged."""
-        files = self._files()
-        if not all(file.exists() for file in files):
+        if not all(self._file(kind).exists() for kind in KINDS):
             return None
         try:
-            return _read(*files)
+            return read_checkpoint(self.stem)
         except (ValueError, KeyError, TypeError) as error:
             if warn:
-                warnings.warn(f"checkpoint {files[0]} is damaged ({error}); training it again", stacklevel=2)
+                warnings.warn(f"checkpoint {self._file('pt')} is damaged ({error}); training it again", stacklevel=2)
             return None
 
     @contextmanager
@@ -95,10 +96,7 @@ class Slot:
         (scratch / "metrics.csv").touch()
         for made, kind in (("metrics.csv", "csv"), ("weights.pt", "pt"), ("record.json", "json")):
             (scratch / made).replace(self._file(kind))
-        return _read(*self._files())
-
-    def _files(self) -> tuple[Path, Path, Path]:
-        return self._file("pt"), self._file("json"), self._file("csv")
+        return read_checkpoint(self.stem)
 
     def _file(self, kind: str) -> Path:
         return self.stem.with_name(f"{self.stem.name}.{kind}")
@@ -110,7 +108,19 @@ class Slot:
             raise TypeError(f"the config of {self.name!r} must be plain JSON values: {error}; convert it") from None
 
 
-def _read(weights: Path, record: Path, curves: Path) -> Checkpoint:
+def checkpoint_folder() -> Path:
+    """Where checkpoints are kept."""
+    return cache_directory() / "checkpoints"
+
+
+def read_checkpoint(stem: Path) -> Checkpoint:
+    """The checkpoint whose three files have this stem.
+
+    Raises:
+        OSError: when a file cannot be read.
+        ValueError, KeyError, TypeError: when the weights are not those of the record, or one of the files is damaged.
+    """
+    weights, record, curves = (stem.with_name(f"{stem.name}.{kind}") for kind in KINDS)
     content = weights.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
     stated = json.loads(record.read_text())

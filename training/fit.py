@@ -24,6 +24,7 @@ from torch import Tensor
 from training.batches import TrainingData
 from training.checkpoints import Checkpoint, Slot
 from training.fingerprint import fingerprint
+from training.published import PublishedModels
 from training.wandb_client import Tracking, lightning_logger
 
 M = TypeVar("M", bound=pl.LightningModule)
@@ -60,10 +61,11 @@ class Fitted(Generic[M]):
 
 @dataclass(frozen=True)
 class Session:
-    """How training is shown while it runs; it never changes the weights."""
+    """How training is shown while it runs, which never changes the weights; or the models to take instead."""
 
     tracking: Tracking
     progress: bool
+    models: PublishedModels | None = None
 
 
 _NEXT_SEED = 1_000_003  # far from the seeds that anybody counts up
@@ -73,9 +75,15 @@ _session: ContextVar[Session] = ContextVar("session", default=_BY_DEFAULT)
 
 
 @contextmanager
-def training_session(*, tracking: Tracking | None = None, progress: bool = True) -> Iterator[None]:
-    """Whatever ``fit`` trains within the block is tracked by W&B, and shows a progress bar or not."""
-    token = _session.set(Session(tracking or _BY_DEFAULT.tracking, progress))
+def training_session(
+    *, tracking: Tracking | None = None, progress: bool = True, models: Path | None = None
+) -> Iterator[None]:
+    """Whatever ``fit`` trains within the block is tracked by W&B, and shows a progress bar or not.
+
+    Where there is a folder of published ``models``, ``fit`` takes all from there and trains none.
+    """
+    published = None if models is None else PublishedModels(models)
+    token = _session.set(Session(tracking or _BY_DEFAULT.tracking, progress, published))
     try:
         yield
     finally:
@@ -104,6 +112,9 @@ def fit(
     A module may raise ``NotConverged`` in training or validation. Training then starts again from another seed, as the
     ICG paper does, up to ``restarts`` times; there is never a checkpoint of a model that did not converge.
 
+    In a ``training_session`` with published models nothing is trained: the weights are those published for ``name``,
+    ``config`` and ``seed``, whatever device and code they were trained with.
+
     Args:
         build: makes the untrained module for the data; called with torch seeded.
         data: makes the data, whose batches decide how long training takes.
@@ -114,6 +125,7 @@ def fit(
     Raises:
         Diverged: when the loss, a metric or a weight becomes NaN or infinite.
         NotConverged: when no seed led to a usable model.
+        MissingModel, DamagedModel: when the session's published models do not have it, or not as it was published.
         OSError: before training, when the cache cannot be written to.
         TypeError: when ``config`` is not made of JSON values, or ``build`` or ``data`` is bound to something without a
             fingerprint.
@@ -132,8 +144,12 @@ def fit(
             "code": fingerprint(build, data, type(module), fit),
             "restarts": restarts,
         }
-        seeds = [seed + _NEXT_SEED * attempt for attempt in range(1 + restarts)]
-        checkpoint, reused = _load_or_train(Slot(name, facts), build, samples, seeds)
+        slot, published = Slot(name, facts), _session.get().models
+        if published is not None:
+            checkpoint, reused = published.require(name, config, seed), True
+        else:
+            seeds = [seed + _NEXT_SEED * attempt for attempt in range(1 + restarts)]
+            checkpoint, reused = _load_or_train(slot, build, samples, seeds)
     module.load_state_dict(checkpoint.weights)
     module.eval().requires_grad_(False)
     return Fitted(module, samples, checkpoint.metrics, checkpoint.curves, checkpoint.sha256, reused)

@@ -3,4 +3,5 @@
 from pathlib import Path
 from typing import Final
 
-RUNS: Final = Path("results", "runs")  # where runs are kept, a folder for each suite
+RESULTS: Final = Path("results")  # where suites are published, a folder for each
+RUNS: Final = RESULTS / "runs"  # where runs are kept, likewise

@@ -4,7 +4,8 @@ Seeds of data, model and background come from the task's name, or its ``seeds``,
 method sees the same problem. A key is a hash of all that decides what it is the key of, the code and the versions of
 packages included (``training.fingerprint``); a record on disk with the key of a planned cell is that cell's.
 
-How the budgets of a task are split is found first (``plan_splits``), since cells depend on it.
+How the budgets of a task are split is found first (``plan_splits``), since cells depend on it. Where models are not
+trained but published ones, ``models`` is their digest (``training.published``) and decides problems too.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,20 +37,24 @@ class Group:
     known: Mapping[str, Callable[[], Known]] = field(default_factory=dict)
 
 
-def plan_splits(suite: Suite) -> list[Group]:
+def plan_splits(suite: Suite, *, models: str = "") -> list[Group]:
     """The splits to find for each task of a resolved suite, on its first problem."""
-    problems = [(task, _problem(task, 0)) for task in suite.tasks]
+    problems = [(task, _problem(task, 0, models)) for task in suite.tasks]
     return [Group(problem, _splits(suite, task, problem)) for task, problem in problems]
 
 
-def plan(suite: Suite, splits: Sequence[SplitRecord] = ()) -> list[Group]:
+def plan(suite: Suite, splits: Sequence[SplitRecord] = (), *, models: str = "") -> list[Group]:
     """Every problem and cell of a resolved suite, in its order; a budget without a known split has the defaults."""
     found = {(record.task, record.label): record for record in splits}
-    return [_group(suite, task, i, found) for task in suite.tasks for i in range(task.repetitions or suite.repetitions)]
+    problems = [
+        (task, _problem(task, i, models)) for task in suite.tasks for i in range(task.repetitions or suite.repetitions)
+    ]
+    return [_group(suite, task, problem, found) for task, problem in problems]
 
 
-def _group(suite: Suite, task: TaskChoice, repetition: int, splits: Mapping[tuple[str, str], SplitRecord]) -> Group:
-    problem = _problem(task, repetition)
+def _group(
+    suite: Suite, task: TaskChoice, problem: ProblemSpec, splits: Mapping[tuple[str, str], SplitRecord]
+) -> Group:
     runs = [
         run for choice in _choices(suite, task) for run in _runs(choice, task, splits.get((task.name, choice.label)))
     ]
@@ -87,7 +92,7 @@ def _can_spend(choice: MethodChoice) -> bool:
     return bool(method.spend) and method.spend[0] not in choice.options
 
 
-def _problem(task: TaskChoice, repetition: int) -> ProblemSpec:
+def _problem(task: TaskChoice, repetition: int, models: str) -> ProblemSpec:
     seeds = task.seeds or task.name
     identity = {
         "task": task.name,
@@ -95,6 +100,7 @@ def _problem(task: TaskChoice, repetition: int) -> ProblemSpec:
         "kind": task.kind,
         "task_options": task.options,
         "repetition": repetition,
+        "models": models,
     }
     code = fingerprint(tasks[task.kind].run, part_shares)
     return ProblemSpec(

@@ -34,6 +34,7 @@ from benchmarks.run.records import (
 from benchmarks.run.scoring import Known, carry_over
 from benchmarks.run.suite import Suite
 from benchmarks.run.worker import CellResult, Setting
+from training.published import PublishedModels
 
 Record = ProblemRecord | SplitRecord | CellRecord
 R = TypeVar("R", ProblemRecord, SplitRecord, CellRecord)
@@ -63,9 +64,10 @@ def run_suite(
         KeyboardInterrupt: on Ctrl-C and on SIGTERM.
     """
     _require_writable(directory)
-    started_at, wanted = get_now(), plan_splits(suite)
+    models = "" if setting.models is None else PublishedModels(setting.models).digest
+    started_at, wanted = get_now(), plan_splits(suite, models=models)
     known = {} if fresh else _read_splits(wanted, directory, console)
-    _write_manifest(suite, wanted, plan(suite, list(known.values())), started_at, directory)
+    _write_manifest(suite, wanted, plan(suite, list(known.values()), models=models), started_at, directory)
     with _sigterm_as_ctrl_c(), ExitStack() as stack:
         start = cache(lambda: stack.enter_context(start_local_cluster(workers)))
         progress = stack.enter_context(RunProgress(sum(len(group.cells) for group in plan(suite)), console))
@@ -80,7 +82,7 @@ def run_suite(
         for record in compute([group for group in unknown if group.cells]):
             if isinstance(record, SplitRecord):
                 known[record.key] = record
-        groups = plan(suite, list(known.values()))
+        groups = plan(suite, list(known.values()), models=models)
         manifest = _write_manifest(suite, wanted, groups, started_at, directory)
         deque(compute(groups if fresh else list(_left(groups, directory, progress, console))), maxlen=0)
     write(manifest.model_copy(update={"finished_at": get_now()}), directory / MANIFEST)

@@ -53,10 +53,12 @@ PROBLEMS_KEPT = 4
 
 @dataclass(frozen=True)
 class Setting:
-    """What every job is given: plug-ins to load first, and where trainings are tracked."""
+    """What every job is given: plug-ins to load first, where trainings are tracked, and the folder of published models
+    to use instead of training any."""
 
     plugins: tuple[Path, ...] = ()
     tracking: Tracking = field(default_factory=lambda: Tracking(mode="disabled"))
+    models: Path | None = None
 
 
 def prepare(spec: ProblemSpec, setting: Setting) -> ProblemRecord:
@@ -64,7 +66,7 @@ def prepare(spec: ProblemSpec, setting: Setting) -> ProblemRecord:
     _set_up_process(setting.plugins)
     started_at, start = get_now(), perf_counter()
     try:
-        with training_session(tracking=setting.tracking, progress=False):
+        with training_session(tracking=setting.tracking, progress=False, models=setting.models):
             problem = _problem(spec.model_dump_json()).problem
         return _describe(spec, problem, perf_counter() - start, started_at)
     except Exception as error:
@@ -88,7 +90,7 @@ def run_cells(
     ``known`` holds what earlier runs left, by the key of the cell.
     """
     _set_up_process(setting.plugins)
-    with training_session(tracking=setting.tracking, progress=False):
+    with training_session(tracking=setting.tracking, progress=False, models=setting.models):
         return [
             _find_splits(spec, cell)
             if isinstance(cell, SplitSpec)
