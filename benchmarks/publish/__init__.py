@@ -1,0 +1,1 @@
+"""Publishing a suite, and what anybody does with a published one."""

@@ -1,0 +1,144 @@
+"""What a published suite consists of: SHA-256 and size of every file, and of what its numbers come from.
+
+A published suite is a folder, by default ``results/<suite>``::
+
+    manifest.json              ``PublishedManifest``
+    run.json, records/, ...    the run's records (``benchmarks.run.archive``)
+    models/                    the models they are scored on (``training.published``)
+    leaderboard.*, ...         the report
+"""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal
+
+from benchmarks.run.provenance import get_now
+from benchmarks.run.records import SCHEMA_VERSION, Model, Provenance, Run, read, write
+from benchmarks.run.suite_files import SUITES
+from datasets.cache import PROJECT
+
+PUBLISHED: Final = "manifest.json"
+LOCK: Final = "requirements.lock"
+
+
+class PublishedFile(Model):
+    """One file as it was published: its SHA-256 and its size in bytes."""
+
+    sha256: str
+    bytes: int
+
+
+class PublishedManifest(Model):
+    """What was published.
+
+    Attributes:
+        suite: its name.
+        commit: that all records were computed at.
+        created: when it was published.
+        files: all but this one, by their path relative to the folder.
+        data: SHA-256 of the data of each problem, by ``<task>/<repetition>/<name>``.
+        lock: SHA-256 of the lock file of packages.
+        suite_file: SHA-256 of the suite's TOML file; empty where the suite does not come with the project.
+        provenance: of the first record.
+    """
+
+    schema_version: Literal[5] = SCHEMA_VERSION
+    suite: str
+    commit: str
+    created: datetime
+    files: dict[str, PublishedFile]
+    data: dict[str, str]
+    lock: str
+    suite_file: str
+    provenance: Provenance
+
+
+def write_manifest(directory: Path, run: Run, commit: str) -> PublishedManifest:
+    """Describe what is in the folder, which holds a run's archive, models and report, and write that there."""
+    suite = run.manifest.suite.name
+    suite_file = SUITES / f"{suite}.toml"
+    manifest = PublishedManifest(
+        suite=suite,
+        commit=commit,
+        created=get_now(),
+        files=list_files(directory),
+        data=list_data(run),
+        lock=hash_file(PROJECT / LOCK),
+        suite_file=hash_file(suite_file) if suite_file.exists() else "",
+        provenance=run.problems[0].provenance,
+    )
+    write(manifest, directory / PUBLISHED)
+    return manifest
+
+
+def read_manifest(directory: Path) -> PublishedManifest:
+    """The manifest of a published suite.
+
+    Raises:
+        RecordError: when it is no such manifest.
+        OSError: when it cannot be read.
+    """
+    return read(PublishedManifest, directory / PUBLISHED)
+
+
+def check_files(directory: Path) -> list[str]:
+    """What is not as the manifest has it, a line for each file that is missing, added or different.
+
+    Raises:
+        RecordError, OSError: as in ``read_manifest``.
+    """
+    return compare_files(read_manifest(directory).files, list_files(directory))
+
+
+def compare_files(stated: Mapping[str, PublishedFile], found: Mapping[str, PublishedFile]) -> list[str]:
+    """A line for each file that is missing, added or different."""
+    lines = []
+    for name in sorted({*stated, *found}):
+        if name not in found:
+            lines.append(f"{name}: missing")
+        elif name not in stated:
+            lines.append(f"{name}: added, the manifest does not list it")
+        elif found[name] != stated[name]:
+            is_now, was = found[name], stated[name]
+            lines.append(
+                f"{name}: different, SHA-256 {is_now.sha256[:12]}.. of {is_now.bytes} bytes, published as "
+                f"{was.sha256[:12]}.. of {was.bytes} bytes"
+            )
+    return lines
+
+
+def list_files(directory: Path) -> dict[str, PublishedFile]:
+    """Every file below a folder but its manifest, by its relative path."""
+    files = sorted(file for file in directory.rglob("*") if file.is_file() and file != directory / PUBLISHED)
+    return {
+        file.relative_to(directory).as_posix(): PublishedFile(sha256=hash_file(file), bytes=file.stat().st_size)
+        for file in files
+    }
+
+
+def list_data(run: Run) -> dict[str, str]:
+    """SHA-256 of the data of each problem, by ``<task>/<repetition>/<name>``."""
+    return {
+        f"{problem.task}/{problem.repetition}/{name}": sha256
+        for problem in run.problems
+        for name, sha256 in problem.provenance.data.items()
+        if not is_model(name)
+    }
+
+
+def list_models(run: Run) -> set[str]:
+    """SHA-256 of the weights that the problems were made with."""
+    found = (problem.provenance.data.items() for problem in run.problems)
+    return {sha256 for data in found for name, sha256 in data.items() if is_model(name)}
+
+
+def is_model(name: str) -> bool:
+    """Whether what a problem's provenance names so is a model, such as ``checkpoint_without_damage``."""
+    return name.startswith("checkpoint")
+
+
+def hash_file(file: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
