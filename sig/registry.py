@@ -122,8 +122,8 @@ class Cost:
     Attributes:
         seconds: wall time, after a warm-up call, with the device synchronised.
         forward_rows, backward_rows: model rows, for the whole batch.
-        peak_bytes: largest memory allocated during the call, above what was allocated before; None where the system
-            does not tell.
+        peak_bytes: the most memory in use during the call, in bytes: resident memory of the whole process on a CPU,
+            memory that torch allocated on a GPU; None where the system does not tell.
     """
 
     seconds: float

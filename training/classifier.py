@@ -15,6 +15,7 @@ from torchmetrics.classification import MulticlassAccuracy
 from training.batches import Batch, TrainingData
 from training.explain import Trained
 from training.fit import Fitted, NotConverged, fit
+from training.hardware import choose_precision
 from training.recipe import Bounds, Recipe
 
 RESTARTS: Final = 3
@@ -45,7 +46,8 @@ class Classifier(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         inputs, labels = batch
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.bf16):
+        precision = choose_precision(bf16=self.recipe.bf16, device=self.device.type)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
             logits = self(inputs)
         return F.cross_entropy(logits.float(), labels)
 
@@ -99,6 +101,7 @@ def fit_network(
         name=name,
         config={**config, **asdict(recipe), **asdict(bounds)},
         seed=seed,
+        bf16=recipe.bf16,
         restarts=RESTARTS,
     )
 

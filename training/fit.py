@@ -24,6 +24,7 @@ from torch import Tensor
 from training.batches import TrainingData
 from training.checkpoints import Checkpoint, Slot
 from training.fingerprint import fingerprint
+from training.hardware import choose_precision
 from training.published import PublishedModels
 from training.wandb_client import Tracking, lightning_logger
 
@@ -98,16 +99,17 @@ def fit(
     config: Mapping[str, Any],
     seed: int,
     accelerator: Literal["auto", "cpu"] = "auto",
+    bf16: bool = False,
     restarts: int = 0,
 ) -> Fitted[M]:
     """Train for one pass over the data's training batches, then validate; or load what this has given before.
 
-    The weights are a function of ``name``, ``config``, ``seed``, the kind of device, and the fingerprint of ``build``
-    and ``data``: the code of both, of all that they import, and of the module's class, the versions of packages, and
-    the values that both are bound to (``training.fingerprint``). A SHA-256 of all of these is the key under which they
-    are kept (``training.checkpoints``). All of torch's global randomness in ``build``, ``data`` and in training follows
-    from ``seed``, and is as before afterwards. Training runs on one thread of the CPU, since the order of a sum, and
-    hence its last bit, depends on the number of threads.
+    The weights are a function of ``name``, ``config``, ``seed``, the kind of device, the precision, and the fingerprint
+    of ``build`` and ``data``: the code of both, of all that they import, and of the module's class, the versions of
+    packages, and the values that both are bound to (``training.fingerprint``). A SHA-256 of all of these is the key
+    under which they are kept (``training.checkpoints``). All of torch's global randomness in ``build``, ``data`` and in
+    training follows from ``seed``, and is as before afterwards. Training runs on one thread of the CPU, since the order
+    of a sum, and hence its last bit, depends on the number of threads.
 
     A module may raise ``NotConverged`` in training or validation. Training then starts again from another seed, as the
     ICG paper does, up to ``restarts`` times; there is never a checkpoint of a model that did not converge.
@@ -121,6 +123,7 @@ def fit(
         name: of the model, for file names and messages.
         config: what describes the model, in JSON values: sizes, rates, a SHA-256 of data.
         accelerator: ``"cpu"`` where a GPU would only slow down a small network.
+        bf16: whether the module's training steps run in bfloat16 where that is native (``training.hardware``).
 
     Raises:
         Diverged: when the loss, a metric or a weight becomes NaN or infinite.
@@ -140,6 +143,7 @@ def fit(
             "config": dict(config),
             "seed": seed,
             "device": device,
+            "precision": choose_precision(bf16=bf16, device="cuda" if device == "gpu" else "cpu"),
             "versions": {"torch": torch.__version__, "pytorch-lightning": version("pytorch-lightning")},
             "code": fingerprint(build, data, type(module), fit),
             "restarts": restarts,

@@ -29,7 +29,8 @@ class Recipe:
         batch: samples per step.
         samples: samples seen in all.
         lr: the largest learning rate.
-        bf16: whether training steps run in bfloat16, which makes convolutions faster.
+        bf16: whether training steps run in bfloat16 where the device multiplies it natively, which makes convolutions
+            faster (``training.hardware``); in float32 elsewhere.
         damage: of what a certainty-aware classifier is shown, see ``sig.certainty``; ``none`` shows every sample as it
             is, with certainty 1. Under ``noise-uniform`` the features' certainties are U(0, 1), independent (ICG, 4 and
             A.3.2); under the others, so is the mean of a sample's certainties.

@@ -24,7 +24,7 @@ Features = Float[np.ndarray, "shown *features"]
 
 STATUSES: Final = ["ok", "skipped", "failed", "missing"]
 GROUP: Final = ["task", "method", "budget", "headline", "column"]
-COSTS: Final = ["rows", "backward_rows", "cost", "seconds"]
+COSTS: Final = ["rows", "backward_rows", "cost", "seconds", "peak_bytes"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Board:
         run: the records.
         cells: one row per cell record: ``task, repetition, method, family, control, budget, headline, sweep, option,
             value, status, reason, distance, options``, and per explicand ``rows`` (forward), ``backward_rows``, their
-            sum ``cost``, and ``seconds``.
+            sum ``cost``, and ``seconds``; of the whole batch ``peak_bytes`` (``sig.registry.Cost``).
         units: one row per score: ``column, explicand, score``, of its cell ``task, repetition, method, budget,
             headline, sweep, option, value``, and its ``model``, a number.
         columns: one row per task and column of scores: ``task, column, metric, truth, better, range, unit, curve,
@@ -171,7 +171,8 @@ class Board:
     def coverage(self) -> pd.DataFrame:
         """By task and method, how many cells at the headline budget are ``ok, skipped, failed, missing``.
 
-        With the ``reason`` of the first that is not ok, and mean ``rows, backward_rows, cost, seconds`` per explicand.
+        With the ``reason`` of the first that is not ok, mean ``rows, backward_rows, cost, seconds`` per explicand, and
+        mean ``peak_bytes``.
         """
         suite = self.run.manifest.suite
         keys = ["task", "method"]
@@ -218,10 +219,10 @@ class Board:
 
         The ``mean`` over models with its 95 % interval ``low, high``, from the numbers of ``models`` and ``units`` that
         are scored (``sig.stats.mean_interval``); ``spread``; how many units are ``undefined``; mean ``rows,
-        backward_rows, cost, seconds`` per explicand; the ``distance`` from the method's own limit and the ``options``
-        that it ran with. For judging columns at the headline budget also the ``rank``, 1 being the best, its 95 %
-        interval ``rank_low, rank_high``, and ``tied``: no test tells the method from the best (never of a control).
-        What is not among ``ranked_scores`` has no rank.
+        backward_rows, cost, seconds`` per explicand and ``peak_bytes``; the ``distance`` from the method's own limit
+        and the ``options`` that it ran with. For judging columns at the headline budget also the ``rank``, 1 being the
+        best, its 95 % interval ``rank_low, rank_high``, and ``tied``: no test tells the method from the best (never of
+        a control). What is not among ``ranked_scores`` has no rank.
         """
         scored = self.units[self.units["sweep"] == ""]
         grouped = scored.groupby(GROUP, observed=True, dropna=False)["score"]
@@ -343,6 +344,7 @@ CELL_COLUMNS: Final[dict[str, Any]] = {
     "backward_rows": float,
     "cost": float,
     "seconds": float,
+    "peak_bytes": float,
 }
 
 
@@ -358,17 +360,17 @@ def _make_cells(run: Run) -> pd.DataFrame:
 def _make_cell(record: CellRecord) -> dict[str, Any]:
     sweep, cost = record.sweep, record.cost
     explicands = max((len(scores) for scores in record.scores.values()), default=0)
-    per_explicand = {}
+    spent = {}
     if cost is not None and explicands:
         totals = (cost.forward_rows, cost.backward_rows, cost.rows, cost.seconds)
-        per_explicand = dict(zip(COSTS, (total / explicands for total in totals), strict=True))
+        spent = dict(zip(COSTS, (*(total / explicands for total in totals), cost.peak_bytes), strict=True))
     return {
         **{name: getattr(record, name) for name in CELL_COLUMNS if name in CellRecord.model_fields},
         "method": record.label,
         "sweep": sweep.name if sweep else "",
         "option": sweep.option if sweep else "",
         "value": sweep.value if sweep else None,
-        **per_explicand,
+        **spent,
     }
 
 

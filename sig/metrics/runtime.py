@@ -16,17 +16,19 @@ from sig.registry import Cost, Trial, metric
 def measure(e: Explicand, call: Callable[[Explicand], Tensor]) -> tuple[Tensor, Cost]:
     """``call(e)`` and what it took; the caller warms up.
 
-    The device is synchronised before and after. On CUDA, peak memory is the allocator's; on a Linux CPU it is the
-    growth of the process's resident memory, which misses freed memory that the process still held; elsewhere None.
+    The device is synchronised before and after. On CUDA, peak memory is what torch's allocator gave out; on a Linux CPU
+    it is the resident memory of the process, libraries and problem included, since memory that earlier calls freed and
+    the process still holds shows no growth; elsewhere None, where no peak of a part of the process's life is kept. It
+    is asked for before and after the time is taken.
     """
     forward, backward = e.tally.forward_rows, e.tally.backward_rows
-    memory_before = _restart_peak_memory(e.device)
+    has_peak = _restart_peak_memory(e.device)
     _synchronise(e.device)
     start = perf_counter()
     attribution = call(e)
     _synchronise(e.device)
     seconds = perf_counter() - start
-    peak = None if memory_before is None else max(0, _peak_memory(e.device) - memory_before)
+    peak = _peak_memory(e.device) if has_peak else None
     return attribution, Cost(seconds, e.tally.forward_rows - forward, e.tally.backward_rows - backward, peak)
 
 
@@ -52,23 +54,21 @@ def _synchronise(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def _restart_peak_memory(device: torch.device) -> int | None:
-    """Forget the peak so far; the bytes in use now, or None where the system keeps no peak that can be restarted."""
+def _restart_peak_memory(device: torch.device) -> bool:
+    """Forget the peak so far; whether the system keeps a peak that can be restarted."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-        return torch.cuda.memory_allocated(device)
+        return True
     try:
         Path("/proc/self/clear_refs").write_text("5")  # see proc(5): sets VmHWM back to VmRSS
     except OSError:
-        return None
-    return _resident("VmRSS")
+        return False
+    return True
 
 
 def _peak_memory(device: torch.device) -> int:
-    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else _resident("VmHWM")
-
-
-def _resident(field: str) -> int:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
     lines = Path("/proc/self/status").read_text().splitlines()
-    kibibytes = next(line.split()[1] for line in lines if line.startswith(f"{field}:"))
+    kibibytes = next(line.split()[1] for line in lines if line.startswith("VmHWM:"))
     return 1024 * int(kibibytes)

@@ -83,7 +83,9 @@ def test_the_recipe_says_how_closely_accuracy_is_followed() -> None:
     assert all(value * 7 == pytest.approx(round(value * 7), abs=1e-5) for value in during["accuracy"])
 
 
-def test_bfloat16_is_for_training_alone() -> None:
+@pytest.mark.parametrize("native", [True, False])
+def test_bfloat16_is_for_training_alone_where_it_is_native(native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.hardware.multiplies_bf16", lambda device: native)
     seen = []
 
     class Watched(nn.Linear):
@@ -96,5 +98,5 @@ def test_bfloat16_is_for_training_alone() -> None:
     module = Classifier(Watched(2, 2), data, recipe=Recipe(batch=50, samples=50, lr=0.1, bf16=True), bounds=Bounds(0.0))
     loss = module.training_step((data.inputs, data.targets), 0)
     module.eval()(data.inputs)
-    assert seen == [(True, torch.bfloat16), (False, torch.float32)]
+    assert seen == [(True, torch.bfloat16 if native else torch.float32), (False, torch.float32)]
     assert loss.dtype == torch.float32

@@ -77,6 +77,15 @@ def test_the_first_call_trains_and_the_second_reuses_its_weights() -> None:
     assert torch.equal(first.module.linear.weight, second.module.linear.weight)
 
 
+def test_another_precision_is_another_model(cache, monkeypatch) -> None:
+    for native in (True, False, True):
+        monkeypatch.setattr("training.hardware.multiplies_bf16", lambda device, native=native: native)
+        fit(lambda data: Line(), points, name="line", config={}, seed=0, bf16=True)
+    assert Line.steps == 200
+    found = [json.loads(file.read_text())["precision"] for file in files(cache, "json")]
+    assert sorted(found) == ["bfloat16", "float32"]
+
+
 @pytest.mark.parametrize("which", ["trained", "reused"])
 def test_the_module_is_ready_to_be_explained(which) -> None:
     fitted = [fit_line() for _ in range(2)][which == "reused"]

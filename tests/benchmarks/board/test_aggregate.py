@@ -77,6 +77,16 @@ def test_costs_are_per_explicand(board):
     assert row(board, "game", "ig-zero", "spearman_game", budget=10)["rows"] == 9
 
 
+def test_peak_memory_is_of_the_batch_and_its_mean_over_models(tmp_path):
+    maker = RunMaker(tmp_path / "run", {"a": "x", "b": "y"}, {"t": {"repetitions": 2, "budgets": [10]}})
+    for repetition, peak in enumerate((300, 500)):
+        maker.cell("t", repetition, "a", {"spearman_game": [0.5, 0.7]}, budget=10, cost=Cost(1.0, 20, 0, peak))
+        maker.cell("t", repetition, "b", {"spearman_game": [0.5, 0.7]}, budget=10, cost=Cost(1.0, 20, 0, None))
+    board = aggregate(read_run(maker.write()))
+    assert row(board, "t", "a", "spearman_game", budget=10)["peak_bytes"] == 400
+    assert np.isnan(row(board, "t", "b", "spearman_game", budget=10)["peak_bytes"])
+
+
 def test_the_cost_is_rows_forward_and_backward(tmp_path):
     maker = RunMaker(tmp_path / "run", {"a": "x", "b": "y"}, {"t": {"repetitions": 1, "budgets": [10, 100]}})
     for label, backward in (("a", 100), ("b", 102)):
