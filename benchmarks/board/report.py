@@ -84,7 +84,7 @@ class Report:
         files = Text("\n".join(str(file) for file in self.files if file.suffix != ".png"), style="dim")
         warnings = [Text(f"Incomplete: {warning}", style="yellow") for warning in list_warnings(run)]
         failures = [Text(line, style="red") for line in run_tables.list_failures(run)]
-        return Group(*(part for table in boards for part in _make_rich(table)), counts, files, *warnings, *failures)
+        return Group(*(part for table in boards for part in make_rich(table)), counts, files, *warnings, *failures)
 
 
 def write_report(directory: Path, supplement: Callable[[Board, Sequence[str]], Supplement] | None = None) -> Report:
@@ -252,7 +252,8 @@ def _make_environment(
     return environment
 
 
-def _make_rich(table: Table) -> list[RichTable | Text]:
+def make_rich(table: Table) -> list[RichTable | Text]:
+    """The table for a terminal, with its notes below."""
     title = Text(table.title, style="bold")
     if table.lead:
         title.append(f"\n{table.lead}", style="not bold")
