@@ -107,6 +107,37 @@ def report(
     _console().print(write_report(Path(run) if Path(run).is_dir() else RUNS / run, supplement_report))
 
 
+@app.command()
+def publish(
+    run: Annotated[str, typer.Argument(help="A run's folder, or the name of its suite.")] = "default",
+    to: Annotated[Path | None, typer.Option(help="Folder to publish in, results/SUITE if not given.")] = None,
+) -> None:
+    """Publish a finished run of this commit: its records, models and report, with a manifest."""
+    from benchmarks.publish.publish import publish_run
+
+    folder, manifest = publish_run(Path(run) if Path(run).is_dir() else RUNS / run, to)
+    size = sum(file.bytes for file in manifest.files.values())
+    typer.echo(f"published {len(manifest.files)} files, {size:,} bytes, of commit {manifest.commit[:12]} in {folder}")
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(help="A run's folder, a published suite, or the name of either's suite.")],
+    b: Annotated[str, typer.Argument(help="Likewise.")],
+    file: Annotated[Path | None, typer.Option("--json", help="Write all that is found into this file.")] = None,
+    plugin: Plugins = None,
+) -> None:
+    """Say which scores, ranks and verdicts of two runs differ, and which cells only one has."""
+    from benchmarks.publish.compare import compare_runs, find_run
+    from benchmarks.run.records import write
+
+    _load_plugins(plugin)
+    found = compare_runs(find_run(a), find_run(b))
+    if file is not None:
+        write(found, file)
+    _console().print(found)
+
+
 @app.command("list")
 def list_(what: Annotated[Listed, typer.Argument(help="What to list.")], plugin: Plugins = None) -> None:
     """List what there is, with the facts about each."""
@@ -152,11 +183,14 @@ def main() -> None:
 
 
 def _is_users(error: Exception) -> bool:
+    from benchmarks.publish import NotPublishable
     from benchmarks.run.records import RecordError
     from benchmarks.run.runner import FolderError
     from benchmarks.run.suite import SuiteError
+    from training.published import DamagedModel
 
-    return isinstance(error, OSError | RecordError | FolderError | SuiteError | UserError)
+    kinds = OSError | RecordError | FolderError | SuiteError | UserError | NotPublishable | DamagedModel
+    return isinstance(error, kinds)
 
 
 def _load_plugins(files: Sequence[Path] | None) -> tuple[Path, ...]:

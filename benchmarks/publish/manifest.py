@@ -130,8 +130,7 @@ def list_data(run: Run) -> dict[str, str]:
 
 def list_models(run: Run) -> set[str]:
     """SHA-256 of the weights that the problems were made with."""
-    found = (problem.provenance.data.items() for problem in run.problems)
-    return {sha256 for data in found for name, sha256 in data.items() if is_model(name)}
+    return {sha256 for problem in run.problems for name, sha256 in problem.provenance.data.items() if is_model(name)}
 
 
 def is_model(name: str) -> bool:

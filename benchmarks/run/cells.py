@@ -2,7 +2,8 @@
 
 Seeds of data, model and background come from the task's name, or its ``seeds``, and the repetition alone, so that every
 method sees the same problem. A key is a hash of all that decides what it is the key of, the code and the versions of
-packages included (``training.fingerprint``); a record on disk with the key of a planned cell is that cell's.
+packages included (``training.fingerprint``), short since records have many; a record on disk with the key of a planned
+cell is that cell's.
 
 How the budgets of a task are split is found first (``plan_splits``), since cells depend on it. Where models are not
 trained but published ones, ``models`` is their digest (``training.published``) and decides problems too.
@@ -10,7 +11,7 @@ trained but published ones, ``models`` is their digest (``training.published``) 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from benchmarks.run.records import SCHEMA_VERSION, CellSpec, ProblemSpec, SplitRecord, SplitSpec, SweepPoint
 from benchmarks.run.scoring import Known
@@ -23,6 +24,8 @@ from sig.registry import Method, methods, metrics
 from training.fingerprint import fingerprint
 from training.hashing import hash_content
 from training.seeds import derive_seed
+
+KEY: Final = 20  # hexadecimal digits: two of a million keys are equal with a probability of 4e-13
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def _split(choice: MethodChoice, task: TaskChoice, problem: ProblemSpec) -> Spli
         "limit": task.limit_budget,
         "seed": derive_seed("splits", task.name, choice.label, choice.options),
     }
-    key = hash_content(SCHEMA_VERSION, facts, fingerprint(method.run, Guard.attribute, try_splits))
+    key = _hash(SCHEMA_VERSION, facts, fingerprint(method.run, Guard.attribute, try_splits))
     return SplitSpec.model_validate({**facts, "key": key})
 
 
@@ -109,7 +112,7 @@ def _problem(task: TaskChoice, repetition: int, models: str) -> ProblemSpec:
         task_options=task.options,
         repetition=repetition,
         problem_seed=derive_seed(seeds, repetition),
-        key=hash_content(SCHEMA_VERSION, identity, code),
+        key=_hash(SCHEMA_VERSION, identity, code),
     )
 
 
@@ -149,9 +152,9 @@ def _sweep_runs(sweep: Sweep) -> Iterator[_Run]:
 def _cell(task: TaskChoice, problem: ProblemSpec, run: _Run) -> CellSpec:
     method_seed = derive_seed(problem.task, problem.repetition, run.label, run.budget, run.options)
     decisive = [problem.key, run.method.name, run.options, run.budget, method_seed]
-    attribution_key = hash_content(*decisive, fingerprint(run.method.run, Guard.attribute, part_shares))
+    attribution_key = _hash(*decisive, fingerprint(run.method.run, Guard.attribute, part_shares))
     metric_keys = {
-        metric.label: hash_content(attribution_key, metric.model_dump(), fingerprint(metrics[metric.name].run))
+        metric.label: _hash(attribution_key, metric.model_dump(), fingerprint(metrics[metric.name].run))
         for metric in task.metrics
     }
     chosen = {
@@ -176,6 +179,10 @@ def _cell(task: TaskChoice, problem: ProblemSpec, run: _Run) -> CellSpec:
             "metrics": task.metrics,
             "method_seed": method_seed,
             "attribution_key": attribution_key,
-            "key": hash_content(SCHEMA_VERSION, attribution_key, chosen, list(metric_keys)),  # in this order
+            "key": _hash(SCHEMA_VERSION, attribution_key, chosen, list(metric_keys)),  # in this order
         }
     )
+
+
+def _hash(*parts: Any) -> str:
+    return hash_content(*parts)[:KEY]

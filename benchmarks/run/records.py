@@ -8,7 +8,8 @@ A run is a folder, by default ``results/runs/<suite>``::
     records/<task>/<repetition>/<cell>.json            one ``CellRecord`` for each cell, <method>-<budget>-<key>
     attributions/<task>/<repetition>/<cell>.npz        its attribution (``benchmarks.run.attributions``)
 
-All are written atomically. A record whose key no longer belongs to the plan stays on disk, unread.
+All are written atomically. A record whose key no longer belongs to the plan stays on disk, unread. What is published
+of a run has a form of its own (``benchmarks.run.archive``), which ``read_run`` reads too.
 """
 
 import base64
@@ -29,6 +30,7 @@ from sig.registry import Cost
 
 SCHEMA_VERSION: Final = 5
 MANIFEST = "manifest.json"
+LEVELS: Final = 127  # on either side of 0, in an ``EncodedArray``
 
 
 class RecordError(ValueError):
@@ -45,18 +47,44 @@ Number = Annotated[float, pydantic.Field(allow_inf_nan=False)] | None  # None st
 
 
 class EncodedArray(Model):
-    """A float32 array as text: base64 of the zlib-compressed little-endian bytes, in C order."""
+    """An array as text: base64 of zlib-compressed bytes, little-endian, in C order.
+
+    The bytes are float32 values. Or, in a quarter of the size and as fine as a figure shows them, ``levels``: for each
+    entry of the first axis its largest absolute value m in float32, then a byte for each value, a whole number k from
+    -127 to 127 that stands for sign(k) (k / 127)^2 m.
+    """
 
     shape: tuple[int, ...]
+    coding: Literal["float32", "levels"] = "float32"
     data: str
 
     @classmethod
     def of(cls, array: Any) -> "EncodedArray":
+        """In float32, exactly."""
         values = np.asarray(array, dtype="<f4")
-        return cls(shape=values.shape, data=base64.b64encode(zlib.compress(values.tobytes())).decode())
+        return cls(shape=values.shape, data=_compress(values.tobytes()))
+
+    @classmethod
+    def of_levels(cls, array: Any) -> "EncodedArray":
+        """Finite values in levels, each off by at most 0.8 % of the largest."""
+        values = np.asarray(array, dtype="<f4")
+        largest = np.abs(values).max(axis=tuple(range(1, values.ndim)), keepdims=True, initial=0)
+        relative = values / np.where(largest > 0, largest, 1).astype(float)
+        levels = np.rint(np.sign(relative) * np.sqrt(np.abs(relative)) * LEVELS).astype("i1")
+        return cls(shape=values.shape, coding="levels", data=_compress(largest.tobytes() + levels.tobytes()))
 
     def decode(self) -> np.ndarray:
-        return np.frombuffer(zlib.decompress(base64.b64decode(self.data)), dtype="<f4").reshape(self.shape)
+        content = zlib.decompress(base64.b64decode(self.data))
+        if self.coding == "float32":
+            return np.frombuffer(content, dtype="<f4").reshape(self.shape)
+        rows, *others = self.shape
+        largest = np.frombuffer(content[: 4 * rows], dtype="<f4").reshape(rows, *(1 for _ in others)).astype(float)
+        levels = np.frombuffer(content[4 * rows :], dtype="i1").reshape(self.shape) / LEVELS
+        return np.asarray(levels * np.abs(levels) * largest, dtype="<f4")
+
+
+def _compress(content: bytes) -> str:
+    return base64.b64encode(zlib.compress(content, 9)).decode()
 
 
 class SweepPoint(Model):
@@ -186,7 +214,7 @@ class SplitSpec(Model):
     @property
     def file(self) -> str:
         """Path inside the run folder."""
-        return f"splits/{self.task}/{_slug(self.label)}-{self.key[:8]}.json"
+        return f"splits/{self.task}/{slugify(self.label)}-{self.key[:8]}.json"
 
 
 class Split(Model):
@@ -284,7 +312,7 @@ class CellSpec(Model):
     @property
     def _place(self) -> str:
         point = f"{self.sweep.name}-{self.sweep.value}" if self.sweep else self.budget or "fixed"
-        return f"{self.task}/{self.repetition}/{_slug(f'{self.label}-{point}')}-{self.attribution_key[:8]}"
+        return f"{self.task}/{self.repetition}/{slugify(f'{self.label}-{point}')}-{self.attribution_key[:8]}"
 
 
 class ColumnFacts(Model):
@@ -316,10 +344,12 @@ class CellRecord(CellSpec):
         scores: one number for each explicand by column, None where undefined. A metric against truths has a column
             ``label_truth`` for each truth, any other one named by its label.
         curves: ``(explicands, points)`` by column, for metrics that are curves; the score is their mean over points.
+            Headline cells only.
         metric_notes: why a column has no scores, by column.
         facts: of each column in ``scores``.
         cost: of the attribution, for all explicands together.
-        maps: attributions of the problem's ``shown`` explicands, ``(shown, *features)``; headline cells only.
+        maps: attributions of the problem's ``shown`` explicands, ``(shown, *features)``, those of pictures in levels;
+            headline cells only.
         part_shares: the share of the positive attribution on each part of the problem's regions
             (``sig.metrics.regions``), for every explicand; by part, headline cells only.
     """
@@ -373,11 +403,15 @@ M = TypeVar("M", bound=Model)
 
 
 def read_run(directory: Path) -> Run:
-    """Read every record that the manifest lists, in its order.
+    """Read every record that the manifest lists, in its order: of a run's folder, or of a published suite.
 
     Raises:
-        RecordError: when the folder holds no readable manifest.
+        RecordError: when the folder holds no readable manifest, or a file of a published suite is damaged.
     """
+    from benchmarks.run import archive  # which is made of what is here
+
+    if (directory / archive.MANIFEST).exists():
+        return archive.read_archive(directory)
     file = directory / MANIFEST
     if not file.exists():
         raise RecordError(f"{file}: no such file, expected a run's manifest; run the suite first")
@@ -413,12 +447,21 @@ def read(model: type[M], file: Path) -> M:
         RecordError: when the file is not such a record, in one line.
         OSError: when it cannot be read.
     """
+    return parse(model, file.read_bytes(), str(file))
+
+
+def parse(model: type[M], content: bytes, where: str) -> M:
+    """A record from its JSON; ``where`` that is from, for messages.
+
+    Raises:
+        RecordError: when it is not such a record, in one line.
+    """
     try:
-        return model.model_validate_json(file.read_bytes())
+        return model.model_validate_json(content)
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "content"
-        raise RecordError(f"{file}: {where}: {first['msg']}; the record is damaged or of another version") from None
+        field = ".".join(map(str, first["loc"])) or "content"
+        raise RecordError(f"{where}: {field}: {first['msg']}; the record is damaged or of another version") from None
 
 
 def write(record: Model, file: Path) -> None:
@@ -443,5 +486,6 @@ def write_atomically(content: bytes, file: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _slug(text: str) -> str:
+def slugify(text: str) -> str:
+    """The text as part of a file's name."""
     return re.sub(r"[^A-Za-z0-9._=-]+", "_", text)[:120]

@@ -76,18 +76,25 @@ def score(watched: Watched, cell: CellSpec, found: Attributed, before: CellRecor
             seed_global_generators(cell.problem_seed)
             columns.add(column, truth, choice, watched, found, derive_seed("metric", cell.problem_seed, column))
     outcome = {**columns.outcome(), "cost": found.cost}
-    if cell.headline and problem.shown:
-        outcome["maps"] = EncodedArray.of(found.attribution[list(problem.shown)].cpu())
-    if cell.headline:
-        outcome["part_shares"] = share_among_regions(found.attribution, problem)
+    return outcome | _for_figures(found, problem) if cell.headline else outcome | {"curves": {}}
+
+
+def _for_figures(found: Attributed, problem: Problem) -> dict[str, Any]:
+    """``maps`` and ``part_shares``."""
+    outcome: dict[str, Any] = {"part_shares": share_among_regions(found.attribution, problem)}
+    if problem.shown:
+        shown = found.attribution[list(problem.shown)].cpu()
+        outcome["maps"] = EncodedArray.of_levels(shown) if shown.ndim > 2 else EncodedArray.of(shown)
     return outcome
 
 
 def find_unchanged(before: CellRecord | None, cell: CellSpec) -> set[str]:
-    """Labels of the cell's metrics whose columns the record has, under the same keys."""
+    """Labels of the cell's metrics whose columns the record has, under the same keys, and the curves that it needs."""
     if before is None or before.status == "failed":
         return set()
-    return {label for label, key in cell.metric_keys.items() if before.metric_keys.get(label) == key}
+    curved = {facts.label for facts in before.facts.values() if facts.curve}
+    without = curved if cell.headline and not before.headline else set()
+    return {label for label, key in cell.metric_keys.items() if before.metric_keys.get(label) == key} - without
 
 
 def carry_over(before: CellRecord, cell: CellSpec) -> CellRecord | None:

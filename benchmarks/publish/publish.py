@@ -1,0 +1,161 @@
+"""Publish a run: its records, the models they were scored on and its report, with a manifest, in one folder.
+
+All is written to the side and takes the place of what was published before in the end, so that a run is published as a
+whole or not at all.
+"""
+
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.board.report import write_report
+from benchmarks.papers.supplement import supplement_report
+from benchmarks.publish import NotPublishable
+from benchmarks.publish.manifest import PublishedManifest, list_models, write_manifest
+from benchmarks.run import RESULTS
+from benchmarks.run.archive import write_archive
+from benchmarks.run.records import CellRecord, ProblemRecord, Provenance, Run, SplitRecord, count_failed, read_run
+from benchmarks.run.suite import SuiteError
+from benchmarks.run.suite_files import load_suite, suite_names
+from datasets.cache import PROJECT
+from training.published import DamagedModel, MissingModel, collect_models
+
+MODELS = "models"
+
+
+def publish_run(directory: Path, to: Path | None = None) -> tuple[Path, PublishedManifest]:
+    """Publish a run in the folder ``to``, by default ``results/<suite>``, in the place of what is there.
+
+    Returns:
+        The folder, and its manifest.
+
+    Raises:
+        NotPublishable: when the checkout has uncommitted changes outside that folder, when the run is not finished, not
+            of this commit or not of the whole suite, or anything in it failed, or a model of it is no longer there.
+        RecordError: when the folder holds no readable run.
+        OSError: when the new folder cannot be written.
+    """
+    run = read_run(directory)
+    to = (to or RESULTS / run.manifest.suite.name).resolve()
+    _restore(to)
+    commit = _git("rev-parse", "HEAD")
+    reasons = [*_blame_target(to), *_blame_checkout(to), *_blame_run(run, commit)]
+    if reasons:
+        raise NotPublishable(f"{directory} cannot be published: {'; '.join(reasons)}")
+    new = _beside(to, "new")
+    shutil.rmtree(new, ignore_errors=True)
+    try:
+        manifest = _write(run, new, to / MODELS, commit)
+        _replace(to, new)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    return to, manifest
+
+
+def _write(run: Run, directory: Path, published_models: Path, commit: str) -> PublishedManifest:
+    write_archive(run, directory)
+    try:
+        collect_models(list_models(run), directory / MODELS, published_models)
+    except (MissingModel, DamagedModel) as error:
+        raise NotPublishable(f"{run.directory} cannot be published: {error}") from None
+    write_report(directory, supplement_report)
+    return write_manifest(directory, run, commit)
+
+
+# ---- into place --------------------------------------------------------------------------------------------------
+
+
+def _beside(to: Path, what: str) -> Path:
+    """A hidden folder on the same disk, which git ignores."""
+    return to.with_name(f".{to.name}.{what}")
+
+
+def _replace(to: Path, new: Path) -> None:
+    """Put the new folder in place; the old one is aside only in between, where ``_restore`` finds it."""
+    old = _beside(to, "old")
+    if to.exists():
+        to.rename(old)
+    new.rename(to)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _restore(to: Path) -> None:
+    """Put back what a killed ``_replace`` has left aside, or remove it where the new one is in place."""
+    old = _beside(to, "old")
+    if old.exists() and not to.exists():
+        old.rename(to)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+# ---- reasons not to ----------------------------------------------------------------------------------------------
+
+
+def _blame_target(to: Path) -> Iterator[str]:
+    """Only what was published before may be replaced."""
+    if to.exists() and (not (to / "leaderboard.md").exists() or (to / "problems").exists()):
+        yield f"{to} is no published suite, and would be replaced; name a new folder with --to"
+
+
+def _blame_checkout(to: Path) -> Iterator[str]:
+    """What keeps the checkout from being its commit; what is about to be replaced may differ."""
+    root = PROJECT.resolve()
+    paths = [".", f":(exclude){to.relative_to(root).as_posix()}"] if to.is_relative_to(root) else ["."]
+    changed = _git("status", "--porcelain", "--", *paths).splitlines()
+    if changed:
+        names = ", ".join(line[3:] for line in changed[:3]) + (" .." if len(changed) > 3 else "")
+        yield f"the checkout has uncommitted changes ({names}); commit them, then run the suite again with --fresh"
+
+
+def _blame_run(run: Run, commit: str) -> Iterator[str]:
+    if run.missing or run.manifest.finished_at is None:
+        missing = f", {len(run.missing)} records are missing" if run.missing else ""
+        yield f"the run is not finished{missing}; run the suite again to go on"
+    if failed := count_failed(run):
+        yield f"{failed}; put right what failed, or leave it out of the suite, and run it again"
+    records: list[ProblemRecord | SplitRecord | CellRecord] = [*run.problems, *run.splits, *run.cells]
+    others = Counter(where for record in records if (where := _describe(record.provenance)) != commit[:12])
+    if others:
+        counts = ", ".join(f"{count} of {where}" for where, count in others.most_common(3))
+        yield (
+            f"of {len(records)} records {others.total()} are not of this commit {commit[:12]} ({counts}); "
+            "run the suite again with --fresh"
+        )
+    suite = run.manifest.suite
+    if suite.name in suite_names() and not _is_current(run):
+        yield (
+            f"it is not of the whole suite {suite.name!r} as it is now; run that without --methods, --tasks, --metrics "
+            "and --repetitions"
+        )
+
+
+def _is_current(run: Run) -> bool:
+    try:
+        return load_suite(run.manifest.suite.name) == run.manifest.suite
+    except SuiteError:
+        return False
+
+
+def _describe(where: Provenance) -> str:
+    if where.commit is None:
+        return "no commit"
+    return where.commit[:12] + (" with uncommitted changes" if where.dirty else "")
+
+
+def _git(*arguments: str) -> str:
+    """What git says of the project's checkout.
+
+    Raises:
+        NotPublishable: where it is none, or has no commit.
+    """
+    command = ["git", "-C", str(PROJECT), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise NotPublishable("git is not there, which says what commit this is; install it") from None
+    if done.returncode:
+        raise NotPublishable(
+            f"{PROJECT} is not a git checkout with a commit ({done.stderr.strip()}); publish from a clone"
+        )
+    return done.stdout.rstrip()
