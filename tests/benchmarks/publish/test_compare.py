@@ -1,0 +1,119 @@
+"""Made-up runs of which it is known what moved."""
+
+import json
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from benchmarks.publish.compare import compare_runs
+from benchmarks.run.archive import write_archive
+from benchmarks.run.records import read_run
+from sig import stats
+from tests.benchmarks.run_maker import RunMaker, papers_run, small_run
+
+FAMILIES = {"steady": "a", "mover": "b", "random-attribution": "control"}
+MODELS = 5
+
+
+def make_run(directory: Path, mover: float, *, seconds: float = 1.0, noise: float = 0.01, dropped: str = "") -> Path:
+    """Five models; ``steady`` scores about 0.5, ``mover`` about what is asked, the control 0."""
+    maker = RunMaker(directory, FAMILIES, {"game": {"repetitions": MODELS, "budgets": [10]}})
+    for repetition in range(MODELS):
+        maker.problem("game", repetition)
+        off = noise * (repetition - 2)
+        for label, mean in (("steady", 0.5 + off), ("mover", mover - off), ("random-attribution", 0.0)):
+            if label != dropped:
+                scores: dict[str, list[float | None]] = {"spearman_game": [mean], "completeness": [0.001]}
+                maker.cell("game", repetition, label, scores, budget=10, headline=True, seconds=seconds, rows=5)
+    return maker.write()
+
+
+def test_a_run_has_not_moved_from_itself(tmp_path: Path) -> None:
+    run = small_run(tmp_path / "a").write()
+    found = compare_runs(run, run)
+    assert found.scores > 10
+    assert (found.differ, found.moved, found.rank_changes, found.ranks, found.leaders) == (0, [], 0, [], [])
+    assert (found.ties, found.tiers, found.verdicts, found.status) == ([], [], [], [])
+    assert (found.only_a, found.only_b) == ({}, {})
+    assert set(found.largest.values()) == {0.0}
+
+
+def test_what_moved_is_named_and_its_consequences(tmp_path: Path) -> None:
+    found = compare_runs(make_run(tmp_path / "a", 0.3), make_run(tmp_path / "b", 0.7))
+    ((moved,), (leader,)) = found.moved, found.leaders
+    assert (moved.task, moved.method, moved.column, moved.judges) == ("game", "mover", "spearman_game", True)
+    assert moved.a[0] == pytest.approx(0.3)
+    assert moved.b[0] == pytest.approx(0.7)
+    assert (leader.what, leader.a, leader.b) == ("spearman_game on game", "steady", "mover")
+    assert {change.what for change in found.ranks} == {
+        f"{name} by spearman_game on game" for name in ("steady", "mover")
+    }
+    assert {(change.what.split()[0], change.a, change.b) for change in found.ties} == {
+        ("steady", "tied with the best", "not tied"),
+        ("mover", "not tied", "tied with the best"),
+    }
+    assert found.largest == {"spearman_game": pytest.approx(0.4), "completeness": 0.0}
+
+
+@pytest.mark.parametrize(("share", "moved"), [(0.98, False), (1.02, True)])
+def test_the_rule_at_its_limit(tmp_path: Path, share: float, moved: bool) -> None:
+    """Arms of the two intervals that face each other, added as the sides of a right angle."""
+    offs = 0.01 * (np.arange(MODELS) - 2)
+    a, far = (stats.mean_interval(mean + offs, np.arange(MODELS), limits=(-1.0, 1.0)) for mean in (0.3, 0.32))
+    limit = float(np.hypot(a.high - a.mean, far.mean - far.low))
+    found = compare_runs(make_run(tmp_path / "a", 0.3), make_run(tmp_path / "b", 0.3 + share * limit))
+    assert found.differ == 1
+    assert [one.method for one in found.moved] == ["mover"] * moved
+    assert found.rank_changes == 0
+
+
+def test_rounding_and_runtimes_are_no_difference(tmp_path: Path) -> None:
+    found = compare_runs(make_run(tmp_path / "a", 0.3), make_run(tmp_path / "b", 0.3 + 1e-7, seconds=9.0))
+    assert (found.differ, found.moved) == (0, [])
+
+
+def test_cells_that_one_run_has_alone_are_counted(tmp_path: Path) -> None:
+    a, b = make_run(tmp_path / "a", 0.3), make_run(tmp_path / "b", 0.3, dropped="mover")
+    assert (compare_runs(a, b).only_a, compare_runs(a, b).only_b) == ({"mover on game": MODELS}, {})
+    assert (compare_runs(b, a).only_a, compare_runs(b, a).only_b) == ({}, {"mover on game": MODELS})
+
+
+def test_verdicts_that_changed_are_named(tmp_path: Path) -> None:
+    found = compare_runs(papers_run(tmp_path / "a").write(), papers_run(tmp_path / "b", holds=False).write())
+    entries = [change for change in found.verdicts if change.what.startswith("verdict on ICG")]
+    assert ("held", "not held") in {(change.a, change.b) for change in entries}
+    assert found.models == found.models_of > 0
+
+
+def test_a_published_suite_is_compared_as_its_run(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "a", 0.3)
+    write_archive(read_run(run), tmp_path / "published")
+    found = compare_runs(run, tmp_path / "published")
+    assert (found.differ, found.only_a, found.only_b) == (0, {}, {})
+
+
+def test_it_is_printed_and_written(call: Callable[..., tuple[object, str, list[str]]], tmp_path: Path) -> None:
+    a, b, file = make_run(tmp_path / "a", 0.3), make_run(tmp_path / "b", 0.7), tmp_path / "found.json"
+    code, printed, lines = call("compare", a, b, "--json", file)
+    assert (code, lines) == (0, [])
+    assert "of 6 in both 1 differ, 1 moved" in " ".join(printed.split())
+    assert "Leaders that changed" in printed
+    assert [one["method"] for one in json.loads(file.read_text())["moved"]] == ["mover"]
+
+
+def test_a_long_table_is_cut_and_says_so(tmp_path: Path) -> None:
+    found = compare_runs(make_run(tmp_path / "a", 0.3), make_run(tmp_path / "b", 0.7))
+    many = found.model_copy(update={"moved": found.moved * 40})
+    console = Console(file=StringIO(), width=150)
+    console.print(many)
+    assert "10 more: --json FILE has all." in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_folder_that_is_no_run_is_said_so(call: Callable[..., tuple[object, str, list[str]]], tmp_path: Path) -> None:
+    code, _, lines = call("compare", make_run(tmp_path / "a", 0.3), tmp_path / "nowhere")
+    assert code == 2
+    assert "no such file, expected a run's manifest" in lines[0]
