@@ -180,6 +180,7 @@ def _list_facts(run: Run) -> list[tuple[str, str]]:
         ("Date", f"{_describe_times(sources)}last run started {manifest.started_at:%Y-%m-%d %H:%M %Z}, {ended}"),
         ("Commit", _join_distinct(map(_describe_commit, sources))),
         ("Device", _join_distinct(source.device for source in sources)),
+        ("Processor", _join_distinct(map(_describe_processor, sources))),
         ("Python", _join_distinct(source.python for source in sources)),
         ("Packages", packages),
         ("Cells", _count_cells(run)),
@@ -190,6 +191,12 @@ def _describe_times(sources: Sequence[Provenance]) -> str:
     """When the records were made, which is before the last run where that reused them."""
     times = [source.started_at for source in sources]
     return f"scored from {min(times):%Y-%m-%d %H:%M} to {max(times):%Y-%m-%d %H:%M %Z}; " if times else ""
+
+
+def _describe_processor(source: Provenance) -> str:
+    precision = "bfloat16 is native" if source.native_bf16 else "bfloat16 is not native"
+    threads = f"{source.threads} thread" + ("" if source.threads == 1 else "s")
+    return f"{source.processor} ({source.instructions}; {precision}; {threads})"
 
 
 def _describe_commit(source: Provenance) -> str:

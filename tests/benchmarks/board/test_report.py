@@ -125,6 +125,7 @@ def test_markdown_says_where_the_numbers_come_from(markdown):
         "scored from 2026-01-02 03:04 to 2026-01-02 03:04 UTC; last run started 2026-01-02 03:04 UTC, finished",
         "0123456789ab with uncommitted changes",
         "Device: cpu",
+        "Processor: A processor (AVX2; bfloat16 is not native; 1 thread)",
         "torch 2.6.0, numpy 2.1.0",
         "35 ok, 3 skipped, 4 failed, 0 missing",
     ):

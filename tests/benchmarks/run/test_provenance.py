@@ -19,6 +19,21 @@ def test_provenance_of_this_checkout() -> None:
     assert found.started_at.tzinfo is not None
 
 
+def test_provenance_of_this_processor() -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        found = describe_provenance(started_at=get_now())
+    finally:
+        torch.set_num_threads(threads)
+    assert found.threads == 3
+    assert found.instructions.split(",")[0] == torch.backends.cpu.get_cpu_capability()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists() and "avx" in cpuinfo.read_text():
+        assert f": {found.processor}\n" in cpuinfo.read_text()
+        assert found.native_bf16 <= ("_bf16" in cpuinfo.read_text())
+
+
 def test_outside_a_checkout_there_is_no_commit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     provenance._checkout.cache_clear()
     monkeypatch.setattr(provenance, "PROJECT", tmp_path)
