@@ -71,6 +71,9 @@ def run(
     ] = "train",
     out: Annotated[Path | None, typer.Option(help="Folder of the run, results/runs/SUITE if not given.")] = None,
     wandb: Annotated[WandbMode, typer.Option(help="Weights & Biases.")] = WandbMode.OFFLINE,
+    cell_timeout: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", help="Stop what takes longer for one cell; that cell fails.")
+    ] = 1800.0,
 ) -> None:
     """Run a suite, then write and print its leaderboard."""
     from benchmarks.run.runner import run_suite
@@ -89,7 +92,7 @@ def run(
         workers=workers or os.cpu_count() or 1,
         console=Console(stderr=True),
         fresh=fresh,
-        setting=Setting(plugins, tracking, _find_models(models, chosen.name)),
+        setting=Setting(plugins, tracking, _find_models(models, chosen.name), cell_timeout),
     )
     _report(directory, tracking)
 
@@ -136,6 +139,42 @@ def compare(
     if file is not None:
         write(found, file)
     _console().print(found)
+
+
+@app.command()
+def verify(
+    results: Annotated[str, typer.Argument(help="A published suite's folder, or its name.")] = "default",
+    level: Annotated[
+        str, typer.Option(help="The last of integrity, derive, rescore: files; tables again; cells again.")
+    ] = "rescore",
+    cells: Annotated[str, typer.Option(help="How many cells are scored again, drawn from all tasks, or all.")] = "200",
+    retrain: Annotated[bool, typer.Option("--retrain", help="Train new models too, and compare verdicts.")] = False,
+    file: Annotated[Path | None, typer.Option("--json", help="Write all that is found into this file.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; as many as cores if not given.")] = None,
+    plugin: Plugins = None,
+) -> None:
+    """Verify a published suite; exit code 1 where anything is not as published, with its likely cause."""
+    from benchmarks.publish.verify import LEVELS, Extent, verify
+    from benchmarks.run.records import write
+    from benchmarks.run.worker import Setting
+
+    if level not in LEVELS:
+        raise UserError(f"--level is {level!r}, expected {', '.join(LEVELS)}")
+    if cells != "all" and not (cells.isdecimal() and int(cells)):
+        raise UserError(f"--cells is {cells!r}, expected a number from 1 or all")
+    directory = Path(results) if Path(results).is_dir() else RESULTS / results
+    extent = Extent(
+        level=level,
+        cells=None if cells == "all" else int(cells),
+        retrained=RUNS / f"{directory.resolve().name}-retrained" if retrain else None,
+        workers=workers or os.cpu_count() or 1,
+    )
+    found = verify(directory, extent, Setting(_load_plugins(plugin)), _console())
+    if file is not None:
+        write(found, file)
+    if found.first is not None:
+        raise Failed(f"not as published; the first difference: {found.first}")
+    typer.echo(f"{directory} is as published")
 
 
 @app.command("list")

@@ -1,79 +1,32 @@
 """Run groups of cells on a Dask cluster, whatever happens to its workers.
 
-Each problem is prepared by one worker, which then runs that problem's cells; idle workers take from busy ones. A job
-lost with its worker is retried by Dask, and then once more on its own, because a worker that dies takes along jobs that
-only waited there: what still fails alone is what kills workers, and becomes a failed record.
+Each problem is prepared by one worker, which then runs that problem's cells; idle workers take from busy ones. Whatever
+a method, a metric or a task does happens in a process of the worker's own, with a limit on time and memory: what
+exceeds it, or ends that process, becomes a failed record, and the next cell has a new process. A job that is lost
+because workers die, as on a cluster they may, is retried by Dask, and then once more on its own, because a worker that
+dies takes along jobs that only waited there.
 """
 
-import logging
-import os
-import signal
-import sys
-import tempfile
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing import forkserver
-from typing import Any
+from typing import Any, TypeVar
 
-import dask
-from distributed import Client, Future, LocalCluster, as_completed
+from distributed import Client, Future, as_completed
 
 from benchmarks.run import worker
 from benchmarks.run.cells import Group
+from benchmarks.run.own_process import Killed, OwnProcess, Stopped
 from benchmarks.run.provenance import get_now
 from benchmarks.run.records import CellSpec, ProblemRecord, ProblemSpec, SplitRecord, SplitSpec
 from benchmarks.run.scoring import Known, describe_error
 from benchmarks.run.worker import CellResult, Setting
 
-PACKAGES = ("sig", "datasets", "training")  # of which every module is imported before workers start
 CELLS_PER_JOB = 8  # one by one, the way to a worker and back would take longer than a small cell
-DEATHS_ALLOWED = 1  # workers that may die under a job before Dask gives it up
-CONFIG = {
-    "distributed.scheduler.allowed-failures": DEATHS_ALLOWED,
-    "distributed.worker.multiprocessing-method": "forkserver",
-    "distributed.worker.profile.enabled": False,  # its sampling thread would disturb timings
-    "distributed.admin.large-graph-warning-threshold": "1GB",  # attributions to be scored go with the job
-}
-# Read when libraries are loaded.
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+ATTEMPTS = 3  # of what is killed from outside
+PREPARING = 10  # times as long as a cell may it take to prepare a problem, since models are trained for it
 
-
-@contextmanager
-def start_local_cluster(workers: int) -> Iterator[Client]:
-    """A client of a cluster of worker processes on this machine, one thread each."""
-    with dask.config.set(CONFIG), tempfile.TemporaryDirectory(prefix="benchmarks-") as scratch:
-        _start_fork_server()
-        cluster = LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",  # no page; where its server would listen none the less
-            scheduler_kwargs={"dashboard": False},
-            local_directory=scratch,
-            silence_logs=logging.CRITICAL,
-        )
-        with cluster, Client(cluster) as client:
-            yield client
-
-
-def _start_fork_server() -> None:
-    """Workers are forks of a process that has imported what they need, so that they start at once.
-
-    They ignore Ctrl-C, which a terminal sends to all processes: it is for this one to stop them.
-    """
-    found = [name for name in sys.modules if name.partition(".")[0] in PACKAGES]  # methods, metrics, tasks
-    forkserver.set_forkserver_preload([worker.__name__, *found])
-    os.environ.update(ONE_THREAD)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        forkserver.ensure_running()
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
+T = TypeVar("T")
 Finished = ProblemRecord | SplitRecord | CellResult
 
 
@@ -142,7 +95,7 @@ class _Execution:
             known = {cell.key: group.known[cell.key]() for cell in job.cells if cell.key in group.known}
             call = (_run_cells, prepared, group.problem, job.cells, self._setting, known)
         else:
-            call = (worker.prepare, group.problem, self._setting)
+            call = (_prepare, group.problem, self._setting)
         future = self._client.submit(*call, pure=False)
         self._out[future.key] = job
         self._finished.add(future)
@@ -185,6 +138,22 @@ def _unprepared(record: ProblemRecord, cells: Sequence[CellSpec | SplitSpec]) ->
         yield worker.fail(cell, reason, get_now(), record.traceback)
 
 
+# ---- jobs, as workers run them ---------------------------------------------------------------------------------------
+
+
+def _prepare(problem: ProblemSpec, setting: Setting) -> ProblemRecord:
+    started_at = get_now()
+
+    def prepare(process: OwnProcess) -> ProblemRecord:
+        record: ProblemRecord = process.call(worker.prepare, problem, setting, seconds=PREPARING * setting.cell_timeout)
+        return record
+
+    try:
+        return _try(prepare)
+    except Stopped as error:
+        return worker.failed_problem(problem, error, started_at)
+
+
 def _run_cells(
     prepared: ProblemRecord | None,
     problem: ProblemSpec,
@@ -193,4 +162,31 @@ def _run_cells(
     known: Mapping[str, Known],
 ) -> list[CellResult | SplitRecord]:
     """Dask runs a job where its arguments are: ``prepared`` is there for that alone."""
-    return worker.run_cells(problem, cells, setting, known)
+    return [_run_cell(problem, cell, setting, known) for cell in cells]
+
+
+def _run_cell(
+    problem: ProblemSpec, cell: CellSpec | SplitSpec, setting: Setting, known: Mapping[str, Known]
+) -> CellResult | SplitRecord:
+    started_at = get_now()
+
+    def run(process: OwnProcess) -> CellResult | SplitRecord:
+        process.call(worker.load, problem, setting, seconds=PREPARING * setting.cell_timeout)
+        results: list[CellResult | SplitRecord]
+        results = process.call(worker.run_cells, problem, [cell], setting, known, seconds=setting.cell_timeout)
+        return results[0]
+
+    try:
+        return _try(run)
+    except Stopped as error:
+        return worker.fail(cell, describe_error(error), started_at)
+
+
+def _try(call: Callable[[OwnProcess], T]) -> T:
+    """The call's result in this thread's process; again where that is killed from outside."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return call(OwnProcess.of_this_thread())
+        except Killed:
+            continue
+    return call(OwnProcess.of_this_thread())

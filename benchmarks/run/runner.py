@@ -3,6 +3,9 @@
 Records that are there are reused, the others are computed, and each is written as it comes in.
 """
 
+import errno
+import os
+import platform
 import signal
 import tempfile
 from collections import deque
@@ -13,11 +16,13 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
+from filelock import FileLock, Timeout
 from rich.console import Console
 
 from benchmarks.run.attributions import read_attribution, write_attribution
 from benchmarks.run.cells import Group, plan, plan_splits
-from benchmarks.run.executor import Finished, execute, start_local_cluster
+from benchmarks.run.cluster import start_local_cluster
+from benchmarks.run.executor import Finished, execute
 from benchmarks.run.progress import RunProgress
 from benchmarks.run.provenance import get_now
 from benchmarks.run.records import (
@@ -40,8 +45,11 @@ Record = ProblemRecord | SplitRecord | CellRecord
 R = TypeVar("R", ProblemRecord, SplitRecord, CellRecord)
 
 
+LOCK, OWNER = ".lock", ".lock-owner"
+
+
 class FolderError(ValueError):
-    """A folder that cannot be written to."""
+    """A folder that cannot be written to, or that another run writes to."""
 
 
 def run_suite(
@@ -60,10 +68,16 @@ def run_suite(
     computed is on disk, and calling it again goes on from there.
 
     Raises:
-        FolderError: when the folder cannot be written to, before any work.
+        FolderError: when the folder cannot be written to, or another run is at work in it, before any work; when the
+            disk is full or fails, with what is finished until then kept.
         KeyboardInterrupt: on Ctrl-C and on SIGTERM.
     """
     _require_writable(directory)
+    with _only_run(directory), _explain_full_disk(directory):
+        _run_suite(suite, directory, workers=workers, console=console, setting=setting, fresh=fresh)
+
+
+def _run_suite(suite: Suite, directory: Path, *, workers: int, console: Console, setting: Setting, fresh: bool) -> None:
     models = "" if setting.models is None else PublishedModels(setting.models).digest
     started_at, wanted = get_now(), plan_splits(suite, models=models)
     known = {} if fresh else _read_splits(wanted, directory, console)
@@ -184,6 +198,34 @@ def _require_writable(directory: Path) -> None:
     except OSError as error:
         raise FolderError(
             f"cannot write to {str(directory)!r}: {error.strerror}; expected a folder for records, name one with --out"
+        ) from None
+
+
+@contextmanager
+def _only_run(directory: Path) -> Iterator[None]:
+    """Keep other runs out of the folder; the lock goes with the process, however it ends."""
+    owner = directory / OWNER
+    try:
+        with FileLock(directory / LOCK, timeout=0):
+            owner.write_text(f"process {os.getpid()} on {platform.node()}")
+            yield
+    except Timeout:
+        raise FolderError(
+            f"{owner.read_text()} is at work in {str(directory)!r}; wait until it has finished, or name another folder "
+            "with --out"
+        ) from None
+
+
+@contextmanager
+def _explain_full_disk(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
+            raise
+        raise FolderError(
+            f"cannot write to {str(directory)!r} any more: {error.strerror}; what is finished is kept, make room and "
+            "run the same again"
         ) from None
 
 

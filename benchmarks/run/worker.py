@@ -8,6 +8,7 @@ import logging
 import traceback
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, lru_cache
@@ -49,16 +50,18 @@ from training.fit import training_session
 from training.wandb_client import Tracking
 
 PROBLEMS_KEPT = 4
+CELL_TIMEOUT = 1800.0  # seconds
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What every job is given: plug-ins to load first, where trainings are tracked, and the folder of published models
-    to use instead of training any."""
+    """What every job is given: plug-ins to load first, where trainings are tracked, the folder of published models
+    to use instead of training any, and how many seconds a cell may take."""
 
     plugins: tuple[Path, ...] = ()
     tracking: Tracking = field(default_factory=lambda: Tracking(mode="disabled"))
     models: Path | None = None
+    cell_timeout: float = CELL_TIMEOUT
 
 
 def prepare(spec: ProblemSpec, setting: Setting) -> ProblemRecord:
@@ -71,6 +74,13 @@ def prepare(spec: ProblemSpec, setting: Setting) -> ProblemRecord:
         return _describe(spec, problem, perf_counter() - start, started_at)
     except Exception as error:
         return failed_problem(spec, error, started_at)
+
+
+def load(spec: ProblemSpec, setting: Setting) -> None:
+    """Have the problem at hand, so that no cell pays for it; where that raises, the cells will say so."""
+    _set_up_process(setting.plugins)
+    with suppress(Exception), training_session(tracking=setting.tracking, progress=False, models=setting.models):
+        _problem(spec.model_dump_json())
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
-from benchmarks.run.executor import start_local_cluster
+from benchmarks.run.cluster import start_local_cluster
 from benchmarks.run.suite import Suite
 from benchmarks.run.suite_files import load_suite
 from datasets.problem import tasks
@@ -52,6 +52,6 @@ def suite_of(toy: Path, tmp_path: Path) -> Callable[..., Suite]:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Client]:
-    """Two worker processes, shared."""
+    """Two workers, shared."""
     with start_local_cluster(2) as client:
         yield client
