@@ -177,6 +177,32 @@ def verify(
     typer.echo(f"{directory} is as published")
 
 
+@app.command("try")
+def try_(
+    file: Annotated[Path, typer.Argument(help="A file with an @method, a @metric or a @task.")],
+    suite: Annotated[str, typer.Option(help="A published suite's folder, or its name.")] = "default",
+    tasks: Annotated[str, typer.Option(help="Only these of the suite, as in a,b.")] = "",
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; as many as cores if not given.")] = None,
+    metrics: Annotated[str, typer.Option(help="Of a new task, as in a,b.")] = "",
+    budgets: Annotated[str, typer.Option(help="Of a new task, in rows, as in 100,1000.")] = "",
+    repetitions: Annotated[int, typer.Option(min=1, help="Of a new task.")] = 3,
+) -> None:
+    """Try a method, metric or task of your own beside the published records; nothing published is changed."""
+    from benchmarks.publish.trial import NewTask, try_file
+    from benchmarks.publish.trial_report import report_trial
+
+    _load_plugins([file])
+    if not all(budget.isdecimal() for budget in _names(budgets)):
+        raise UserError(f"--budgets is {budgets!r}, expected numbers of rows, as in 100,1000")
+    new_task = NewTask([int(budget) for budget in _names(budgets)], _names(metrics), repetitions)
+    workers, console = workers or os.cpu_count() or 1, Console(stderr=True)
+    trial = try_file(file, suite, only=_names(tasks), new_task=new_task, workers=workers, console=console)
+    _console().print(report_trial(trial))
+    if trial.failed or trial.differing:
+        differing = f"{len(trial.differing)} problems or attributions are not those published" * bool(trial.differing)
+        raise Failed(" and ".join(filter(None, [trial.failed, differing])))
+
+
 @app.command("list")
 def list_(what: Annotated[Listed, typer.Argument(help="What to list.")], plugin: Plugins = None) -> None:
     """List what there is, with the facts about each."""
@@ -222,14 +248,14 @@ def main() -> None:
 
 
 def _is_users(error: Exception) -> bool:
-    from benchmarks.publish import NotPublishable
+    from benchmarks.publish import NotMerged, NotPublishable, NotTried
     from benchmarks.run.records import RecordError
     from benchmarks.run.runner import FolderError
     from benchmarks.run.suite import SuiteError
     from training.published import DamagedModel
 
-    kinds = OSError | RecordError | FolderError | SuiteError | UserError | NotPublishable | DamagedModel
-    return isinstance(error, kinds)
+    published = NotMerged | NotPublishable | NotTried | DamagedModel
+    return isinstance(error, OSError | RecordError | FolderError | SuiteError | UserError | published)
 
 
 def _load_plugins(files: Sequence[Path] | None) -> tuple[Path, ...]:

@@ -3,3 +3,11 @@
 
 class NotPublishable(ValueError):
     """A run that cannot be published; the message has the reasons, and what to do about each."""
+
+
+class NotTried(ValueError):
+    """What cannot be tried on a published suite; the message says why, and what to do."""
+
+
+class NotMerged(ValueError):
+    """A contribution that cannot be made, or put on the board; the message says why, and what to do."""

@@ -1,0 +1,358 @@
+"""Try what a file registers on a published suite: on its problems and models, beside its records.
+
+Only what is new is computed. A method runs on the published problems; a task is scored for all methods; a metric
+scores all methods at the leaderboard's budget, for which they attribute again, since attributions are not published.
+Nothing is trained but by a new task. What comes of it is a folder of its own, ``results/runs/try-<file>``: ``own/``
+holds the run of what is new, and the rest is an archive (``benchmarks.run.archive``) of that and the published records
+together, which ``report`` shows as any run. The published folder is only read.
+"""
+
+import inspect
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from rich.console import Console
+
+from benchmarks.publish import NotTried
+from benchmarks.publish.comparison import compare_problems
+from benchmarks.publish.publish import MODELS
+from benchmarks.publish.tolerance import find_excess, list_numbers
+from benchmarks.run import RESULTS, RUNS
+from benchmarks.run.archive import CELLS, write_archive
+from benchmarks.run.archive import MANIFEST as ARCHIVE
+from benchmarks.run.cells import plan, plan_splits
+from benchmarks.run.records import CellRecord, ProblemRecord, Run, SplitSpec, count_failed, read_run, slugify, write
+from benchmarks.run.runner import run_suite
+from benchmarks.run.suite import MethodChoice, MetricChoice, Suite, TaskChoice
+from benchmarks.run.worker import Setting, prepare
+from datasets.problem import tasks
+from sig.plugins import Registry, load_plugin
+from sig.registry import methods, metrics
+from training.published import PublishedModels
+
+Kind = Literal["method", "metric", "task"]
+REGISTRIES: Final[Mapping[Kind, Registry[Any]]] = {"method": methods, "metric": metrics, "task": tasks}
+OWN: Final = "own"
+BUDGETS: Final = (100, 1000)  # rows for each explicand, on a new task
+REPETITIONS: Final = 3  # of a new task: fewer models say nothing
+SHARES: Final = 1e-5  # by which shares of the features may differ
+
+
+@dataclass(frozen=True)
+class NewTask:
+    """How a new task is scored, where the defaults are not what is wanted; empty for those."""
+
+    budgets: Sequence[int] = ()
+    metrics: Sequence[str] = ()
+    repetitions: int = REPETITIONS
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What has been tried.
+
+    Attributes:
+        kind, names: of what is new.
+        run: the published records and the new ones together.
+        differing: where this machine's problem or attribution is not the published one, a line each; what is new has
+            no score there.
+        failed: how many of the new cells failed, in words; empty for none.
+    """
+
+    kind: Kind
+    names: list[str]
+    run: Run
+    differing: list[str]
+    failed: str
+
+
+def try_file(
+    file: Path,
+    suite: str = "default",
+    *,
+    only: Sequence[str] = (),
+    new_task: NewTask | None = None,
+    workers: int,
+    console: Console,
+) -> Trial:
+    """Try a method, a metric or a task on a published suite, or on the tasks ``only`` of it.
+
+    Raises:
+        NotTried: when the suite is not published, or the file has not exactly one kind of thing to try, or one that the
+            suite has.
+        SuiteError: when the suite has no such task.
+        RecordError: when what is published cannot be read.
+    """
+    published = read_published(suite, only)
+    kind, names = find_registered(file)
+    directory = RUNS / f"try-{slugify(file.stem)}"
+    models = None if kind == "task" else (find_published(suite) / MODELS).resolve()
+    setting = Setting(plugins=(file.resolve(),), models=models)
+    plans = {
+        "method": lambda: plan_methods(published, names),
+        "metric": lambda: _plan_metrics(published, names),
+        "task": lambda: _plan_tasks(published, names, new_task or NewTask(), setting),
+    }
+    planned = plans[kind]()
+    own_directory = directory / OWN
+    if kind == "metric":
+        _carry_splits(published, planned, setting, own_directory)
+    run_suite(planned, own_directory, workers=workers, console=console, setting=setting)
+    own = read_run(own_directory)
+    joined = {"method": join_methods, "metric": _join_metrics, "task": _join_tasks}[kind](published, own)
+    run = replace(joined.run, directory=directory)
+    _write(run, joined.new if kind == "method" else run.cells, published.directory / CELLS)
+    return Trial(kind, names, run, joined.differing, count_failed(own))
+
+
+def find_published(suite: str) -> Path:
+    """The folder of a published suite, by its path or name."""
+    return Path(suite) if Path(suite).is_dir() else RESULTS / suite
+
+
+def read_published(suite: str, only: Sequence[str] = ()) -> Run:
+    """The records of a published suite, or of some of its tasks.
+
+    Raises:
+        NotTried: when it is not published.
+        SuiteError: when it has no such task.
+        RecordError: when it cannot be read.
+    """
+    directory = find_published(suite)
+    if not (directory / ARCHIVE).exists():
+        known = ", ".join(sorted(file.parent.name for file in RESULTS.glob(f"*/{ARCHIVE}"))) or "none"
+        raise NotTried(
+            f"suite {suite!r} is not published: no {ARCHIVE} in {str(directory)!r}, published are: {known}; publish "
+            "it, or run it with --plugin"
+        )
+    run = read_run(directory)
+    return _keep_tasks(run, run.manifest.suite.restricted(tasks=only))
+
+
+def find_registered(file: Path) -> tuple[Kind, list[str]]:
+    """The kind of what a file registers, itself or through files beside it, and the names.
+
+    Raises:
+        NotTried: when it registers several kinds of things.
+        ValueError: when it registers nothing, or there is no such file.
+    """
+    load_plugin(file)
+    found: dict[Kind, list[str]] = {
+        kind: [entry.name for entry in registry if _find_folder(entry.run) == file.resolve().parent]
+        for kind, registry in REGISTRIES.items()
+    }
+    kinds = [kind for kind, names in found.items() if names]
+    if len(kinds) != 1:
+        listed = " and ".join(f"{kind} {', '.join(map(repr, found[kind]))}" for kind in kinds)
+        raise NotTried(f"{file} has {listed or 'nothing'} to try, expected one kind; put each kind into its own file")
+    return kinds[0], found[kinds[0]]
+
+
+def _find_folder(run: Any) -> Path:
+    module = sys.modules.get(getattr(inspect.unwrap(run), "__module__", ""))
+    return Path(getattr(module, "__file__", None) or "").resolve().parent
+
+
+# ---- what is new -------------------------------------------------------------------------------------------------
+
+
+def plan_methods(published: Run, names: Sequence[str]) -> Suite:
+    """The suite of the new methods alone, without sweeps."""
+    suite = published.manifest.suite
+    choices = [MethodChoice(name=name, label=name) for name in names]
+    of_tasks = [task.model_copy(update={"sweeps": [], "exclude": []}) for task in suite.tasks]
+    return suite.model_copy(update={"methods": choices, "tasks": of_tasks})
+
+
+def _plan_metrics(published: Run, names: Sequence[str]) -> Suite:
+    """All methods at the leaderboard's budget, scored by the new metrics alone."""
+    suite = published.manifest.suite
+    choices = [MetricChoice(name=name, label=name) for name in names]
+    for task in suite.tasks:
+        if taken := {metric.label for metric in task.metrics} & set(names):
+            raise NotTried(f"{task.name} has a score {taken.pop()!r} already; give the metric another name")
+    of_tasks = [
+        task.model_copy(
+            update={"sweeps": [], "budgets": [task.headline], "limit": task.limit_budget, "metrics": choices}
+        )
+        for task in suite.tasks
+    ]
+    return suite.model_copy(update={"tasks": of_tasks})
+
+
+def _plan_tasks(published: Run, names: Sequence[str], asked: NewTask, setting: Setting) -> Suite:
+    """All methods on the new tasks."""
+    suite = published.manifest.suite
+    if taken := {task.name for task in suite.tasks} & set(names):
+        raise NotTried(f"suite {suite.name!r} has a task {taken.pop()!r} already; give the task another name")
+    registered = {method.name for method in methods}
+    choices = [choice for choice in suite.methods if choice.name in registered]
+    of_tasks = [_make_task(name, asked, suite, setting) for name in names]
+    return suite.model_copy(update={"methods": choices, "tasks": of_tasks})
+
+
+def _make_task(name: str, asked: NewTask, suite: Suite, setting: Setting) -> TaskChoice:
+    chosen = list(asked.metrics) or ["spearman", "completeness", "runtime"]
+    content = {"name": slugify(name), "kind": name, "budgets": list(asked.budgets) or list(BUDGETS)}
+    task = TaskChoice.model_validate({**content, "repetitions": asked.repetitions, "metrics": chosen})
+    (first, *_) = plan(suite.model_copy(update={"tasks": [task]}))
+    problem = prepare(first.problem, setting)
+    if problem.status == "failed":
+        raise NotTried(f"task {name!r} cannot be prepared: {problem.reason}; correct the file")
+    if problem.truths or asked.metrics:
+        return task
+    removal = [MetricChoice(name=one, label=one) for one in ("iaccuracy", "completeness", "runtime")]
+    return task.model_copy(update={"metrics": removal})
+
+
+def _carry_splits(published: Run, planned: Suite, setting: Setting, directory: Path) -> None:
+    """Have the published splits at hand, so that methods attribute as published."""
+    known = {(record.task, record.label): record for record in published.splits}
+    digest = PublishedModels(setting.models).digest if setting.models else ""
+    for group in plan_splits(planned, models=digest):
+        for spec in (spec for spec in group.cells if isinstance(spec, SplitSpec)):
+            if record := known.get((spec.task, spec.label)):
+                write(record.model_copy(update=spec.model_dump()), directory / spec.file)
+
+
+# ---- beside what is published ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Published and new records together; the ``new`` cells among them, and what is ``differing``."""
+
+    run: Run
+    new: list[CellRecord] = field(default_factory=list)
+    differing: list[str] = field(default_factory=list)
+
+
+def join_methods(published: Run, own: Run) -> Joined:
+    """The published run with the cells of new methods, on those problems that are the published ones."""
+    differing = find_differing(published, own)
+    keys = {(problem.task, problem.repetition): problem.key for problem in published.problems}
+    new = [
+        cell.model_copy(update={"problem": keys[cell.task, cell.repetition]})
+        for cell in own.cells
+        if (cell.task, cell.repetition) not in differing
+    ]
+    suite, choices = published.manifest.suite, own.manifest.suite.methods
+    labels = {choice.label for choice in choices}
+    others = [choice for choice in suite.methods if choice.label not in labels]
+    run = replace(
+        published,
+        splits=[*(split for split in published.splits if split.label not in labels), *own.splits],
+        cells=[*(cell for cell in published.cells if cell.label not in labels), *new],
+    )
+    return Joined(_plan_as(run, suite.model_copy(update={"methods": [*others, *choices]})), new, [*differing.values()])
+
+
+def _join_tasks(published: Run, own: Run) -> Joined:
+    suite = published.manifest.suite
+    run = replace(
+        published,
+        problems=[*published.problems, *own.problems],
+        splits=[*published.splits, *own.splits],
+        cells=[*published.cells, *own.cells],
+    )
+    return Joined(_plan_as(run, suite.model_copy(update={"tasks": [*suite.tasks, *own.manifest.suite.tasks]})))
+
+
+def _join_metrics(published: Run, own: Run) -> Joined:
+    differing = find_differing(published, own)
+    lines = list(differing.values())
+    found = {(cell.task, cell.repetition, cell.label): cell for cell in own.cells}
+    cells = []
+    for cell in published.cells:
+        new = found.get((cell.task, cell.repetition, cell.label)) if cell.headline else None
+        if new is None or (cell.task, cell.repetition) in differing:
+            cells.append(cell)
+        elif not _is_same_attribution(cell, new):
+            lines.append(f"{cell.task}, repetition {cell.repetition}: the attribution of {cell.label} is another one")
+            cells.append(cell)
+        else:
+            cells.append(_add_columns(cell, new))
+    choices = own.manifest.suite.tasks[0].metrics
+    suite = published.manifest.suite
+    of_tasks = [task.model_copy(update={"metrics": [*task.metrics, *choices]}) for task in suite.tasks]
+    run = replace(published, cells=cells)
+    return Joined(_plan_as(run, suite.model_copy(update={"tasks": of_tasks})), differing=lines)
+
+
+def find_differing(published: Run, own: Run) -> dict[tuple[str, int], str]:
+    """What makes problems of this machine other ones than published, by task and repetition."""
+    known = {(problem.task, problem.repetition): problem for problem in published.problems}
+    found = {}
+    for problem in own.problems:
+        place = problem.task, problem.repetition
+        if line := _tell_difference(known[place], problem):
+            found[place] = f"{problem.task}, repetition {problem.repetition}: {line}"
+    return found
+
+
+def _tell_difference(published: ProblemRecord, own: ProblemRecord) -> str:
+    """The first thing in which problems differ, by more than rounding."""
+    differing = next(compare_problems(published, own), None)
+    if differing is not None:
+        return f"{differing.what} is {differing.found}, published as {differing.published}"
+    if published.even_shares.keys() != own.even_shares.keys():
+        return f"its regions are {', '.join(own.even_shares)}, published as {', '.join(published.even_shares)}"
+    for part, shares in published.even_shares.items():
+        first, second = (np.array(values, dtype=float) for values in (shares, own.even_shares[part]))
+        if not np.allclose(first, second, rtol=0, atol=SHARES, equal_nan=True):
+            return f"its region {part} is another one than published"
+    return ""
+
+
+def _is_same_attribution(published: CellRecord, own: CellRecord) -> bool:
+    """As far as records tell, but for rounding; whether a metric was scored on it does not matter."""
+    if published.cost is None or own.cost is None:
+        return published.cost is own.cost
+    pair = [list_numbers(cell) for cell in (published, own)]
+    shared = [name for name in pair[0] if name == "attribution" or name.startswith("share of ")]
+    return published.cost.rows == own.cost.rows and not any(
+        name in pair[1] and find_excess(pair[0][name], pair[1][name]).any() for name in shared
+    )
+
+
+def _add_columns(cell: CellRecord, new: CellRecord) -> CellRecord:
+    tables = ("scores", "curves", "metric_notes", "facts", "metric_keys")
+    joined: dict[str, Any] = {name: {**getattr(cell, name), **getattr(new, name)} for name in tables}
+    return cell.model_copy(update={**joined, "metrics": [*cell.metrics, *new.metrics]})
+
+
+def _keep_tasks(run: Run, suite: Suite) -> Run:
+    names = {task.name for task in suite.tasks}
+    kept = replace(
+        run,
+        problems=[problem for problem in run.problems if problem.task in names],
+        splits=[split for split in run.splits if split.task in names],
+        cells=[cell for cell in run.cells if cell.task in names],
+    )
+    return _plan_as(kept, suite)
+
+
+def _plan_as(run: Run, suite: Suite) -> Run:
+    """The run of this suite whose records are those that are there."""
+    manifest = run.manifest.model_copy(
+        update={
+            "suite": suite,
+            "problems": [problem.file for problem in run.problems],
+            "splits": [split.file for split in run.splits],
+            "cells": [cell.file for cell in run.cells],
+        }
+    )
+    return replace(run, manifest=manifest)
+
+
+def _write(run: Run, new: Sequence[CellRecord], published_cells: Path) -> None:
+    """Write the archive: files of published cells as they are, unless they are among those that are new."""
+    shutil.rmtree(run.directory / CELLS, ignore_errors=True)
+    if len(new) < len(run.cells):
+        shutil.copytree(published_cells, run.directory / CELLS)
+    write_archive(replace(run, cells=list(new)), run.directory)
