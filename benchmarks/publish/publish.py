@@ -39,16 +39,16 @@ def publish_run(directory: Path, to: Path | None = None) -> tuple[Path, Publishe
     """
     run = read_run(directory)
     to = (to or RESULTS / run.manifest.suite.name).resolve()
-    _restore(to)
+    restore(to)
     commit = _git("rev-parse", "HEAD")
     reasons = [*_blame_target(to), *_blame_checkout(to), *_blame_run(run, commit)]
     if reasons:
         raise NotPublishable(f"{directory} cannot be published: {'; '.join(reasons)}")
-    new = _beside(to, "new")
+    new = beside(to, "new")
     shutil.rmtree(new, ignore_errors=True)
     try:
         manifest = _write(run, new, to / MODELS, commit)
-        _replace(to, new)
+        put_in_place(to, new)
     finally:
         shutil.rmtree(new, ignore_errors=True)
     return to, manifest
@@ -67,23 +67,23 @@ def _write(run: Run, directory: Path, published_models: Path, commit: str) -> Pu
 # ---- into place --------------------------------------------------------------------------------------------------
 
 
-def _beside(to: Path, what: str) -> Path:
+def beside(to: Path, what: str) -> Path:
     """A hidden folder on the same disk, which git ignores."""
     return to.with_name(f".{to.name}.{what}")
 
 
-def _replace(to: Path, new: Path) -> None:
-    """Put the new folder in place; the old one is aside only in between, where ``_restore`` finds it."""
-    old = _beside(to, "old")
+def put_in_place(to: Path, new: Path) -> None:
+    """Put the new folder in place; the old one is aside only in between, where ``restore`` finds it."""
+    old = beside(to, "old")
     if to.exists():
         to.rename(old)
     new.rename(to)
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _restore(to: Path) -> None:
-    """Put back what a killed ``_replace`` has left aside, or remove it where the new one is in place."""
-    old = _beside(to, "old")
+def restore(to: Path) -> None:
+    """Put back what a killed ``put_in_place`` has left aside, or remove it where the new one is in place."""
+    old = beside(to, "old")
     if old.exists() and not to.exists():
         old.rename(to)
     shutil.rmtree(old, ignore_errors=True)
