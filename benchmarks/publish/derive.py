@@ -1,0 +1,77 @@
+"""Tables, claims, the ledger and figures once more, from the published records alone.
+
+Texts have to be the same byte for byte. Pictures have to have the same pixels, but for one in ten thousand whose levels
+differ by more than ``LEVELS``: the library that compresses them, and the last bit of a number that is drawn, are not
+what is verified.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from matplotlib import image
+
+from benchmarks.board.report import WRITTEN, write_report
+from benchmarks.papers.supplement import supplement_report
+from benchmarks.publish.verification import Difference, Level
+from benchmarks.run.archive import CELLS, MANIFEST, PROBLEMS, SPLITS
+
+LEVELS: Final = 8  # of 255
+PIXELS: Final = 1e-4
+
+
+def check_derived(directory: Path) -> Level:
+    """Compare the report in a published folder with one made again."""
+    with tempfile.TemporaryDirectory(prefix="benchmarks-derive-") as scratch:
+        again = Path(scratch)
+        for name in (MANIFEST, PROBLEMS, SPLITS):
+            shutil.copy(directory / name, again / name)
+        shutil.copytree(directory / CELLS, again / CELLS)
+        files = [file.relative_to(again).as_posix() for file in write_report(again, supplement_report).files]
+        listed = directory / WRITTEN
+        published = listed.read_text(encoding="utf-8").splitlines() if listed.exists() else []
+        names = dict.fromkeys([*files, *published])
+        differences = [found for name in names for found in _compare(name, directory / name, again / name)]
+    pictures = sum(name.endswith(".png") for name in names)
+    return Level(name="derive", checked={"texts": len(names) - pictures, "pictures": pictures}, differences=differences)
+
+
+def _compare(name: str, published: Path, again: Path) -> Iterator[Difference]:
+    if not published.exists() or not again.exists():
+        was, is_now = ("a file" if file.exists() else "no file" for file in (published, again))
+        found = (was, is_now, "one of them lacks it")
+    elif published.read_bytes() == again.read_bytes():
+        return
+    else:
+        compare = _compare_pictures if name.endswith(".png") else _compare_texts
+        difference = compare(published, again)
+        if difference is None:
+            return
+        found = difference
+    yield Difference(where=name, published=found[0], found=found[1], cause="report", why=found[2])
+
+
+def _compare_texts(published: Path, again: Path) -> tuple[str, str, str]:
+    """The first line that differs, of each."""
+    was, is_now = (file.read_text(encoding="utf-8").split("\n") for file in (published, again))
+    pairs = list(enumerate(zip_longest(was, is_now, fillvalue="no line"), 1))
+    apart = [(number, lines) for number, lines in pairs if lines[0] != lines[1]]
+    number, (a, b) = apart[0] if apart else (0, ("other ends of lines", "ends of lines as here"))
+    return a, b, f"line {number} is the first of {len(apart)} lines that differ"
+
+
+def _compare_pictures(published: Path, again: Path) -> tuple[str, str, str] | None:
+    was, is_now = (image.imread(file) for file in (published, again))
+    if was.shape != is_now.shape:
+        return f"{was.shape[1]} x {was.shape[0]} pixels", f"{is_now.shape[1]} x {is_now.shape[0]} pixels", "its size"
+    off = np.abs(was - is_now).max(-1) * 255 > LEVELS
+    if off.mean() <= PIXELS:
+        return None
+    row, column = (int(i) for i in np.argwhere(off)[0])
+    at = f"pixel at row {row}, column {column}"
+    a, b = (f"{at}: {np.rint(255 * picture[row, column]).astype(int).tolist()}" for picture in (was, is_now))
+    return a, b, f"{off.mean():.2%} of the pixels differ"

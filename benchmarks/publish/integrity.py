@@ -1,0 +1,104 @@
+"""Is what was published all there, and as it was? Every file against the manifest, every cell of the plan."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from benchmarks.publish.manifest import LOCK, PublishedManifest, compare_files, hash_file, list_files, read_manifest
+from benchmarks.publish.rescore import find_place, name_cell
+from benchmarks.publish.verification import Cause, Difference, Level
+from benchmarks.run.cells import plan
+from benchmarks.run.records import CellRecord, CellSpec, Run
+from benchmarks.run.suite import Suite
+from benchmarks.run.suite_files import SUITES, load_suite
+from datasets.cache import PROJECT
+
+MODELS: Final = "models/"
+RECORDS: Final = ("records/", "problems.", "splits.")
+
+
+def check_integrity(directory: Path, run: Run) -> Level:
+    """Files that are missing, added or different; cells that are missing, failed, or lack a score or their reason."""
+    manifest = read_manifest(directory)
+    found = list_files(directory)
+    differences = [_blame_file(line) for line in compare_files(manifest.files, found)]
+    differences += [_blame_missing(file) for file in run.missing]
+    differences += [*_compare_plan(run, manifest), *(found for cell in run.cells for found in _check_cell(cell))]
+    return Level(
+        name="integrity",
+        checked={"files": len(manifest.files), "cells": len(run.manifest.cells)},
+        differences=differences,
+        notes=list(_compare_checkout(manifest)),
+    )
+
+
+def _blame_file(line: str) -> Difference:
+    """A line of ``compare_files`` as a difference."""
+    name, _, what = line.partition(": ")
+    cause: Cause = "report"
+    if name.startswith(MODELS):
+        cause = "model"
+    elif name.startswith(RECORDS):
+        cause = "record"
+    elif name == "run.json":
+        cause = "suite"
+    published = "no such file" if what.startswith("added") else what.partition("published as ")[2] or "a file"
+    return Difference(
+        where=name, published=published, found=what.partition(", published")[0], cause=cause, why="SHA-256"
+    )
+
+
+def _blame_missing(file: str) -> Difference:
+    return Difference(
+        where=file, published="a record", found="missing", cause="record", why="the run's manifest lists it"
+    )
+
+
+def _compare_plan(run: Run, manifest: PublishedManifest) -> Iterator[Difference]:
+    """Cells of the suite, as the run has it and, where that is the published one, as the project has it."""
+    there = {find_place(cell) for cell in run.cells}
+    suites = [run.manifest.suite, *_find_own(manifest)]
+    planned = {find_place(cell): cell for suite in suites for cell in _plan(suite)}
+    for place, cell in planned.items():
+        if place not in there:
+            yield Difference(
+                where=name_cell(cell), published="a cell of the suite", found="missing", cause="record", why="the plan"
+            )
+
+
+def _find_own(manifest: PublishedManifest) -> Iterator[Suite]:
+    file = SUITES / f"{manifest.suite}.toml"
+    if file.exists() and hash_file(file) == manifest.suite_file:
+        yield load_suite(manifest.suite)
+
+
+def _plan(suite: Suite) -> list[CellSpec]:
+    return [cell for group in plan(suite) for cell in group.cells if isinstance(cell, CellSpec)]
+
+
+def _check_cell(cell: CellRecord) -> Iterator[Difference]:
+    lacking = [metric.label for metric in cell.metrics if not _has_column(cell, metric.label)]
+    if cell.status == "failed":
+        found = f"failed: {cell.reason}"
+    elif cell.status == "skipped" and not cell.reason:
+        found = "skipped without a reason"
+    elif cell.status == "ok" and lacking:
+        found = f"no score and no note of {', '.join(lacking)}"
+    else:
+        return
+    yield Difference(
+        where=name_cell(cell), published="scores, or a reason", found=found, cause="record", why="its record"
+    )
+
+
+def _has_column(cell: CellRecord, label: str) -> bool:
+    columns = [column for column, facts in cell.facts.items() if facts.label == label]
+    return bool(columns) and all(column in cell.scores or column in cell.metric_notes for column in columns)
+
+
+def _compare_checkout(manifest: PublishedManifest) -> Iterator[str]:
+    """What is not as it was where the suite was published: it may explain what other levels find."""
+    if hash_file(PROJECT / LOCK) != manifest.lock:
+        yield f"{LOCK} is another one than when the suite was published"
+    if manifest.suite_file and not list(_find_own(manifest)):
+        yield f"the suite {manifest.suite!r} of this checkout is another one than was published"

@@ -1,0 +1,222 @@
+"""Score cells again on the published models, as their records say, and compare."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import numpy as np
+from distributed import Client
+
+from benchmarks.board.aggregate import aggregate
+from benchmarks.publish.causes import Reason, find_cause, find_cause_of_problem
+from benchmarks.publish.comparison import Comparison, Differing, compare_problems
+from benchmarks.publish.standings import compare_statements, list_standings, list_verdicts
+from benchmarks.publish.tolerance import DRAWS
+from benchmarks.publish.verification import Difference, Level
+from benchmarks.run.cells import Group, plan
+from benchmarks.run.executor import execute
+from benchmarks.run.records import CellRecord, CellSpec, ProblemRecord, ProblemSpec, Run
+from benchmarks.run.worker import CellResult, Setting
+from sig.plugins import UnknownName
+from training.published import PublishedModels
+
+Place = tuple[str, int, str, int | None, str]
+MOVED: Final = Path(__file__).with_name("moved.py")
+TASK_MOVED: Final = "moved-by-rounding"
+NUMBERS: Final = ("scores", "curves", "part_shares", "maps", "checks", "truths", "series")
+
+RARE: Final = 0.02  # of the cells
+
+R = TypeVar("R", ProblemRecord, CellRecord)
+
+
+def draw_cells(cells: Sequence[CellRecord], count: int | None, digest: str) -> list[CellRecord]:
+    """So many cells, in their order; all of them where ``count`` is None.
+
+    There are equally many of each task, as far as it has as many. They are drawn by a generator whose seed is a
+    SHA-256, in hex, so that nobody chooses which. Whatever is among fewer cells is among more.
+    """
+    rng = np.random.default_rng(int(digest, 16))
+    by_task: dict[str, list[int]] = defaultdict(list)
+    for at, cell in enumerate(cells):
+        by_task[cell.task].append(at)
+    turns = [(turn, int(at)) for places in by_task.values() for turn, at in enumerate(rng.permutation(places))]
+    drawn = sorted(turns, key=lambda one: one[0])[:count]  # stable: tasks take turns
+    return [cells[at] for at in sorted(at for _, at in drawn)]
+
+
+def find_place(cell: CellSpec) -> Place:
+    """Where a cell stands in a suite, whatever the code: task, repetition, label, budget, point of a sweep."""
+    point = f"{cell.sweep.name} {cell.sweep.value}" if cell.sweep else ""
+    return cell.task, cell.repetition, cell.label, cell.budget, point
+
+
+def name_cell(cell: CellSpec) -> str:
+    """A cell, in words."""
+    task, repetition, label, budget, point = find_place(cell)
+    spent = f", {budget:,} rows" if budget else ""
+    return f"{label} on {task}, repetition {repetition}{spent}{f', {point}' if point else ''}"
+
+
+def rescore(run: Run, wanted: Sequence[CellRecord], client: Client, setting: Setting) -> Level:
+    """Compare cells and their problems, and then what the board says with the new scores in place of the published."""
+    problems: dict[str, ProblemRecord] = {}
+    cells: dict[str, CellRecord] = {}
+    groups = _make_groups(run, wanted)
+    for finished in execute(client, groups, setting):
+        if isinstance(finished, ProblemRecord):
+            problems[finished.key] = finished
+        elif isinstance(finished, CellResult):
+            cells[finished.record.key] = finished.record
+    comparisons = [Comparison(cell, cells[cell.key]) for cell in wanted]
+    _move(groups, comparisons, client, setting)
+    return _judge(run, problems, comparisons, _plan_again(run, setting))
+
+
+def _make_groups(run: Run, wanted: Sequence[CellRecord]) -> list[Group]:
+    """The cells as their records ask for them, by problem."""
+    by_problem: dict[str, list[CellSpec]] = defaultdict(list)
+    for cell in wanted:
+        by_problem[cell.problem].append(CellSpec.model_validate(_take(cell, CellSpec)))
+    return [
+        Group(ProblemSpec.model_validate(_take(problem, ProblemSpec)), by_problem[problem.key])
+        for problem in run.problems
+        if problem.key in by_problem
+    ]
+
+
+def _take(record: CellRecord | ProblemRecord, spec: type[CellSpec] | type[ProblemSpec]) -> dict[str, Any]:
+    return record.model_dump(include=set(spec.model_fields))
+
+
+def _move(groups: Sequence[Group], comparisons: Sequence[Comparison], client: Client, setting: Setting) -> None:
+    """Have those that differ by more than the plain tolerance run on problems moved by rounding.
+
+    What has no use for more draws gets no more: cells that differ in more than numbers; and all, where so many are left
+    that they are not what happens rarely.
+    """
+    done = 0
+    for draws in DRAWS:
+        left = {one.published.key: one for one in comparisons if one.may_be_rounding and one.list_differing()}
+        if not left or (done and len(left) > RARE * len(comparisons) + 1):
+            return
+        for record in _score_moved(groups, left.keys(), range(done, done + draws), client, setting):
+            left[record.key.split()[0]].moved.append(record)
+        done += draws
+
+
+def _score_moved(
+    groups: Sequence[Group], keys: Collection[str], draws: Sequence[int], client: Client, setting: Setting
+) -> Iterator[CellRecord]:
+    """Records of the cells with these keys on problems moved by rounding, those that are ok."""
+    chosen = [(group.problem, [cell for cell in group.cells if cell.key in keys]) for group in groups]
+    moved = [
+        Group(_move_problem(problem, draw), [cell.model_copy(update={"key": f"{cell.key} {draw}"}) for cell in cells])
+        for problem, cells in chosen
+        if cells
+        for draw in draws
+    ]
+    for finished in execute(client, moved, replace(setting, plugins=(*setting.plugins, MOVED))):
+        if isinstance(finished, CellResult) and finished.record.status == "ok":
+            yield finished.record
+
+
+def _move_problem(problem: ProblemSpec, draw: int) -> ProblemSpec:
+    options = {"kind": problem.kind, "options": problem.task_options, "draw": draw}
+    return problem.model_copy(update={"kind": TASK_MOVED, "task_options": options, "key": f"{problem.key} {draw}"})
+
+
+def _plan_again(run: Run, setting: Setting) -> dict[Place, CellSpec]:
+    """The cells as this code plans them, by place; none where it does not know a method, a metric or a task."""
+    keys = {problem.key for problem in run.problems}
+    digests = (
+        ["", PublishedModels(setting.models).digest] if setting.models else [""]
+    )  # they were trained, or published
+    try:
+        plans = [plan(run.manifest.suite, run.splits, models=models) for models in digests]
+    except UnknownName:
+        return {}
+    groups = max(plans, key=lambda groups: sum(group.problem.key in keys for group in groups))
+    return {find_place(cell): cell for group in groups for cell in group.cells if isinstance(cell, CellSpec)}
+
+
+# ---- judging -----------------------------------------------------------------------------------------------------
+
+
+def _judge(
+    run: Run,
+    problems: Mapping[str, ProblemRecord],
+    comparisons: Sequence[Comparison],
+    planned: Mapping[Place, CellSpec],
+) -> Level:
+    """All differences: of problems, of cells, of what the board says."""
+    published = {problem.key: problem for problem in run.problems}
+    keys = {(cell.task, cell.repetition): cell.problem for cell in planned.values()}
+    pairs = [(published[key], problems[key]) for key in published if key in problems]
+    differences = [
+        _tell(f"problem {a.task}, repetition {a.repetition}", differing, reason)
+        for a, b in pairs
+        for reason in [find_cause_of_problem(a, b, keys.get((a.task, a.repetition)))]
+        for differing in compare_problems(a, b)
+    ]
+    for one in comparisons:
+        of_problem = published[one.published.problem], problems[one.published.problem]
+        plan_of_cell = planned.get(find_place(one.published))
+        for differing in one.list_differing():
+            reason = find_cause(of_problem, (one.published, one.again), plan_of_cell, differing.label)
+            differences.append(_tell(name_cell(one.published), differing, reason))
+    differences += _compare_boards(run, problems, comparisons, differences)
+    checked = {"problems": len(pairs), "cells": len(comparisons)}
+    unstable = sum(bool(one.moved) for one in comparisons)
+    note = f"{unstable:,} cells were run {DRAWS[0]} times more, or oftener, to see how far rounding moves them"
+    return Level(
+        name="rescore",
+        checked=checked,
+        differences=differences,
+        largest=_find_largest(comparisons),
+        notes=[note] if unstable else [],
+    )
+
+
+def _tell(where: str, differing: Differing, reason: Reason) -> Difference:
+    cause, why = reason
+    where = f"{where}: {differing.what}"
+    return Difference(where=where, published=differing.published, found=differing.found, cause=cause, why=why)
+
+
+def _find_largest(comparisons: Sequence[Comparison]) -> dict[str, float]:
+    largest: dict[str, float] = {}
+    for one in comparisons:
+        for name, difference in one.measure():
+            metric = one.published.facts[name].metric if name in one.published.facts else name
+            largest[metric] = max(largest.get(metric, 0.0), difference)
+    return dict(sorted(largest.items()))
+
+
+def _compare_boards(
+    run: Run,
+    problems: Mapping[str, ProblemRecord],
+    comparisons: Sequence[Comparison],
+    found: Sequence[Difference],
+) -> list[Difference]:
+    """Ranks, ties, tiers and verdicts that are others with the new scores; costs and runtimes stay as published."""
+    new = {one.published.key: one.again for one in comparisons}
+    cells = [_put_in_place(cell, new.get(cell.key)) for cell in run.cells]
+    prepared = [_put_in_place(problem, problems.get(problem.key)) for problem in run.problems]
+    boards = [aggregate(run), aggregate(replace(run, cells=cells, problems=prepared))]
+    statements = [{**list_standings(board), **list_verdicts(board)} for board in boards]
+    first = next(((one.cause, f"as of {one.where}") for one in found), None)
+    reason: Reason = first or ("processor", "scores moved within their tolerance, but two of them are that close")
+    return [_tell("the board", differing, reason) for differing in compare_statements(*statements)]
+
+
+def _put_in_place(published: R, again: R | None) -> R:
+    """The published record with the new numbers in it."""
+    if again is None or again.status != "ok":
+        return published
+    names = {"scores", "curves", "part_shares", "maps", "checks", "truths", "series"} & set(
+        type(published).model_fields
+    )
+    return published.model_copy(update={name: getattr(again, name) for name in names})
