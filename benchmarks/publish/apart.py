@@ -1,9 +1,9 @@
 """Attribute cells with code that nobody vouches for, in a process of its own; nothing but numbers comes back.
 
-The process is a new one, in a temporary folder, with what ``ALLOWED`` lists of the environment and nothing else, so that
-no key or token is there to be read. Memory, time on the processor and the size of files are limited by the system, and
-a process that takes too long is killed with all that it started. What it gives are attributions, in files of numbers
-(``benchmarks.run.attributions``): they are scored elsewhere.
+The process is a new one, in a temporary folder, with what ``ALLOWED`` lists of the environment and nothing else, so
+that no key or token is there to be read. Memory, time on the processor and the size of files are limited by the system,
+and a process that takes too long is killed with all that it started. What it gives are attributions, in files of
+numbers (``benchmarks.run.attributions``): they are scored elsewhere.
 
 It is a process, not a jail: it runs as the same user, so that it can read and write what that user can, and reach the
 network. Where that matters, do it in a container, or on a machine that is thrown away.
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -113,10 +114,8 @@ def _run(folder: Path, limits: Limits) -> None:
 
 def _kill_group(process: "subprocess.Popen[bytes]") -> None:
     """Kill the process, if it is alive, and whatever it has left behind."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 
