@@ -3,7 +3,7 @@
 A published suite is a folder, by default ``results/<suite>``::
 
     manifest.json              ``PublishedManifest``
-    run.json, records/, ...    the run's records (``benchmarks.run.archive``)
+    run.json.xz, records/, ..  the run's records (``benchmarks.run.archive``)
     models/                    the models they are scored on (``training.published``)
     leaderboard.*, ...         the report
 """

@@ -2,14 +2,14 @@
 
 A folder of them holds what a run's folder does (``benchmarks.run.records``), attributions aside::
 
-    run.json                     the run's manifest
+    run.json.xz                  the run's manifest
     problems.jsonl.xz            a ``ProblemRecord`` a line
     splits.jsonl.xz              a ``SplitRecord`` a line
     records/<method>.jsonl.xz    the ``CellRecord`` of each cell of a method, a line each
 
-Lines are records as they are in a run's folder, in the order of the manifest, compressed by xz: ``xz -dc`` shows them,
-and ``pandas.read_json(file, lines=True, precise_float=True)`` reads them. Nothing is rounded, and the same records give
-the same bytes.
+Lines are records as they are in a run's folder, in the order of the manifest. ``xz -dc`` shows the files, and
+``pandas.read_json(file, lines=True, precise_float=True)`` reads them. Nothing is rounded, and the same records give the
+same bytes.
 """
 
 import lzma
@@ -27,13 +27,11 @@ from benchmarks.run.records import (
     Run,
     SplitRecord,
     parse,
-    read,
     slugify,
-    write,
     write_atomically,
 )
 
-MANIFEST: Final = "run.json"
+MANIFEST: Final = "run.json.xz"
 PROBLEMS: Final = "problems.jsonl.xz"
 SPLITS: Final = "splits.jsonl.xz"
 CELLS: Final = "records"
@@ -52,8 +50,7 @@ def write_archive(run: Run, directory: Path) -> list[Path]:
             for name, cells in groupby(by_method, key=lambda cell: slugify(cell.label))
         ),
     ]
-    write(run.manifest, directory / MANIFEST)
-    return [*files, directory / MANIFEST]
+    return [*files, _write_lines([run.manifest], directory / MANIFEST)]
 
 
 def read_archive(directory: Path) -> Run:
@@ -63,7 +60,7 @@ def read_archive(directory: Path) -> Run:
         RecordError: when a file is damaged or of another version.
         OSError: when a file cannot be read.
     """
-    manifest = read(Manifest, directory / MANIFEST)
+    manifest = parse(Manifest, _decompress(directory / MANIFEST), str(directory / MANIFEST))
     cells = sorted((directory / CELLS).glob("*.jsonl.xz"))
     missing: list[str] = []
     return Run(
@@ -89,12 +86,15 @@ def _read_all(model: type[R], files: Iterable[Path]) -> Iterator[R]:
 
 
 def _read_lines(model: type[R], file: Path) -> list[R]:
+    lines = _decompress(file).splitlines()
+    return [parse(model, line, f"{file}, line {number}") for number, line in enumerate(lines, 1)]
+
+
+def _decompress(file: Path) -> bytes:
     try:
-        content = lzma.decompress(file.read_bytes())
+        return lzma.decompress(file.read_bytes())
     except lzma.LZMAError as error:
         raise RecordError(f"{file}: {error}; the archive is damaged, restore the file") from None
-    lines = content.splitlines()
-    return [parse(model, line, f"{file}, line {number}") for number, line in enumerate(lines, 1)]
 
 
 def _order(records: Iterable[R], files: Sequence[str], missing: list[str]) -> list[R]:

@@ -30,7 +30,7 @@ from sig.registry import Cost
 
 SCHEMA_VERSION: Final = 5
 MANIFEST = "manifest.json"
-LEVELS: Final = 127  # on either side of 0, in an ``EncodedArray``
+LEVELS: Final = 63  # on either side of 0, in an ``EncodedArray``
 
 
 class RecordError(ValueError):
@@ -51,7 +51,7 @@ class EncodedArray(Model):
 
     The bytes are float32 values. Or, in a quarter of the size and as fine as a figure shows them, ``levels``: for each
     entry of the first axis its largest absolute value m in float32, then a byte for each value, a whole number k from
-    -127 to 127 that stands for sign(k) (k / 127)^2 m.
+    -63 to 63 that stands for sign(k) (k / 63)^2 m.
     """
 
     shape: tuple[int, ...]
@@ -66,7 +66,7 @@ class EncodedArray(Model):
 
     @classmethod
     def of_levels(cls, array: Any) -> "EncodedArray":
-        """Finite values in levels, each off by at most 0.8 % of the largest."""
+        """Finite values in levels, each off by at most 1.6 % of the largest."""
         values = np.asarray(array, dtype="<f4")
         largest = np.abs(values).max(axis=tuple(range(1, values.ndim)), keepdims=True, initial=0)
         relative = values / np.where(largest > 0, largest, 1).astype(float)

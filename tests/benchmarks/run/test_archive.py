@@ -124,19 +124,19 @@ def test_numbers_come_back_to_the_last_bit(
 
 
 @given(hnp.arrays("<f4", (3, 2, 4), elements=st.floats(-1e6, 1e6, width=32)))
-def test_levels_are_within_a_percent_of_the_largest(array: np.ndarray) -> None:
+def test_levels_are_near_what_they_stand_for(array: np.ndarray) -> None:
     found = EncodedArray.of_levels(array)
     largest = np.abs(array).max(axis=(1, 2), keepdims=True)
     assert found.decode().shape == array.shape
-    assert np.all(np.abs(found.decode() - array) <= 0.008 * largest)
+    assert np.all(np.abs(found.decode() - array) <= 0.016 * largest)
     assert np.all(found.decode() * array >= 0)  # no sign changes
     assert EncodedArray.of_levels(found.decode()).decode() == pytest.approx(found.decode(), rel=1e-6)
 
 
 def test_levels_by_hand() -> None:
-    """Of the largest, 4: a quarter has the square root 1/2, which is level 63.5, rounded to even."""
+    """Of the largest, 4: a quarter has the square root 1/2, which is level 31.5, rounded to even."""
     found = EncodedArray.of_levels(np.array([[4.0, -4.0, 0.0, -1.0, 1e-5], [0.0, 0.0, 0.0, 0.0, 0.0]])).decode()
-    assert found == pytest.approx(np.array([[4, -4, 0, -4 * (64 / 127) ** 2, 0], [0] * 5]), rel=1e-6)
+    assert found == pytest.approx(np.array([[4, -4, 0, -4 * (32 / 63) ** 2, 0], [0] * 5]), rel=1e-6)
     assert EncodedArray.of_levels(np.empty((0, 3, 3))).decode().shape == (0, 3, 3)
 
 
@@ -163,7 +163,7 @@ def empty(file: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [cut, flip, change_a_field, empty])
-@pytest.mark.parametrize("name", ["records/icg.jsonl.xz", "problems.jsonl.xz"])
+@pytest.mark.parametrize("name", ["records/icg.jsonl.xz", "problems.jsonl.xz", "run.json.xz"])
 def test_a_damaged_file_is_named(tmp_path: Path, damage: Callable[[Path], None], name: str) -> None:
     write_archive(read_run(small_run(tmp_path / "run").write()), tmp_path / "archive")
     damage(tmp_path / "archive" / name)

@@ -5,10 +5,15 @@ import pytest
 import torch
 
 from benchmarks.run.cells import plan
-from benchmarks.run.records import CellRecord, ProblemRecord
+from benchmarks.run.records import CellRecord, CellSpec, ProblemRecord
+from benchmarks.run.scoring import Watched, attribute, score
 from benchmarks.run.suite import Suite
 from benchmarks.run.worker import CellResult, Setting, prepare, run_cells
 from datasets.problem import Problem, tasks
+from sig.explicand import Explicand
+from sig.guard import Attributed
+from sig.registry import Cost
+from tests.benchmarks.run_maker import WHERE
 
 SUITE = """
 methods = [{methods}]
@@ -140,6 +145,41 @@ def test_maps_are_kept_at_the_headline_only(run: Run) -> None:
     assert small.maps is None
     assert large.maps is not None
     assert large.maps.shape == (2, 4)
+
+
+def test_curves_are_kept_at_the_headline_only(run: Run) -> None:
+    small, large = run('"toy-noise"', '"toy-curve"')
+    assert (set(small.scores), set(small.curves)) == ({"toy-curve"}, set())
+    assert set(large.curves) == {"toy-curve"}
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_cell_that_becomes_the_headline_gets_its_curves(suite_of: Callable[..., Suite]) -> None:
+    (group,) = plan(suite_of(SUITE.format(methods='"toy-noise"', metrics='"toy-curve", "toy-mean"', options="")))
+    cell = next(cell for cell in group.cells if isinstance(cell, CellSpec) and not cell.headline)
+    watched = Watched.of(problem_of(cell.problem_seed))
+    found = attribute(watched, cell)
+    before = CellRecord.model_validate({**cell.model_dump(), **score(watched, cell, found), "provenance": WHERE})
+    outcome = score(watched, cell.model_copy(update={"headline": True}), found, before)
+    np.testing.assert_allclose(
+        outcome["curves"]["toy-curve"].decode().mean(1), outcome["scores"]["toy-curve"], rtol=1e-6
+    )
+    assert outcome["scores"] == before.scores
+    assert score(watched, cell, found, before)["curves"] == {}
+
+
+@pytest.mark.usefixtures("toy")
+def test_maps_of_pictures_are_kept_as_fine_as_a_figure_shows(
+    suite_of: Callable[..., Suite], picture_explicand: Explicand
+) -> None:
+    (group,) = plan(suite_of(SUITE.format(methods='"toy-exact"', metrics='"toy-mean"', options="")))
+    (cell,) = (cell for cell in group.cells if isinstance(cell, CellSpec))
+    watched = Watched.of(Problem(picture_explicand, shown=(1, 3)))
+    found = Attributed(torch.randn(picture_explicand.inputs.shape).double(), Cost(1.0, 1, 1, None), None)
+    maps = score(watched, cell, found)["maps"]
+    assert (maps.shape, maps.coding) == ((2, 1, 8, 8), "levels")
+    difference = np.abs(maps.decode() - found.attribution[[1, 3]].numpy())
+    assert 0 < difference.max() < 0.016 * float(found.attribution[[1, 3]].abs().max())
 
 
 def test_scores_do_not_depend_on_what_ran_before(run: Run) -> None:
