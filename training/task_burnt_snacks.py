@@ -31,7 +31,7 @@ def make_paper() -> nn.Sequential:
 
     **Reading.** Convolutions are 3 x 3 without padding and pools take the rest at the edges, which gives the paper's
     5 x 5 x 128 values before the dense layers. Dropout follows the pools and the first dense layer. Initialisation is
-    He's in place of Xavier's, with which few seeds leave chance where there is dropout.
+    He's in place of Xavier's, with which training hardly ever leaves chance.
     """
     return _make_convolutional(1.0, dropout=(0.2, 0.1, 0.1, 0.2))
 
@@ -144,8 +144,7 @@ def burnt_snacks(
         background: how many images the background holds.
         output: the probability of the true class, or its logit.
         network: see ``make_small`` and ``make_paper``.
-        damage: of the training images. Where features are replaced by noise, as half of them are in the paper, networks
-            of this size learn that black pixels around a square are evidence, and ICG gives them up to half of its sum.
+        damage: of the training images.
         compare: train without damage too.
 
     Raises:

@@ -231,8 +231,8 @@ ENTRIES: Final = (
         "Training with damage takes roughly twice as long",
         Bound(MNIST, (SLOWDOWN,), (MODEL,), Side(above=1.5, below=3.0)),
         see=("damage-training", "checks"),
-        reading="between 1.5 and 3 times as many images to the same accuracy on undamaged inputs; both trainings "
-        "follow one one-cycle schedule, where the rate of the paper is constant",
+        reading="between 1.5 and 3 times as many images to the same accuracy on undamaged inputs; both trainings follow "
+        "one one-cycle schedule, where the rate of the paper is constant",
         kind="figure",
     ),
     Entry(
@@ -328,11 +328,7 @@ ENTRIES: Final = (
     Entry(
         "A.5, damage",
         "Damage data are noise or another input, certainty Bernoulli or continuous Bernoulli, in equal proportion",
-        ledger.state(
-            READING,
-            "as in the paper, damage = mixture, but for Burnt Snacks, where other images alone replace features "
-            "(damage = swap): with noise ICG gives twice as much to the background; recipes show undamaged inputs too",
-        ),
+        ledger.state(READING, "as in the paper, damage = mixture; the recipes also show a share of undamaged inputs"),
         kind="setting",
     ),
     Entry(
