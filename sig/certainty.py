@@ -5,7 +5,6 @@ replaces a feature of certainty c by *damage data* with probability 1 - c, so th
 """
 
 import math
-from collections.abc import Sequence
 from functools import cache
 from itertools import product
 from typing import Literal, get_args
@@ -125,18 +124,11 @@ def damage(
 
 
 def damage_mixture(
-    values: Float[Tensor, "batch *features"],
-    generator: Generator,
-    *,
-    mean: Float[Tensor, " batch"] | None = None,
-    kinds: Sequence[tuple[Data, Law]] = COMBINATIONS,
+    values: Float[Tensor, "batch *features"], generator: Generator, *, mean: Float[Tensor, " batch"] | None = None
 ) -> Damaged:
     """``damage`` by both kinds of data under both laws, each combination on a random quarter of the batch (ICG, A.5).
 
-    Where the batch does not divide so, chance decides which combinations get one sample more.
-
-    Args:
-        kinds: other combinations, in equal parts.
+    Where the batch does not divide by four, chance decides which combinations get one sample more.
 
     Raises:
         ValueError: on a mean outside [0, 1], or a batch with no other sample to swap with.
@@ -144,8 +136,8 @@ def damage_mixture(
     mean = _means(values, mean, generator)
     damaged, certainty = torch.empty_like(values), torch.empty_like(values)
     samples = torch.randperm(len(values), generator=generator, device=generator.device).to(values.device)
-    order = torch.randperm(len(kinds), generator=generator, device=generator.device).tolist()
-    for part, (data, law) in zip(samples.tensor_split(len(kinds)), (kinds[i] for i in order), strict=True):
+    order = torch.randperm(4, generator=generator, device=generator.device).tolist()
+    for part, (data, law) in zip(samples.tensor_split(4), (COMBINATIONS[i] for i in order), strict=True):
         damaged[part], certainty[part] = _damage(values, part, data, law, mean[part], generator)
     return damaged, certainty
 

@@ -32,8 +32,6 @@ _HELD_OUT_SEED: Final = 0  # of the damage to held-out samples, so that all mode
 
 _KINDS: Final = {f"{data}-{law}": (data, law) for data, law in COMBINATIONS}
 _KINDS["noise-uniform"] = ("noise", "continuous-bernoulli")  # which is uniform where the mean is 1/2
-_SWAPS: Final = tuple(kind for kind in COMBINATIONS if kind[0] == "swap")
-NEUTRAL: Final = ("mixture", "swap")  # damage that shows all kinds of data at certainty 0
 
 
 class CertaintyClassifier(Classifier):
@@ -101,17 +99,8 @@ class CertaintyClassifier(Classifier):
         mean[lot < recipe.unknown] = 0.0
         if recipe.damage == "mixture":
             return damage_mixture(values, self._generator, mean=mean)
-        if recipe.damage == "swap":
-            return self._swap(values, mean, unknown=lot < recipe.unknown)
         data, law = _KINDS[recipe.damage]
         return damage(values, self._generator, data=data, law=law, mean=mean)
-
-    def _swap(self, values: Tensor, mean: Tensor, *, unknown: Tensor) -> tuple[Tensor, Tensor]:
-        """Values of other samples, but where everything is unknown, of noise too."""
-        swapped, certainty = damage_mixture(values, self._generator, mean=mean, kinds=_SWAPS)
-        nothing, _ = damage_mixture(values, self._generator, mean=torch.zeros_like(mean))
-        chosen = unknown.view(-1, *(1 for _ in values.shape[1:]))
-        return torch.where(chosen, nothing, swapped), certainty
 
     def _damaged_share(self, samples: int) -> float:
         return (1 - self.recipe.undamaged - self.recipe.unknown) * self._get_progress(samples)
@@ -164,7 +153,7 @@ def fit_certainty(
 
     train = partial(fit_network, CertaintyClassifier, network, data, seed=seed, config=config or {})
     unchecked = replace(bounds, neutrality_gap=None, absence_spread=None)
-    fitted = train(name=name, recipe=recipe, bounds=bounds if recipe.damage in NEUTRAL else unchecked)
+    fitted = train(name=name, recipe=recipe, bounds=bounds if recipe.damage == "mixture" else unchecked)
     checks = {check: fitted.metrics[check] for check in CHECKS}
     provenance = {"checkpoint": fitted.checkpoint}
     series = {"certainty": profile_certainty(fitted), "training": _accuracy_curve(fitted)}

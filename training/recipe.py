@@ -10,7 +10,6 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 Damage = Literal[
     "mixture",
-    "swap",
     "none",
     "noise-bernoulli",
     "noise-continuous-bernoulli",
@@ -33,10 +32,8 @@ class Recipe:
         bf16: whether training steps run in bfloat16 where the device multiplies it natively, which makes convolutions
             faster (``training.hardware``); in float32 elsewhere.
         damage: of what a certainty-aware classifier is shown, see ``sig.certainty``; ``none`` shows every sample as it
-            is, with certainty 1. Under ``swap`` features of other samples take the place of those replaced, under both
-            laws of certainty (ICG, A.3.2, adversarial), and noise does only where a sample's certainty is 0. Under
-            ``noise-uniform`` the features' certainties are U(0, 1), independent (ICG, 4 and A.3.2); under the others,
-            so is the mean of a sample's certainties.
+            is, with certainty 1. Under ``noise-uniform`` the features' certainties are U(0, 1), independent (ICG, 4 and
+            A.3.2); under the others, so is the mean of a sample's certainties.
         undamaged: share of the samples shown as they are.
         unknown: share of the samples shown at certainty 0.
         release: damage, and dropout, begin when the running loss falls below this, None for at once. A network that

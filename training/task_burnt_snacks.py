@@ -85,7 +85,7 @@ RECIPES: Final = {
         batch=32,
         samples=120_000,
         lr=2e-3,
-        weight_decay=0.3,
+        weight_decay=0.1,
         undamaged=0.5,
         unknown=0.05,
         release=0.55,
@@ -128,7 +128,7 @@ def burnt_snacks(
     background: int = 100,
     output: Output = "probability",
     network: Network = "small",
-    damage: Damage = "swap",
+    damage: Damage = "mixture",
     compare: bool = True,
     seed: int,
 ) -> Problem:
@@ -168,7 +168,7 @@ def burnt_snacks(
     )
 
 
-def fit_snacks(*, network: Network = "small", damage: Damage = "swap", compare: bool, seed: int) -> Trained:
+def fit_snacks(*, network: Network = "small", damage: Damage = "mixture", compare: bool, seed: int) -> Trained:
     """A network trained on Burnt Snacks.
 
     Raises:

@@ -28,7 +28,7 @@ from benchmarks.papers.icg_pictures import (
 from benchmarks.papers.ledger import REPLACED, Entry, Outcome, Side, format_ends
 from benchmarks.papers.quantities import Quantity, find_tasks, read_checks, score
 
-SNACKS: Final = partial(find_tasks, kind="burnt-snacks", damage="swap")
+SNACKS: Final = partial(find_tasks, kind="burnt-snacks", damage="mixture")
 PROBABILITY: Final = partial(SNACKS, output="probability")
 LOGIT: Final = partial(SNACKS, output="logit")
 ZERO_AND_MEAN: Final = ("ig-zero", "ig-mean")

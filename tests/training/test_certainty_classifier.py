@@ -85,7 +85,7 @@ def test_without_damage_every_sample_is_shown_as_it_is() -> None:
     assert (certainties == 1).all()
 
 
-@pytest.mark.parametrize("damage", ["mixture", "swap", "swap-bernoulli", "noise-continuous-bernoulli", "noise-uniform"])
+@pytest.mark.parametrize("damage", ["mixture", "swap-bernoulli", "noise-continuous-bernoulli", "noise-uniform"])
 def test_shares_of_undamaged_and_unknown_samples_are_those_of_the_recipe(damage) -> None:
     seen, certainties, values = shown(replace(RECIPE, damage=damage, undamaged=0.3, unknown=0.1, bf16=False))
     full, none = (certainties == 1).all(-1), (certainties == 0).all(-1)
@@ -94,7 +94,7 @@ def test_shares_of_undamaged_and_unknown_samples_are_those_of_the_recipe(damage)
         assert full.float().mean() == pytest.approx(0.3, abs=0.02)
         assert none.float().mean() == pytest.approx(0.1, abs=0.02)
     else:  # a mean of U(0, 1) makes both Bernoulli certainties 1 (or 0) in a third of the damaged samples
-        bernoulli = 0.6 / 3 * (0.5 if damage in ("mixture", "swap") else 1.0)
+        bernoulli = 0.6 / 3 * (0.5 if damage == "mixture" else 1.0)
         assert full.float().mean() == pytest.approx(0.3 + bernoulli, abs=0.02)
         assert none.float().mean() == pytest.approx(0.1 + bernoulli, abs=0.02)
 
@@ -116,19 +116,6 @@ def test_values_at_certainty_one_are_true_and_those_at_zero_are_replaced() -> No
     sure, unsure = certainties == 1, certainties == 0
     assert torch.equal(seen[sure], values[sure])
     assert (seen[unsure] != values[unsure]).all()
-
-
-def test_swapped_values_are_those_of_others_but_where_nothing_is_known() -> None:
-    recipe = replace(RECIPE, damage="swap", undamaged=0.0, unknown=0.2, bf16=False)
-    seen, certainties, values = shown(recipe, batches=8, features=400)
-    for batch, of_batch, sure in zip(seen, values, certainties, strict=True):
-        from_others = torch.isin(batch, of_batch)
-        unknown = (sure == 0).all(-1)
-        assert from_others[~unknown].all()
-        swapped = from_others[unknown].float().mean(-1)
-        noise = swapped < 0.1  # draws of float32 coincide now and then
-        assert (noise | (swapped == 1)).all()
-        assert 0 < noise.sum() < len(noise)
 
 
 def test_the_share_of_damaged_samples_rises_along_the_ramp() -> None:
