@@ -141,10 +141,12 @@ def find_registered(file: Path) -> tuple[Kind, list[str]]:
         NotTried: when it registers several kinds of things.
         ValueError: when it registers nothing, or there is no such file.
     """
-    load_plugin(file)
+    module = load_plugin(file).__name__
+    entries = [(kind, entry) for kind, registry in REGISTRIES.items() for entry in registry]
+    own = [(kind, entry) for kind, entry in entries if inspect.unwrap(entry.run).__module__ == module]
+    beside = [(kind, entry) for kind, entry in entries if _find_folder(entry.run) == file.resolve().parent]
     found: dict[Kind, list[str]] = {
-        kind: [entry.name for entry in registry if _find_folder(entry.run) == file.resolve().parent]
-        for kind, registry in REGISTRIES.items()
+        kind: [entry.name for of, entry in own or beside if of == kind] for kind in REGISTRIES
     }
     kinds = [kind for kind, names in found.items() if names]
     if len(kinds) != 1:

@@ -1,0 +1,241 @@
+"""A method is contributed to a small published suite, honestly and not."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from rich.console import Console
+
+from benchmarks.publish import NotMerged
+from benchmarks.publish.apart import Asked, Limits, NotAnswered, attribute_apart
+from benchmarks.publish.contribution import merge
+from benchmarks.publish.manifest import PUBLISHED, check_files, hash_file, list_files, write_manifest
+from benchmarks.run.archive import write_archive
+from benchmarks.run.cells import plan
+from benchmarks.run.records import CellRecord, CellSpec, ProblemSpec, Run, read_run
+from benchmarks.run.runner import run_suite
+from benchmarks.run.suite_files import load_suite
+from benchmarks.run.worker import Setting
+
+Call = Callable[..., tuple[object, str, list[str]]]
+SUITE = """
+methods = ["ig-zero", "random-attribution"]
+[[tasks]]
+name = "features"
+kind = "two-feature"
+budgets = [20, 60]
+metrics = ["spearman", "completeness", "runtime"]
+"""
+METHOD = """
+import torch
+from sig import Explicand, method
+
+@method("{name}", family="mine", source="here", spend=("samples", "steps"), gradient=False)
+def run(e: Explicand, *, samples: int = 2, steps: int = 3, generator: torch.Generator) -> torch.Tensor:
+    e.scores(e.inputs, torch.arange(len(e.inputs)))
+    return e.inputs + torch.rand(e.inputs.shape, generator=generator) / (samples * steps)
+"""
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("work")
+    (root / "small.toml").write_text(SUITE)
+    quiet = Console(quiet=True)
+    run_suite(load_suite(str(root / "small.toml")), root / "run", workers=1, console=quiet, setting=Setting())
+    folder, run = root / "results" / "small", read_run(root / "run")
+    write_archive(run, folder)
+    (folder / "models").mkdir()
+    write_manifest(folder, run, "0" * 40)
+    return root
+
+
+@pytest.fixture
+def contributed(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, registries: None, call: Call) -> Path:
+    """A contribution, in a copy of where the suite is published; its method is registered no more."""
+    shutil.copytree(published / "results", tmp_path / "results")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plugin").mkdir()
+    file = tmp_path / "plugin" / "theirs.py"
+    file.write_text(METHOD.format(name="theirs"))
+    assert call("try", file, "--suite", "small", "--workers", "1")[0] == 0
+    code, printed, _ = call("contribute", file, "--suite", "small", "--to", "contributed/theirs")
+    assert code == 0
+    assert "theirs for suite small" in printed
+    return tmp_path / "contributed" / "theirs"
+
+
+def seal(folder: Path) -> None:
+    """Make the manifest fit what is in the folder, as a dishonest author would."""
+    content = json.loads((folder / PUBLISHED).read_text())
+    content["files"] = {name: file.model_dump() for name, file in list_files(folder).items()}
+    (folder / PUBLISHED).write_text(json.dumps(content))
+
+
+def rewrite(folder: Path, change: Callable[[CellRecord], CellRecord]) -> None:
+    run = read_run(folder)
+    write_archive(Run(run.directory, run.manifest, run.problems, run.splits, [*map(change, run.cells)], []), folder)
+    seal(folder)
+
+
+def test_an_honest_contribution_is_set_on_the_board(contributed: Path, call: Call) -> None:
+    into = Path("results/small")
+    before = {file: hash_file(file) for file in (into / "records").iterdir()}
+    code, printed, lines = call("merge", contributed, "--into", into, "--cells", "all")
+    assert (code, lines) == (0, [])
+    assert "theirs is on the board of results/small" in printed
+    assert check_files(into) == []
+    assert {file: hash_file(file) for file in before} == before
+    assert (into / "methods" / "theirs.py").read_text() == METHOD.format(name="theirs")
+    run = read_run(into)
+    assert run.missing == []
+    assert [choice.label for choice in run.manifest.suite.methods] == ["ig-zero", "random-attribution", "theirs"]
+    assert "theirs" in (into / "leaderboard.md").read_text()
+    code, _, lines = call("merge", contributed, "--into", into)
+    assert (code, "the board has a method 'theirs' already" in lines[0]) == (2, True)
+
+
+def test_scores_that_were_changed_are_found(contributed: Path) -> None:
+    column = next(name for name in read_run(contributed).cells[0].scores if name.startswith("spearman"))
+
+    def improve(cell: CellRecord) -> CellRecord:
+        return cell.model_copy(update={"scores": {**cell.scores, column: [0.123] * len(cell.scores[column])}})
+
+    rewrite(contributed, improve)
+    before = hash_file(Path("results/small") / PUBLISHED)
+    with pytest.raises(NotMerged, match=rf"theirs on features, repetition 0, budget \d+: {column}, explicand 0"):
+        merge(contributed, Path("results/small"))
+    assert hash_file(Path("results/small") / PUBLISHED) == before
+    assert check_files(Path("results/small")) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"method_seed": 7}, "was drawn with seed 7, expected"),
+        ({"options": {"samples": 1, "steps": 1}}, "was drawn with seed|spends its budget as"),
+        ({"metrics": []}, "has other metrics than the suite"),
+        ({"headline": True}, "is on the leaderboard with a budget of 20"),
+        ({"repetition": 5}, "has a cell on features, repetition 5"),
+        ({"status": "failed", "reason": "why"}, "cells failed"),
+    ],
+)
+def test_what_its_author_must_not_choose_is_refused(contributed: Path, change: dict[str, object], message: str) -> None:
+    def alter(cell: CellRecord) -> CellRecord:
+        return cell.model_copy(update=change) if cell.budget == 20 else cell
+
+    run = read_run(contributed)
+    cells = [alter(cell) for cell in run.cells]
+    manifest = run.manifest.model_copy(update={"cells": [cell.file for cell in cells]})
+    write_archive(Run(run.directory, manifest, run.problems, run.splits, cells, []), contributed)
+    seal(contributed)
+    with pytest.raises(NotMerged, match=message):
+        merge(contributed, Path("results/small"))
+
+
+def test_a_file_that_is_not_as_its_manifest_says_is_refused(contributed: Path) -> None:
+    (contributed / "theirs.py").write_text("import os")
+    with pytest.raises(NotMerged, match=r"theirs\.py: different, SHA-256"):
+        merge(contributed, Path("results/small"))
+
+
+def test_a_source_that_changed_since_is_not_contributed(contributed: Path, call: Call) -> None:
+    file = contributed.parents[1] / "plugin" / "never.py"
+    file.write_text(METHOD.format(name="never"))
+    code, _, lines = call("contribute", file, "--suite", "small", "--to", "contributed/never")
+    assert code == 2
+    assert "was not tried yet; run python -m benchmarks try" in lines[0]
+    code, _, lines = call("contribute", file.with_name("theirs.py"), "--suite", "small", "--to", contributed)
+    assert code == 2
+    assert "is there already" in lines[0]
+
+
+# ---- the process of its own --------------------------------------------------------------------------------------
+
+HEAD = """
+import os, time
+import torch
+from sig import Explicand, method
+
+@method("hostile", family="mine", source="here")
+def run(e: Explicand, *, generator: torch.Generator) -> torch.Tensor:
+"""
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Asked:
+    (tmp_path / "one.toml").write_text(SUITE)
+    group = plan(load_suite(str(tmp_path / "one.toml")))[0]
+    cell = group.cells[0]
+    assert isinstance(cell, CellSpec)
+    fields: dict[str, object] = {"label": "hostile", "method": "hostile", "options": {}, "budget": None}
+    return Asked(problem=ProblemSpec.model_validate(group.problem.model_dump()), cell=cell.model_copy(update=fields))
+
+
+def run_apart(folder: Path, asked: Asked, body: str, limits: Limits) -> str:
+    file = folder / "hostile.py"
+    file.write_text(HEAD + "\n".join(f"    {line}" for line in body.splitlines()))
+    ((outcome, found),) = attribute_apart(file, None, [asked], limits)
+    assert (found is not None) == (outcome.status == "ok")
+    return f"{outcome.status} {outcome.reason}"
+
+
+def test_no_secret_is_in_its_environment(tmp_path: Path, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_TOKEN", "secret")
+    monkeypatch.setenv("HTTPS_PROXY", "secret")
+    found = run_apart(tmp_path, asked, "raise ValueError(' '.join(sorted(os.environ)))", Limits(300.0))
+    names = found.removeprefix("failed ValueError: ").split()
+    assert "SOME_TOKEN" not in names
+    assert "HTTPS_PROXY" not in names
+    assert {"HOME", "PATH"} <= set(names)
+
+
+def test_what_it_attributes_comes_back(tmp_path: Path, asked: Asked) -> None:
+    assert run_apart(tmp_path, asked, "return e.inputs", Limits(300.0)) == "ok "
+
+
+@pytest.mark.parametrize(
+    ("body", "limits", "message"),
+    [
+        ("time.sleep(3600)", Limits(45.0), "took longer than 45 s and was stopped"),
+        ("os._exit(3)", Limits(300.0), "ended with exit code 3"),
+        ("os.kill(os.getpid(), 11)", Limits(300.0), "was killed by SIGSEGV"),
+        ("os._exit(0)", Limits(300.0), "what it left cannot be read"),
+    ],
+)
+def test_a_process_that_does_not_answer_is_said_so(
+    tmp_path: Path, asked: Asked, body: str, limits: Limits, message: str
+) -> None:
+    with pytest.raises(NotAnswered, match=message):
+        run_apart(tmp_path, asked, body, limits)
+
+
+def test_memory_is_limited(tmp_path: Path, asked: Asked) -> None:
+    found = run_apart(tmp_path, asked, "return torch.ones(2**34) * e.inputs.sum()", Limits(300.0, 8 * 2**30))
+    assert found.startswith("failed RuntimeError")
+    assert "memory" in found
+
+
+def test_what_it_started_ends_with_it(tmp_path: Path, asked: Asked) -> None:
+    left = tmp_path / "pid"
+    body = f"""
+child = os.fork()
+if child == 0:
+    time.sleep(3600)
+open({str(left)!r}, "w").write(str(child))
+return e.inputs"""
+    assert run_apart(tmp_path, asked, body.strip(), Limits(300.0)) == "ok "
+    started = int(left.read_text())
+    for _ in range(100):  # until the system has cleared it away
+        if not is_running(started):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"process {started} is still running")
+
+
+def is_running(process: int) -> bool:
+    return psutil.pid_exists(process) and bool(psutil.Process(process).status() != psutil.STATUS_ZOMBIE)
