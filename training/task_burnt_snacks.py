@@ -31,7 +31,7 @@ def make_paper() -> nn.Sequential:
 
     **Reading.** Convolutions are 3 x 3 without padding and pools take the rest at the edges, which gives the paper's
     5 x 5 x 128 values before the dense layers. Dropout follows the pools and the first dense layer. Initialisation is
-    He's in place of Xavier's, with which training hardly ever leaves chance.
+    He's in place of Xavier's, with which few seeds leave chance where there is dropout.
     """
     return _make_convolutional(1.0, dropout=(0.2, 0.1, 0.1, 0.2))
 

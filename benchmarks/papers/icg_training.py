@@ -231,8 +231,8 @@ ENTRIES: Final = (
         "Training with damage takes roughly twice as long",
         Bound(MNIST, (SLOWDOWN,), (MODEL,), Side(above=1.5, below=3.0)),
         see=("damage-training", "checks"),
-        reading="between 1.5 and 3 times as many images to the same accuracy on undamaged inputs; both trainings follow "
-        "one one-cycle schedule, where the rate of the paper is constant",
+        reading="between 1.5 and 3 times as many images to the same accuracy on undamaged inputs; both trainings "
+        "follow one one-cycle schedule, where the rate of the paper is constant",
         kind="figure",
     ),
     Entry(
