@@ -74,8 +74,12 @@ def run(
     cell_timeout: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="Stop what takes longer for one cell; that cell fails.")
     ] = 1800.0,
+    scheduler: Annotated[str, typer.Option(metavar="TCP://HOST:PORT", help="Run on this Dask cluster.")] = "",
+    jobqueue: Annotated[str, typer.Option(help="Have slurm, pbs, sge, lsf, .. start the workers, one in a job.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show cells, rows and time, and run nothing.")] = False,
 ) -> None:
     """Run a suite, then write and print its leaderboard."""
+    from benchmarks.run.dry_run import describe_run
     from benchmarks.run.runner import run_suite
     from benchmarks.run.suite_files import load_suite
     from benchmarks.run.worker import Setting
@@ -85,14 +89,20 @@ def run(
     chosen = load_suite(suite).restricted(methods=_names(methods), tasks=_names(tasks), repetitions=repetitions)
     chosen = chosen.with_metrics([_require_metric(name) for name in _names(metrics)])
     directory = out or RUNS / chosen.name
+    count = workers or os.cpu_count() or 1
+    if dry_run:
+        _console().print(describe_run(chosen, [directory, RESULTS / chosen.name], count))
+        return
     tracking = usable(Tracking(wandb.value, directory=directory, group=chosen.name))
     run_suite(
         chosen,
         directory,
-        workers=workers or os.cpu_count() or 1,
+        workers=count,
         console=Console(stderr=True),
         fresh=fresh,
         setting=Setting(plugins, tracking, _find_models(models, chosen.name), cell_timeout),
+        scheduler=scheduler,
+        jobqueue=jobqueue,
     )
     _report(directory, tracking)
 
@@ -160,12 +170,10 @@ def verify(
 
     if level not in LEVELS:
         raise UserError(f"--level is {level!r}, expected {', '.join(LEVELS)}")
-    if cells != "all" and not (cells.isdecimal() and int(cells)):
-        raise UserError(f"--cells is {cells!r}, expected a number from 1 or all")
     directory = Path(results) if Path(results).is_dir() else RESULTS / results
     extent = Extent(
         level=level,
-        cells=None if cells == "all" else int(cells),
+        cells=_parse_cells(cells),
         retrained=RUNS / f"{directory.resolve().name}-retrained" if retrain else None,
         workers=workers or os.cpu_count() or 1,
     )
@@ -201,6 +209,37 @@ def try_(
     if trial.failed or trial.differing:
         differing = f"{len(trial.differing)} problems or attributions are not those published" * bool(trial.differing)
         raise Failed(" and ".join(filter(None, [trial.failed, differing])))
+
+
+@app.command()
+def contribute(
+    file: Annotated[Path, typer.Argument(help="A file with an @method that has been tried.")],
+    to: Annotated[Path, typer.Option(help="A new folder, such as contributed/my-method.")],
+    suite: Annotated[str, typer.Option(help="The published suite that it was tried on.")] = "default",
+) -> None:
+    """Write a method that has been tried into a folder, with its records and a manifest, for others to merge."""
+    from benchmarks.publish.contribution import contribute
+
+    _load_plugins([file])
+    found = contribute(file, suite, to)
+    typer.echo(f"{', '.join(found.methods)} for suite {found.suite}: {len(found.files)} files in {to}")
+
+
+@app.command()
+def merge(
+    folder: Annotated[Path, typer.Argument(help="A contribution.")],
+    into: Annotated[Path, typer.Option(help="The folder of the published suite.")] = RESULTS / "default",
+    cells: Annotated[str, typer.Option(help="How many cells are scored again, or all.")] = "20",
+    seconds: Annotated[float, typer.Option(min=1, help="That scoring again may take.")] = 1800.0,
+    gigabytes: Annotated[float, typer.Option(min=1, help="Of memory that it may take.")] = 16.0,
+) -> None:
+    """Set a contributed method on the board, if scoring it again in a process of its own confirms its records."""
+    from benchmarks.publish.apart import Limits
+    from benchmarks.publish.contribution import merge
+
+    limits = Limits(seconds, int(gigabytes * 2**30))
+    names = merge(folder, into, cells=_parse_cells(cells), limits=limits)
+    typer.echo(f"{', '.join(names)} is on the board of {into}; its source is in {into / 'methods'}")
 
 
 @app.command("list")
@@ -249,13 +288,16 @@ def main() -> None:
 
 def _is_users(error: Exception) -> bool:
     from benchmarks.publish import NotMerged, NotPublishable, NotTried
+    from benchmarks.run.cluster import ClusterError
+    from benchmarks.run.parcel import DifferentWorker
     from benchmarks.run.records import RecordError
     from benchmarks.run.runner import FolderError
     from benchmarks.run.suite import SuiteError
     from training.published import DamagedModel
 
     published = NotMerged | NotPublishable | NotTried | DamagedModel
-    return isinstance(error, OSError | RecordError | FolderError | SuiteError | UserError | published)
+    of_run = RecordError | FolderError | SuiteError | ClusterError | DifferentWorker
+    return isinstance(error, OSError | UserError | of_run | published)
 
 
 def _load_plugins(files: Sequence[Path] | None) -> tuple[Path, ...]:
@@ -269,6 +311,13 @@ def _load_plugins(files: Sequence[Path] | None) -> tuple[Path, ...]:
         except Exception as error:  # a plug-in can raise anything
             raise UserError(f"plug-in {str(file)!r}: {type(error).__name__}: {error}; correct the file") from None
     return tuple(file.resolve() for file in files or ())
+
+
+def _parse_cells(cells: str) -> int | None:
+    """A number of cells; None for all."""
+    if cells != "all" and not (cells.isdecimal() and int(cells)):
+        raise UserError(f"--cells is {cells!r}, expected a number from 1 or all")
+    return None if cells == "all" else int(cells)
 
 
 def _find_models(models: str, suite: str) -> Path | None:

@@ -33,17 +33,19 @@ class Group:
     """One problem and what is done on it: the cells that score methods, or the splits of their budgets.
 
     ``known`` finds what earlier runs left of cells, by the cell's key: only when a job needs it, since it may be large.
+    ``gpu``: on a cluster, by workers that offer one.
     """
 
     problem: ProblemSpec
     cells: Sequence[CellSpec | SplitSpec]
     known: Mapping[str, Callable[[], Known]] = field(default_factory=dict)
+    gpu: bool = False
 
 
 def plan_splits(suite: Suite, *, models: str = "") -> list[Group]:
     """The splits to find for each task of a resolved suite, on its first problem."""
     problems = [(task, _problem(task, 0, models)) for task in suite.tasks]
-    return [Group(problem, _splits(suite, task, problem)) for task, problem in problems]
+    return [Group(problem, _splits(suite, task, problem), gpu=task.gpu) for task, problem in problems]
 
 
 def plan(suite: Suite, splits: Sequence[SplitRecord] = (), *, models: str = "") -> list[Group]:
@@ -62,7 +64,7 @@ def _group(
         run for choice in _choices(suite, task) for run in _runs(choice, task, splits.get((task.name, choice.label)))
     ]
     runs += [run for sweep in task.sweeps for run in _sweep_runs(sweep)]
-    return Group(problem, [_cell(task, problem, run) for run in runs])
+    return Group(problem, [_cell(task, problem, run) for run in runs], gpu=task.gpu)
 
 
 def _choices(suite: Suite, task: TaskChoice) -> list[MethodChoice]:

@@ -1,11 +1,16 @@
-"""Where jobs run: on Dask workers in threads of this process, each of which has cells run in a process of its own."""
+"""Where jobs run: on Dask workers in threads of this process, on a running Dask cluster, or on one that a queueing
+system starts. Wherever they are, workers have cells run in processes of their own."""
 
+import importlib
 import logging
+import shlex
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import dask
 from distributed import Client, LocalCluster
@@ -13,6 +18,8 @@ from distributed.system import MEMORY_LIMIT
 from filelock import FileLock, Timeout
 
 from benchmarks.run.own_process import start_fork_server
+from benchmarks.run.parcel import describe_code, find_differences
+from datasets.cache import PROJECT
 
 SCRATCH = "benchmarks-scratch-"  # folders of that name, in the folder for temporary files
 LOCK = "lock"
@@ -22,6 +29,22 @@ CONFIG = {
     # Watched is the memory of the workers' own processes; this one is not to stop on what is in it besides.
     **{f"distributed.worker.memory.{mark}": False for mark in ("target", "spill", "pause", "terminate")},
 }
+QUEUES: Final = {
+    "htcondor": "HTCondorCluster",
+    "local": "LocalCluster",  # processes of this machine, as jobs
+    "lsf": "LSFCluster",
+    "moab": "MoabCluster",
+    "oar": "OARCluster",
+    "pbs": "PBSCluster",
+    "sge": "SGECluster",
+    "slurm": "SLURMCluster",
+}
+WAIT: Final = 20  # seconds for a scheduler to answer, and for its first worker
+WAIT_IN_QUEUE: Final = 24 * 3600
+
+
+class ClusterError(ValueError):
+    """A cluster that cannot be used; the message says what to do."""
 
 
 @contextmanager
@@ -41,6 +64,73 @@ def start_local_cluster(workers: int) -> Iterator[Client]:
         )
         with cluster, Client(cluster) as client:
             yield client
+
+
+@contextmanager
+def connect(scheduler: str, *, wait: int = WAIT) -> Iterator[Client]:
+    """A client of a running Dask cluster, all of whose workers have the code and the packages of this process.
+
+    Raises:
+        ClusterError: when none answers, there are no workers, or one of them has other code or packages.
+    """
+    try:
+        client = Client(scheduler, timeout=WAIT)
+    except (OSError, ValueError) as error:
+        raise ClusterError(
+            f"no Dask scheduler answers at {scheduler!r} ({error}); expected such as tcp://host:8786, start one there "
+            "with 'dask scheduler'"
+        ) from None
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=wait)
+        except TimeoutError:
+            raise ClusterError(
+                f"the scheduler at {scheduler!r} has no workers after {wait} s; start some in the project's folder, "
+                f"with '.venv/bin/dask worker {scheduler} --nthreads 1'"
+            ) from None
+        _require_same_code(client)
+        yield client
+
+
+@contextmanager
+def start_jobqueue(queue: str, workers: int) -> Iterator[Client]:
+    """A client of so many workers that a queueing system starts, each in a job with one core, unless the configuration
+    of dask-jobqueue says otherwise (``~/.config/dask/jobqueue.yaml``).
+
+    Raises:
+        ClusterError: when dask-jobqueue is not there, does not know the system or cannot submit; as ``connect`` does.
+    """
+    if queue not in QUEUES:
+        raise ClusterError(f"unknown queueing system {queue!r}, expected one of {', '.join(QUEUES)}")
+    try:
+        dask_jobqueue = importlib.import_module("dask_jobqueue")
+    except ImportError:
+        raise ClusterError("--jobqueue needs dask-jobqueue; install it: .venv/bin/pip install dask-jobqueue") from None
+    kind = getattr(dask_jobqueue, QUEUES[queue], None) or importlib.import_module("dask_jobqueue.local").LocalCluster
+    said = {name for name, value in dask.config.get(f"jobqueue.{queue}", {}).items() if value}
+    usual = {"cores": 1, "processes": 1, "memory": "4GB"}
+    try:
+        with kind(
+            python=sys.executable,
+            job_script_prologue=[f"cd {shlex.quote(str(PROJECT))}"],
+            **{name: value for name, value in usual.items() if name not in said},
+        ) as cluster:
+            cluster.scale(workers)
+            with connect(cluster.scheduler_address, wait=WAIT_IN_QUEUE) as client:
+                yield client
+    except (RuntimeError, FileNotFoundError) as error:
+        raise ClusterError(f"{queue} does not take jobs: {error}; run where its commands work") from None
+
+
+def _require_same_code(client: Client) -> None:
+    expected, workers = describe_code(), client.scheduler_info(n_workers=-1)["workers"]
+    for address, found in client.run(describe_code, on_error="return").items():
+        name = f"worker {workers.get(address, {}).get('name', '')!r} ({address})"
+        remedy = "start it from the same commit, with the packages of requirements.lock"
+        if isinstance(found, Exception):
+            raise ClusterError(f"{name} cannot import the benchmark ({found}); {remedy}")
+        if differences := find_differences(expected, found):
+            raise ClusterError(f"{name} has {differences}; {remedy}")
 
 
 @contextmanager

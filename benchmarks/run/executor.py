@@ -17,6 +17,7 @@ from distributed import Client, Future, as_completed
 from benchmarks.run import worker
 from benchmarks.run.cells import Group
 from benchmarks.run.own_process import Killed, OwnProcess, Stopped
+from benchmarks.run.parcel import DifferentWorker, Files, Parcel, collect_files
 from benchmarks.run.provenance import get_now
 from benchmarks.run.records import CellSpec, ProblemRecord, ProblemSpec, SplitRecord, SplitSpec
 from benchmarks.run.scoring import Known, describe_error
@@ -30,12 +31,24 @@ T = TypeVar("T")
 Finished = ProblemRecord | SplitRecord | CellResult
 
 
-def execute(client: Client, groups: Sequence[Group], setting: Setting) -> Iterator[Finished]:
+def execute(client: Client, groups: Sequence[Group], setting: Setting | Parcel) -> Iterator[Finished]:
     """What is finished, as it comes in: each problem, then its cells or splits; each of the groups' gets a result.
 
-    Where a problem cannot be prepared its cells fail with the same reason.
+    Where a problem cannot be prepared its cells fail with the same reason. Workers on other machines are sent a
+    ``Parcel``.
+
+    Raises:
+        DifferentWorker: when a worker that has joined since has other code or packages.
     """
     return _Execution(client, groups, setting).run()
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A problem's record and, for workers on other machines, the files of the models that it was made with."""
+
+    record: ProblemRecord
+    models: Files
 
 
 @dataclass(frozen=True)
@@ -50,14 +63,16 @@ class _Job:
 class _Execution:
     """Keeps as many groups open as there are workers, and only few jobs out, so that few are lost with a worker."""
 
-    def __init__(self, client: Client, groups: Sequence[Group], setting: Setting) -> None:
+    def __init__(self, client: Client, groups: Sequence[Group], setting: Setting | Parcel) -> None:
         self._client = client
         self._groups = groups
         self._setting = setting
-        self._workers = len(client.nthreads())
+        self._workers = sum(client.nthreads().values())
         self._waiting = deque(range(len(groups)))
         self._open: dict[int, deque[_Job]] = {}  # jobs still to be submitted
-        self._prepared: dict[int, Future[ProblemRecord]] = {}
+        self._prepared: dict[int, Future[_Prepared]] = {}
+        self._settings: dict[int, Setting | Parcel] = {}
+        self._data: dict[str, dict[str, str]] = {}  # of each problem that is prepared, by its key
         self._out: dict[object, _Job] = {}
         self._lost: deque[_Job] = deque()
         self._finished = as_completed()
@@ -72,6 +87,7 @@ class _Execution:
         for group in [group for group in self._open if self._is_finished(group)]:
             del self._open[group]
             self._prepared.pop(group, None)
+            self._settings.pop(group, None)
         while self._waiting and len(self._open) < self._workers:
             group = self._waiting.popleft()
             self._open[group] = deque([_Job(group)])
@@ -93,27 +109,46 @@ class _Execution:
         call: tuple[Any, ...]
         if job.cells:
             known = {cell.key: group.known[cell.key]() for cell in job.cells if cell.key in group.known}
-            call = (_run_cells, prepared, group.problem, job.cells, self._setting, known)
+            setting = self._settings.get(job.group, self._setting)
+            call = (_run_cells, prepared, group.problem, job.cells, setting, known)
         else:
             call = (_prepare, group.problem, self._setting)
-        future = self._client.submit(*call, pure=False)
+        asked = {"GPU": 1} if group.gpu and isinstance(self._setting, Parcel) else None
+        future = self._client.submit(*call, pure=False, resources=asked)
         self._out[future.key] = job
         self._finished.add(future)
 
     def _records(self, job: _Job, future: "Future[Any]") -> Iterator[Finished]:
         try:
             result = future.result()
+        except DifferentWorker:
+            raise
         except Exception as error:  # jobs themselves never raise: the worker died, or what it returned was lost with it
             yield from self._failed(job, error)
             return
         if job.cells:
-            yield from result
+            yield from (self._require_same_data(one) for one in result)
         else:
             self._prepared[job.group] = future
-            yield from self._after_preparing(job.group, result)
+            if isinstance(self._setting, Parcel):
+                self._settings[job.group] = self._setting.with_models(result.models)
+            yield from self._after_preparing(job.group, result.record)
+
+    def _require_same_data(self, result: CellResult | SplitRecord) -> CellResult | SplitRecord:
+        """The result, or a failed one where a worker had other data or models than the problem was prepared with."""
+        if not isinstance(result, CellResult) or result.record.status == "failed":
+            return result
+        expected, found = self._data.get(result.record.problem), result.record.provenance.data
+        if expected is None or expected == found:
+            return result
+        names = ", ".join(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+        reason = f"it was run with other {names} than the problem was prepared with; run it again"
+        spec = CellSpec.model_validate(result.record.model_dump(include=set(CellSpec.model_fields)))
+        return worker.fail(spec, reason, get_now())
 
     def _after_preparing(self, group: int, record: ProblemRecord) -> Iterator[Finished]:
         yield record
+        self._data[record.key] = record.provenance.data
         cells = self._groups[group].cells
         if record.status == "failed":
             yield from _unprepared(record, cells)
@@ -141,28 +176,34 @@ def _unprepared(record: ProblemRecord, cells: Sequence[CellSpec | SplitSpec]) ->
 # ---- jobs, as workers run them ---------------------------------------------------------------------------------------
 
 
-def _prepare(problem: ProblemSpec, setting: Setting) -> ProblemRecord:
-    started_at = get_now()
+def _prepare(problem: ProblemSpec, setting: Setting | Parcel) -> _Prepared:
+    here, started_at = _unpack(setting), get_now()
 
     def prepare(process: OwnProcess) -> ProblemRecord:
-        record: ProblemRecord = process.call(worker.prepare, problem, setting, seconds=PREPARING * setting.cell_timeout)
+        record: ProblemRecord = process.call(worker.prepare, problem, here, seconds=PREPARING * here.cell_timeout)
         return record
 
     try:
-        return _try(prepare)
+        record = _try(prepare)
     except Stopped as error:
-        return worker.failed_problem(problem, error, started_at)
+        record = worker.failed_problem(problem, error, started_at)
+    return _Prepared(record, collect_files(record, here) if isinstance(setting, Parcel) else {})
 
 
 def _run_cells(
-    prepared: ProblemRecord | None,
+    prepared: _Prepared | None,
     problem: ProblemSpec,
     cells: Sequence[CellSpec | SplitSpec],
-    setting: Setting,
+    setting: Setting | Parcel,
     known: Mapping[str, Known],
 ) -> list[CellResult | SplitRecord]:
     """Dask runs a job where its arguments are: ``prepared`` is there for that alone."""
-    return [_run_cell(problem, cell, setting, known) for cell in cells]
+    here = _unpack(setting)
+    return [_run_cell(problem, cell, here, known) for cell in cells]
+
+
+def _unpack(setting: Setting | Parcel) -> Setting:
+    return setting.unpack() if isinstance(setting, Parcel) else setting
 
 
 def _run_cell(

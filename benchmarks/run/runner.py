@@ -9,20 +9,23 @@ import platform
 import signal
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
+from distributed import Client
 from filelock import FileLock, Timeout
 from rich.console import Console
 
 from benchmarks.run.attributions import read_attribution, write_attribution
 from benchmarks.run.cells import Group, plan, plan_splits
-from benchmarks.run.cluster import start_local_cluster
+from benchmarks.run.cluster import connect, start_jobqueue, start_local_cluster
 from benchmarks.run.executor import Finished, execute
+from benchmarks.run.parcel import Parcel
 from benchmarks.run.progress import RunProgress
 from benchmarks.run.provenance import get_now
 from benchmarks.run.records import (
@@ -60,39 +63,59 @@ def run_suite(
     console: Console,
     setting: Setting,
     fresh: bool = False,
+    scheduler: str = "",
+    jobqueue: str = "",
 ) -> None:
     """Bring the folder to hold a record of every cell of the suite, and a manifest that lists them.
 
     Records of the plan that are there and did not fail are reused, unless ``fresh``; so are attributions that a changed
     or new metric has to score, and columns of metrics that did not change. Whenever this stops, what has been
-    computed is on disk, and calling it again goes on from there.
+    computed is on disk, and calling it again goes on from there. Workers are those of the Dask ``scheduler``, or are
+    started by a ``jobqueue``, where one is named; otherwise on this machine.
 
     Raises:
         FolderError: when the folder cannot be written to, or another run is at work in it, before any work; when the
             disk is full or fails, with what is finished until then kept.
+        ClusterError, DifferentWorker: when a cluster cannot be used.
         KeyboardInterrupt: on Ctrl-C and on SIGTERM.
     """
     _require_writable(directory)
     with _only_run(directory), _explain_full_disk(directory):
-        _run_suite(suite, directory, workers=workers, console=console, setting=setting, fresh=fresh)
+        models = "" if setting.models is None else PublishedModels(setting.models).digest
+        sent = Parcel.of(setting) if scheduler or jobqueue else setting
+        cluster = partial(_open_cluster, workers, scheduler, jobqueue)
+        _run_suite(suite, directory, models, sent, cluster, console, fresh)
 
 
-def _run_suite(suite: Suite, directory: Path, *, workers: int, console: Console, setting: Setting, fresh: bool) -> None:
-    models = "" if setting.models is None else PublishedModels(setting.models).digest
+def _open_cluster(workers: int, scheduler: str, jobqueue: str) -> AbstractContextManager[Client]:
+    if scheduler:
+        return connect(scheduler)
+    return start_jobqueue(jobqueue, workers) if jobqueue else start_local_cluster(workers)
+
+
+def _run_suite(
+    suite: Suite,
+    directory: Path,
+    models: str,
+    sent: Setting | Parcel,
+    cluster: Callable[[], AbstractContextManager[Client]],
+    console: Console,
+    fresh: bool,
+) -> None:
     started_at, wanted = get_now(), plan_splits(suite, models=models)
     known = {} if fresh else _read_splits(wanted, directory, console)
     _write_manifest(suite, wanted, plan(suite, list(known.values()), models=models), started_at, directory)
     with _sigterm_as_ctrl_c(), ExitStack() as stack:
-        start = cache(lambda: stack.enter_context(start_local_cluster(workers)))
+        start = cache(lambda: stack.enter_context(cluster()))
         progress = stack.enter_context(RunProgress(sum(len(group.cells) for group in plan(suite)), console))
 
         def compute(groups: Sequence[Group]) -> Iterator[Record]:
-            for finished in execute(start(), groups, setting) if groups else ():
+            for finished in execute(start(), groups, sent) if groups else ():
                 record = _keep(finished, directory)
                 progress.finished(record)
                 yield record
 
-        unknown = [Group(group.problem, [s for s in group.cells if s.key not in known]) for group in wanted]
+        unknown = [replace(group, cells=[s for s in group.cells if s.key not in known]) for group in wanted]
         for record in compute([group for group in unknown if group.cells]):
             if isinstance(record, SplitRecord):
                 known[record.key] = record
@@ -152,7 +175,7 @@ def _left(groups: Sequence[Group], directory: Path, progress: RunProgress, conso
                 known[cell.key] = partial(_find_known, cell, before, directory, console)
         problem = _read(ProblemRecord, directory / group.problem.file, console)
         if cells or problem is None or problem.key != group.problem.key or problem.status == "failed":
-            yield Group(group.problem, cells, known)
+            yield replace(group, cells=cells, known=known)
 
 
 def _reusable(cell: CellSpec, before: CellRecord | None, directory: Path) -> CellRecord | None:

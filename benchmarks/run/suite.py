@@ -105,6 +105,7 @@ class TaskChoice(Strict):
         exclude: labels of methods that are not run on this task.
         metrics: the scores computed.
         sweeps: methods run over several values of one option.
+        gpu: on a cluster, only workers that offer a GPU run it (``dask worker --resources GPU=1``).
         reproduces: papers whose claims and ledger entries the task is evidence for; none where the file names none.
     """
 
@@ -119,6 +120,7 @@ class TaskChoice(Strict):
     exclude: list[str] = []
     metrics: Annotated[list[MetricChoice], Field(min_length=1)]
     sweeps: list[Sweep] = []
+    gpu: bool = False
     reproduces: list[Paper] = []
 
     @model_validator(mode="before")
