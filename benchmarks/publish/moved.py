@@ -1,7 +1,9 @@
 """A problem whose model is moved by rounding, to see how far that alone moves a score; loaded as a plug-in by workers.
 
-Each weight w becomes w (1 + u ``ROUNDING``) with u uniform in [-1, 1]: as much as float32 sums in another order move
-what the model gives.
+Each number y that a layer gives becomes y (1 + u ``ROUNDING``), with u uniform in [-1, 1] for each place in the layer:
+as much as float32 sums in another order move it, and, as these do, otherwise in one place than in the next, so that
+equal numbers of a layer, of which a maximum has to choose one, are no longer equal. The gradient of a softmax,
+y_i (g_i - sum_j g_j y_j), is that of the moved y: where one class is nearly sure it lives on the last bits of 1 - y.
 """
 
 import copy
@@ -10,13 +12,13 @@ from functools import lru_cache
 from typing import Any, Final
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from datasets.problem import Problem, task, tasks
 from training.hashing import hash_content
 from training.seeds import derive_seed
 
-ROUNDING: Final = 2.0**-21  # four times the distance of 1 from the next float32
+ROUNDING: Final = 2.0**-22  # twice the distance of 1 from the next float32
 KEPT: Final = 2
 
 
@@ -24,7 +26,7 @@ KEPT: Final = 2
 def moved_by_rounding(*, kind: str, options: dict[str, Any], draw: int, seed: int) -> Problem:
     """The problem that the task ``kind`` prepares, its model moved by one of many ``draw``s.
 
-    A model that is no ``nn.Module`` has no weights, and stays as it is.
+    A model that is no ``nn.Module`` has no layers, and stays as it is.
     """
     problem = _prepare(kind, _Options(options), seed)
     e = problem.explicand
@@ -34,12 +36,45 @@ def moved_by_rounding(*, kind: str, options: dict[str, Any], draw: int, seed: in
 def _move(model: Any, seed: int) -> Any:
     if not isinstance(model, nn.Module):
         return model
-    generator, moved = torch.Generator().manual_seed(seed), copy.deepcopy(model)
-    with torch.no_grad():
-        for weight in moved.parameters():
-            noise = torch.rand(weight.shape, generator=generator, dtype=weight.dtype)
-            weight.mul_(1 + (2 * noise - 1).to(weight.device) * ROUNDING)
+    moved = copy.deepcopy(model)
+    layers = [layer for layer in moved.modules() if not list(layer.children())]
+    for number, layer in enumerate(layers):
+        layer.register_forward_hook(_Rounding(derive_seed(seed, number)))
     return moved
+
+
+class _Rounding:
+    """A hook that multiplies what a layer gives, the same way in each call."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._factors: dict[tuple[Any, ...], Tensor] = {}
+
+    def __call__(self, layer: nn.Module, inputs: Any, output: Any) -> Any:
+        if not isinstance(output, Tensor) or not output.is_floating_point():
+            return output
+        about = (output.shape[1:], output.dtype, output.device)
+        if about not in self._factors:
+            generator = torch.Generator().manual_seed(self._seed)
+            u = 2 * torch.rand(output.shape[1:], generator=generator, dtype=output.dtype) - 1
+            self._factors[about] = (1 + u * ROUNDING).to(output.device)
+        if isinstance(layer, nn.Softmax):
+            return _MovedSoftmax.apply(inputs[0], layer.dim, self._factors[about])
+        return output * self._factors[about]
+
+
+class _MovedSoftmax(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, dim: int, factor: Tensor) -> Tensor:
+        y = torch.softmax(x, dim) * factor
+        ctx.save_for_backward(y)
+        ctx.dim = dim
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, None, None]:
+        (y,), (g,) = ctx.saved_tensors, gradients
+        return y * (g - (g * y).sum(ctx.dim, keepdim=True)), None, None
 
 
 class _Options(dict[str, Any]):

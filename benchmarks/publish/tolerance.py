@@ -7,10 +7,10 @@ but rounding, and a method that asks whether contributions are equal may draw ot
 all. A number is as published if it differs by at most ``PLAIN``, relative to the width of its range; where that is
 infinite, to the largest of its kind in the cell, or to 1, of which size outputs are, if that is larger. Otherwise it
 has to move as far when the model moves by rounding, which is measured: the cell is run some times more on problems
-whose weights are moved in their last bits (``benchmarks.publish.moved``), and the published number has to lie in the
-range of all these numbers, widened by its own width on either side and by the plain tolerance. Of many numbers a few
-have moved as they rarely do. So cells that still differ are run more often (``DRAWS``): what happens with probability q
-is missed with probability (1 - q)^draws.
+whose model is moved in the last bits of each layer (``benchmarks.publish.moved``), and the published number has to lie
+in the range of all these numbers, widened by its own width on either side and by the plain tolerance. Of many numbers a
+few have moved as they rarely do. So cells that still differ are run more often (``DRAWS``): what happens with
+probability q is missed with probability (1 - q)^draws.
 """
 
 from collections.abc import Sequence
