@@ -93,7 +93,7 @@ def run(
     if dry_run:
         _console().print(describe_run(chosen, [directory, RESULTS / chosen.name], count))
         return
-    tracking = usable(Tracking(wandb.value, directory=directory, group=chosen.name))
+    tracking = usable(Tracking(wandb.value, directory=directory, group=directory.resolve().name))
     run_suite(
         chosen,
         directory,
@@ -256,12 +256,14 @@ def _report(directory: Path, tracking: "Tracking") -> None:
     from benchmarks.board.report import write_report
     from benchmarks.board.wandb_runs import log_suite
     from benchmarks.papers.supplement import supplement_report
+    from benchmarks.publish.standings import list_verdicts
     from benchmarks.run.records import count_failed
     from training.wandb_client import sync_command
 
     written = write_report(directory, supplement_report)
     _console().print(written)
-    log_suite(directory, tracking, written.board)
+    if tracking.mode != "disabled":
+        log_suite(directory, tracking, written.board, list_verdicts(written.board))
     if tracking.mode == "offline":
         typer.echo(f"to send it to Weights & Biases: {sync_command(tracking)}", err=True)
     if failed := count_failed(written.board.run):

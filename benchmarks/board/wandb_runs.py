@@ -21,15 +21,18 @@ REPORT_FILES: Final = {".csv", ".html", ".json", ".md", ".png", ".tex"}
 NOT_REPORT: Final = {"problems", "records", "wandb"}  # folders
 
 
-def log_suite(directory: Path, tracking: Tracking, board: Board | None = None) -> None:
+def log_suite(
+    directory: Path, tracking: Tracking, board: Board | None = None, verdicts: Mapping[str, str] | None = None
+) -> None:
     """Log the run in a folder, after its report has been made; ``board`` is that report's, if it is at hand.
+
 
     Each method's W&B run is named ``suite/method`` and has the same keys as every other, so that W&B draws methods into
     one chart. Its summary holds, at the headline budget, ``task/column/mean``, the ends ``low, high`` of the interval
     and the place, and by task the ``cost`` in rows, the ``distance`` from the method's own limit and ``split/option``;
     its history the frontier, the curves and the sweeps. The suite's run holds tables, figures and files, in its summary
     ``task/checks/name``, the mean over repetitions of what was measured of the trained models, and in its history
-    ``task/series/name/column``, that of their series.
+    ``task/series/name/column``, that of their series. ``verdicts``, by what they are on, are a table of it.
 
     Raises:
         RecordError: when the folder holds no readable manifest.
@@ -41,7 +44,7 @@ def log_suite(directory: Path, tracking: Tracking, board: Board | None = None) -
     tracking = replace(tracking, group=tracking.group or suite.name)
     for method in board.cells["method"].cat.categories:
         _log_method(board, method, tracking)
-    _log_whole(board, tracking)
+    _log_whole(board, tracking, verdicts or {})
 
 
 def _log_method(board: Board, method: str, tracking: Tracking) -> None:
@@ -62,7 +65,7 @@ def _log_method(board: Board, method: str, tracking: Tracking) -> None:
             run.log_series(series)
 
 
-def _log_whole(board: Board, tracking: Tracking) -> None:
+def _log_whole(board: Board, tracking: Tracking, verdicts: Mapping[str, str]) -> None:
     suite, directory = board.run.manifest.suite, board.run.directory
     files = [path for path in sorted(directory.rglob("*")) if _belongs_to_report(path.relative_to(directory))]
     with tracked_run(
@@ -78,6 +81,8 @@ def _log_whole(board: Board, tracking: Tracking) -> None:
         run.log_table("leaderboard", board.summary.assign(options=board.summary["options"].map(json.dumps)))
         run.log_table("overall", board.overall)
         run.log_table("coverage", board.coverage.reset_index())
+        if verdicts:
+            run.log_table("verdicts", pd.DataFrame(list(verdicts.items()), columns=["on", "verdict"]))
         for file in files:
             if file.suffix == ".png":
                 run.log_picture(file.relative_to(directory).with_suffix("").as_posix(), file)
@@ -104,7 +109,7 @@ def _make_method_config(run: Run, method: str) -> dict[str, Any]:
 
 
 def _read_environment(cells: list[CellRecord]) -> Mapping[str, Any]:
-    wanted = {"commit", "dirty", "python", "packages", "device"}
+    wanted = {"commit", "dirty", "python", "packages", "device", "processor", "instructions"}
     return cells[0].provenance.model_dump(include=wanted) if cells else {}
 
 

@@ -275,7 +275,7 @@ def test_disabled_does_not_even_read_the_records(tmp_path):
 
 def test_a_suite_on_a_server(run_folder, records, server, tmp_path):
     settings = Tracking("online", PROJECT, tmp_path)
-    log_suite(run_folder, settings)
+    log_suite(run_folder, settings, verdicts={"verdict on SIG, Fig. 1: it holds": "held"})
     assert sync_command(settings) is None
     runs = server.runs()
     assert set(runs) >= {"tiny/ig-zero", "tiny/captum/Saliency", "tiny/leaderboard"}
@@ -324,6 +324,8 @@ def test_a_suite_on_a_server(run_folder, records, server, tmp_path):
     assert [name for name in files if name.startswith("media/images/figures/frontier")]
     artifacts = server.json(f"/api/v2/runs/{whole['run_id']}/artifacts")["artifacts"]
     assert "tiny-results" in [artifact["name"] for artifact in artifacts]
+    (verdicts,) = [json.loads(content) for name, content in files.items() if name.startswith("media/table/verdicts")]
+    assert verdicts["data"] == [["verdict on SIG, Fig. 1: it holds", "held"]]
     (table,) = [json.loads(content) for name, content in files.items() if name.startswith("media/table/leaderboard")]
     cells = [dict(zip(table["columns"], row, strict=True)) for row in table["data"]]
     (cell,) = [c for c in cells if (c["method"], c["column"], c["headline"]) == ("ig-zero", "spearman", True)]
