@@ -115,7 +115,7 @@ def start_jobqueue(queue: str, workers: int) -> Iterator[Client]:
             job_script_prologue=[f"cd {shlex.quote(str(PROJECT))}"],
             **{name: value for name, value in usual.items() if name not in said},
         ) as cluster:
-            cluster.scale(workers)
+            cluster.adapt(minimum=workers, maximum=workers)  # jobs that end are replaced
             with connect(cluster.scheduler_address, wait=WAIT_IN_QUEUE) as client:
                 yield client
     except (RuntimeError, FileNotFoundError) as error:
