@@ -172,7 +172,7 @@ def verify(
         raise UserError(f"--level is {level!r}, expected {', '.join(LEVELS)}")
     directory = Path(results) if Path(results).is_dir() else RESULTS / results
     extent = Extent(
-        level=level,
+        levels=LEVELS[: LEVELS.index(level) + 1],
         cells=_parse_cells(cells),
         retrained=RUNS / f"{directory.resolve().name}-retrained" if retrain else None,
         workers=workers or os.cpu_count() or 1,

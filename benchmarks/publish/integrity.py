@@ -7,6 +7,7 @@ from typing import Final
 from benchmarks.publish.manifest import LOCK, PublishedManifest, compare_files, hash_file, list_files, read_manifest
 from benchmarks.publish.rescore import find_place, name_cell
 from benchmarks.publish.verification import Cause, Difference, Level
+from benchmarks.run.archive import MANIFEST
 from benchmarks.run.cells import plan
 from benchmarks.run.records import CellRecord, CellSpec, Run
 from benchmarks.run.suite import Suite
@@ -20,8 +21,7 @@ RECORDS: Final = ("records/", "problems.", "splits.")
 def check_integrity(directory: Path, run: Run) -> Level:
     """Files that are missing, added or different; cells that are missing, failed, or lack a score or their reason."""
     manifest = read_manifest(directory)
-    found = list_files(directory)
-    differences = [_blame_file(line) for line in compare_files(manifest.files, found)]
+    differences = blame_files(directory, manifest)
     differences += [_blame_missing(file) for file in run.missing]
     differences += [*_compare_plan(run, manifest), *(found for cell in run.cells for found in _check_cell(cell))]
     return Level(
@@ -32,6 +32,11 @@ def check_integrity(directory: Path, run: Run) -> Level:
     )
 
 
+def blame_files(directory: Path, manifest: PublishedManifest) -> list[Difference]:
+    """Files that are missing, added or different."""
+    return [_blame_file(line) for line in compare_files(manifest.files, list_files(directory))]
+
+
 def _blame_file(line: str) -> Difference:
     """A line of ``compare_files`` as a difference."""
     name, _, what = line.partition(": ")
@@ -40,7 +45,7 @@ def _blame_file(line: str) -> Difference:
         cause = "model"
     elif name.startswith(RECORDS):
         cause = "record"
-    elif name == "run.json":
+    elif name == MANIFEST:
         cause = "suite"
     published = "no such file" if what.startswith("added") else what.partition("published as ")[2] or "a file"
     return Difference(

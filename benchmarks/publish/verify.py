@@ -12,7 +12,7 @@ from rich.console import Console
 
 from benchmarks.board.aggregate import aggregate
 from benchmarks.publish.derive import check_derived
-from benchmarks.publish.integrity import check_integrity
+from benchmarks.publish.integrity import blame_files, check_integrity
 from benchmarks.publish.manifest import PUBLISHED, PublishedManifest, hash_file, read_manifest
 from benchmarks.publish.publish import MODELS
 from benchmarks.publish.rescore import draw_cells, rescore
@@ -31,13 +31,13 @@ class Extent:
     """How much is verified.
 
     Attributes:
-        level: the last one of ``LEVELS``.
+        levels: of ``LEVELS``.
         cells: how many are scored again; None for all.
         retrained: folder for a run of newly trained models, which goes on from what is there; None for none.
         workers: processes.
     """
 
-    level: Name = "rescore"
+    levels: tuple[Name, ...] = LEVELS
     cells: int | None = 200
     retrained: Path | None = None
     workers: int = 1
@@ -62,11 +62,10 @@ class _Verifying:
 
     def run(self) -> Verification:
         manifest = _require_published(self.directory)
-        chosen = LEVELS[: LEVELS.index(self.extent.level) + 1]
         try:
             run = read_run(self.directory)
         except (RecordError, OSError) as error:  # nothing else can be verified of it
-            unreadable = _tell_unreadable(self.directory, error)
+            unreadable = _tell_unreadable(self.directory, manifest, error)
             self._take("integrity", lambda: unreadable)
             return self._conclude(manifest)
         steps: dict[Name, Callable[[], Level]] = {
@@ -74,7 +73,7 @@ class _Verifying:
             "derive": lambda: check_derived(self.directory),
             "rescore": lambda: self._rescore(run),
         }
-        for name in chosen:
+        for name in self.extent.levels:
             self._take(name, steps[name])
         if self.extent.retrained is not None:
             folder = self.extent.retrained
@@ -118,7 +117,8 @@ def _require_published(directory: Path) -> PublishedManifest:
     return read_manifest(directory)
 
 
-def _tell_unreadable(directory: Path, error: Exception) -> Level:
+def _tell_unreadable(directory: Path, manifest: PublishedManifest, error: Exception) -> Level:
     where, _, found = str(error).partition(": ")
     unreadable = Difference(where=where, published="records", found=found, cause="record", why="it can't be read")
-    return Level(name="integrity", checked={"files": len(read_manifest(directory).files)}, differences=[unreadable])
+    differences = [*blame_files(directory, manifest), unreadable]
+    return Level(name="integrity", checked={"files": len(manifest.files)}, differences=differences)
