@@ -105,21 +105,32 @@ def start_jobqueue(queue: str, workers: int) -> Iterator[Client]:
     try:
         dask_jobqueue = importlib.import_module("dask_jobqueue")
     except ImportError:
-        raise ClusterError("--jobqueue needs dask-jobqueue; install it: .venv/bin/pip install dask-jobqueue") from None
+        raise ClusterError("--jobqueue needs dask-jobqueue: .venv/bin/pip install 'dask-jobqueue>=0.9'") from None
     kind = getattr(dask_jobqueue, QUEUES[queue], None) or importlib.import_module("dask_jobqueue.local").LocalCluster
     said = {name for name, value in dask.config.get(f"jobqueue.{queue}", {}).items() if value}
     usual = {"cores": 1, "processes": 1, "memory": "4GB"}
     try:
-        with kind(
+        cluster = kind(
             python=sys.executable,
             job_script_prologue=[f"cd {shlex.quote(str(PROJECT))}"],
+            scheduler_options={"dashboard": False, "dashboard_address": ":0"},
             **{name: value for name, value in usual.items() if name not in said},
-        ) as cluster:
-            cluster.adapt(minimum=workers, maximum=workers)  # jobs that end are replaced
-            with connect(cluster.scheduler_address, wait=WAIT_IN_QUEUE) as client:
-                yield client
-    except (RuntimeError, FileNotFoundError) as error:
+        )
+        cluster.adapt(minimum=workers, maximum=workers)  # jobs that end are replaced
+    except (RuntimeError, OSError) as error:
         raise ClusterError(f"{queue} does not take jobs: {error}; run where its commands work") from None
+    with cluster, connect(cluster.scheduler_address, wait=WAIT_IN_QUEUE) as client:
+        yield client
+
+
+def require_gpu(client: Client) -> None:
+    """Raise ``ClusterError`` where no worker offers a GPU, since jobs that ask for one would wait for ever."""
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    if not any(worker["resources"].get("GPU") for worker in workers):
+        raise ClusterError(
+            "a task of the suite asks for a GPU (gpu = true) and no worker offers one; start one with "
+            "'dask worker .. --resources GPU=1'"
+        )
 
 
 def _require_same_code(client: Client) -> None:

@@ -16,6 +16,7 @@ from distributed import Client, Future, as_completed
 
 from benchmarks.run import worker
 from benchmarks.run.cells import Group
+from benchmarks.run.cluster import require_gpu
 from benchmarks.run.own_process import Killed, OwnProcess, Stopped
 from benchmarks.run.parcel import DifferentWorker, Files, Parcel, collect_files
 from benchmarks.run.provenance import get_now
@@ -38,8 +39,11 @@ def execute(client: Client, groups: Sequence[Group], setting: Setting | Parcel) 
     ``Parcel``.
 
     Raises:
+        ClusterError: when a group asks for a GPU and no worker elsewhere offers one.
         DifferentWorker: when a worker that has joined since has other code or packages.
     """
+    if isinstance(setting, Parcel) and any(group.gpu for group in groups):
+        require_gpu(client)
     return _Execution(client, groups, setting).run()
 
 

@@ -18,7 +18,7 @@ from distributed import Client
 from rich.console import Console
 
 from benchmarks.run import parcel
-from benchmarks.run.cluster import ClusterError, connect
+from benchmarks.run.cluster import ClusterError, connect, start_jobqueue
 from benchmarks.run.parcel import DifferentWorker, Parcel, describe_code, find_differences
 from benchmarks.run.records import Run, read_run
 from benchmarks.run.runner import run_suite
@@ -146,6 +146,29 @@ def test_a_method_that_hangs_on_a_cluster_fails_alone(
     }
 
 
+def test_a_task_that_asks_for_a_gpu_runs_on_workers_that_offer_one(
+    started: Started, suite_of: Load, toy: Path, tmp_path: Path
+) -> None:
+    text = SUITE.replace('kind = "toy"', 'kind = "toy"\ngpu = true').replace("repetitions = 3", "repetitions = 1")
+    suite, plugin = suite_of(text.replace('"toy-slow", ', "")), tmp_path / "gpu.py"  # a parcel of its own
+    plugin.write_bytes(toy.read_bytes())
+    with pytest.raises(ClusterError, match=r"asks for a GPU \(gpu = true\) and no worker offers one; start one with"):
+        run(suite, tmp_path / "refused", Setting((plugin,)), scheduler=started.address)
+    worker = started.add_worker("--resources", "GPU=1")
+    try:
+        with Client(started.address) as client:
+            client.wait_for_workers(3, timeout=60)
+        found = run(suite, tmp_path / "run", Setting((plugin,)), scheduler=started.address)
+    finally:
+        worker.terminate()
+        worker.wait(30)
+    assert {cell.status for cell in found.cells if cell.label == "toy-exact"} == {"ok"}
+    unpacked = [
+        file.relative_to(started.folder).parts[0] for file in started.folder.glob("tmp*/benchmarks-parcels/*/0/gpu.py")
+    ]
+    assert unpacked == [f"tmp{started.processes.index(worker)}"]
+
+
 def test_a_worker_with_other_code_is_refused_by_name(started: Started, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
@@ -197,3 +220,44 @@ def test_a_parcel_for_another_code_is_refused(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(DifferentWorker, match="has torch 1.0 instead of"):
         packed.unpack()
     assert find_differences({"a": "1", "b": "2"}, {"a": "1"}) == "b missing instead of 2"
+
+
+SBATCH = """#!/bin/sh
+copy=$(mktemp "{folder}/job.XXXX") && cp "$1" "$copy"
+setsid sh "$copy" > "$copy.log" 2>&1 &
+echo "Submitted batch job $!"
+"""
+SCANCEL = """#!/bin/sh
+kill -- -"$1"
+echo "$1" >> "{folder}/cancelled"
+"""
+
+
+def test_slurm_is_asked_for_workers_and_they_are_cancelled(
+    suite_of: Load, toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in for Slurm runs each job at once."""
+    pytest.importorskip("dask_jobqueue", reason="pip install 'dask-jobqueue>=0.9'")
+    for name, script in (("sbatch", SBATCH), ("scancel", SCANCEL)):
+        (tmp_path / name).write_text(script.format(folder=tmp_path))
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    suite = suite_of(SUITE.replace("repetitions = 3", "repetitions = 1"))
+    console = Console(file=io.StringIO())
+    run_suite(suite, tmp_path / "run", workers=2, console=console, setting=Setting((toy,)), jobqueue="slurm")
+    assert scores(read_run(tmp_path / "run")) == scores(run(suite, tmp_path / "here", Setting((toy,))))
+    assert len(list(tmp_path.glob("job.????"))) == 2
+    assert len((tmp_path / "cancelled").read_text().split()) == 2
+
+
+def test_another_queueing_system_is_an_error() -> None:
+    message = "unknown queueing system 'slrum', expected one of htcondor, "
+    with pytest.raises(ClusterError, match=message), start_jobqueue("slrum", 1):
+        pass
+
+
+def test_without_dask_jobqueue_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "dask_jobqueue", None)
+    message = "--jobqueue needs dask-jobqueue: .venv/bin/pip install"
+    with pytest.raises(ClusterError, match=message), start_jobqueue("slurm", 1):
+        pass
