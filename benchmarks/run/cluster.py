@@ -39,7 +39,7 @@ QUEUES: Final = {
     "sge": "SGECluster",
     "slurm": "SLURMCluster",
 }
-WAIT: Final = 20  # seconds for a scheduler to answer, and for its first worker
+WAIT: Final = 60  # seconds for a scheduler to answer, and for its first worker
 WAIT_IN_QUEUE: Final = 24 * 3600
 
 

@@ -133,9 +133,9 @@ def test_models_go_along_with_the_cells(
 def test_a_method_that_hangs_on_a_cluster_fails_alone(
     started: Started, suite_of: Load, toy: Path, tmp_path: Path
 ) -> None:
-    slow = '{name = "toy-slow", options = {seconds = 60}}'
+    slow = '{name = "toy-slow", options = {seconds = 600}}'
     suite = suite_of(SUITE.replace('"toy-slow"', slow).replace("[3, 20, 30]", "[3]").replace("= 3\n", "= 1\n"))
-    found = run(suite, tmp_path / "run", Setting((toy,), cell_timeout=3.0), scheduler=started.address)
+    found = run(suite, tmp_path / "run", Setting((toy,), cell_timeout=15.0), scheduler=started.address)
     statuses = {cell.label: cell.status for cell in found.cells}
     assert statuses == {
         "toy-exact": "ok",
@@ -157,7 +157,7 @@ def test_a_task_that_asks_for_a_gpu_runs_on_workers_that_offer_one(
     worker = started.add_worker("--resources", "GPU=1")
     try:
         with Client(started.address) as client:
-            client.wait_for_workers(3, timeout=60)
+            client.wait_for_workers(3, timeout=300)
         found = run(suite, tmp_path / "run", Setting((plugin,)), scheduler=started.address)
     finally:
         worker.terminate()
@@ -180,7 +180,7 @@ def test_a_worker_with_other_code_is_refused_by_name(started: Started, tmp_path:
     worker = started.add_worker(folder=other)
     try:
         with Client(started.address) as client:
-            client.wait_for_workers(3, timeout=60)
+            client.wait_for_workers(3, timeout=300)
         message = r"worker 'w\d' \(tcp://.*\) has code \w+ instead of \w+; start it from the same commit"
         with pytest.raises(ClusterError, match=message), connect(started.address):
             pass

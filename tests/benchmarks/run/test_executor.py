@@ -90,7 +90,7 @@ def threads(name: str) -> tuple[int, int, str | None]:
 
 
 def ask(name: str) -> tuple[int, int, str | None]:
-    found: tuple[int, int, str | None] = OwnProcess.of_this_thread().call(threads, name, seconds=60.0)
+    found: tuple[int, int, str | None] = OwnProcess.of_this_thread().call(threads, name, seconds=600.0)
     return found
 
 

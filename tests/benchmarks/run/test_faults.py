@@ -19,14 +19,16 @@ import psutil
 import pytest
 from rich.console import Console
 
-from benchmarks.run import records, runner
+from benchmarks.run import executor, records, runner
 from benchmarks.run.cluster import SCRATCH, start_local_cluster
 from benchmarks.run.records import Run, read_run
 from benchmarks.run.runner import FolderError, run_suite
 from benchmarks.run.suite import Suite
 from benchmarks.run.worker import Setting
 from datasets.cache import PROJECT
+from sig.plugins import load_plugin
 
+MISBEHAVED = Path(__file__).parents[1] / "misbehaved.py"
 SUITE = """
 methods = ["toy-exact", "toy-noise", "toy-slow", "toy-refuses", "toy-fails"]
 repetitions = 4
@@ -110,12 +112,15 @@ def test_twenty_kills_at_random_moments_change_no_score(suite_of: Load, toy: Pat
     assert scores(run(suite, tmp_path / "run", toy)) == scores(run(suite, tmp_path / "clean", toy))
 
 
-def test_five_killed_processes_change_no_score(suite_of: Load, toy: Path, tmp_path: Path) -> None:
-    suite = suite_of(SUITE)
+def test_five_killed_processes_change_no_score(
+    suite_of: Load, toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor, "ATTEMPTS", 6)  # all five may hit the same cell
+    suite = suite_of(SUITE.replace('"toy-slow"', '{name = "toy-slow", options = {seconds = 1.0}}'))
     killed, ended, rng = set[int](), threading.Event(), random.Random(0)
 
     def kill_five() -> None:
-        while len(killed) < 5 and not ended.wait(0.7):
+        while len(killed) < 5 and not ended.wait(0.5):
             pids = [child.pid for child in multiprocessing.active_children() if child.pid and child.pid not in killed]
             if pids and any((tmp_path / "disturbed").glob("records/*/*/*.json")):
                 os.kill(victim := rng.choice(pids), signal.SIGKILL)
@@ -130,6 +135,31 @@ def test_five_killed_processes_change_no_score(suite_of: Load, toy: Path, tmp_pa
         killer.join()
     assert len(killed) == 5
     assert scores(disturbed) == scores(run(suite, tmp_path / "clean", toy))
+
+
+def test_a_method_that_hangs_does_not_hold_up_ctrl_c(suite_of: Load, toy: Path, tmp_path: Path) -> None:
+    load_plugin(MISBEHAVED)
+    suite, interrupted = suite_of(SUITE.replace('"toy-slow"', '"bad-hangs-in-c"')), list[float]()
+    setting = Setting((toy, MISBEHAVED), cell_timeout=600.0)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background ignores it
+
+    def interrupt() -> None:
+        while len(list((tmp_path / "run").glob("records/*/*/*.json"))) < 1:
+            time.sleep(0.05)
+        time.sleep(2)
+        interrupted.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    interrupter = threading.Thread(target=interrupt)
+    interrupter.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_suite(suite, tmp_path / "run", workers=1, console=Console(file=io.StringIO()), setting=setting)
+    finally:
+        interrupter.join()
+        signal.signal(signal.SIGINT, before)
+    assert time.monotonic() - interrupted[0] < 60
+    assert multiprocessing.active_children() == []
 
 
 def test_a_second_run_in_a_folder_is_refused(suite_of: Load, toy: Path, tmp_path: Path) -> None:
