@@ -53,7 +53,7 @@ from benchmarks.run.records import (
     write,
 )
 from benchmarks.run.scoring import Known
-from benchmarks.run.suite import MethodChoice
+from benchmarks.run.suite import MethodChoice, TaskChoice
 from benchmarks.run.worker import CellResult, Setting, run_cells
 from sig.guard import Attributed
 from training.published import PublishedModels
@@ -158,13 +158,17 @@ def _blame_records(contribution: Contribution, own: Run, published: Run) -> Iter
     if taken := {choice.label for choice in suite.methods} & set(names):
         yield f"the board has a method {taken.pop()!r} already; give it another name"
     wanted = plan_methods(published, names)
-    if own.manifest.suite.methods != wanted.methods or own.manifest.suite.tasks != wanted.tasks:
+    if own.manifest.suite.methods != wanted.methods or _by_name(own) != {task.name: task for task in wanted.tasks}:
         yield "its suite is not the published one with these methods alone; try it again"
         return
     if own.missing or count_failed(own):
         yield f"of its records {len(own.missing)} are missing, {count_failed(own) or 'none failed'}"
     yield from _blame_places(own, published, wanted.methods)
     yield from (reason for cell in own.cells if (reason := _blame_cell(cell, own, published)))
+
+
+def _by_name(run: Run) -> dict[str, TaskChoice]:
+    return {task.name: task for task in run.manifest.suite.tasks}
 
 
 def _blame_places(own: Run, published: Run, choices: Sequence[MethodChoice]) -> Iterator[str]:

@@ -164,10 +164,17 @@ def _find_folder(run: Any) -> Path:
 
 
 def plan_methods(published: Run, names: Sequence[str]) -> Suite:
-    """The suite of the new methods alone, without sweeps."""
+    """The suite of the new methods alone, without sweeps.
+
+    Tasks that took long when published come first, so that no worker is left alone with one in the end.
+    """
     suite = published.manifest.suite
     choices = [MethodChoice(name=name, label=name) for name in names]
-    of_tasks = [task.model_copy(update={"sweeps": [], "exclude": []}) for task in suite.tasks]
+    seconds = dict.fromkeys((task.name for task in suite.tasks), 0.0)
+    for cell in published.cells:
+        seconds[cell.task] += cell.cost.seconds if cell.cost else 0.0
+    longest_first = sorted(suite.tasks, key=lambda task: -seconds[task.name])
+    of_tasks = [task.model_copy(update={"sweeps": [], "exclude": []}) for task in longest_first]
     return suite.model_copy(update={"methods": choices, "tasks": of_tasks})
 
 

@@ -50,7 +50,7 @@ class ClusterError(ValueError):
 @contextmanager
 def start_local_cluster(workers: int) -> Iterator[Client]:
     """A client of a cluster on this machine, of workers that share its memory evenly."""
-    with dask.config.set(CONFIG), _make_scratch_folder() as scratch:
+    with _make_scratch_folder() as scratch, dask.config.set({**CONFIG, "temporary-directory": scratch}):
         start_fork_server()
         cluster = LocalCluster(
             n_workers=workers,
@@ -59,7 +59,6 @@ def start_local_cluster(workers: int) -> Iterator[Client]:
             memory_limit=MEMORY_LIMIT // workers,
             dashboard_address="127.0.0.1:0",  # no page; where its server would listen none the less
             scheduler_kwargs={"dashboard": False},
-            local_directory=scratch,
             silence_logs=logging.CRITICAL,
         )
         with cluster, Client(cluster) as client:

@@ -139,16 +139,20 @@ def test_five_killed_processes_change_no_score(
 
 def test_a_method_that_hangs_does_not_hold_up_ctrl_c(suite_of: Load, toy: Path, tmp_path: Path) -> None:
     load_plugin(MISBEHAVED)
-    suite, interrupted = suite_of(SUITE.replace('"toy-slow"', '"bad-hangs-in-c"')), list[float]()
+    suite, interrupted, ended = (
+        suite_of(SUITE.replace('"toy-slow"', '"bad-hangs-in-c"')),
+        list[float](),
+        threading.Event(),
+    )
     setting = Setting((toy, MISBEHAVED), cell_timeout=600.0)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background ignores it
 
     def interrupt() -> None:
-        while len(list((tmp_path / "run").glob("records/*/*/*.json"))) < 1:
+        while not any((tmp_path / "run").glob("problems/*/*.json")) and not ended.is_set():
             time.sleep(0.05)
-        time.sleep(2)
-        interrupted.append(time.monotonic())
-        os.kill(os.getpid(), signal.SIGINT)
+        if not ended.wait(10):  # seconds after the problem is prepared, it hangs
+            interrupted.append(time.monotonic())
+            os.kill(os.getpid(), signal.SIGINT)
 
     interrupter = threading.Thread(target=interrupt)
     interrupter.start()
@@ -156,6 +160,7 @@ def test_a_method_that_hangs_does_not_hold_up_ctrl_c(suite_of: Load, toy: Path, 
         with pytest.raises(KeyboardInterrupt):
             run_suite(suite, tmp_path / "run", workers=1, console=Console(file=io.StringIO()), setting=setting)
     finally:
+        ended.set()
         interrupter.join()
         signal.signal(signal.SIGINT, before)
     assert time.monotonic() - interrupted[0] < 60

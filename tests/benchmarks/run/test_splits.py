@@ -84,6 +84,10 @@ _ORIGIN: dict[str, object] = {
     "python": "3",
     "packages": {},
     "device": "cpu",
+    "processor": "a processor",
+    "instructions": "AVX2",
+    "native_bf16": False,
+    "threads": 1,
     "data": {},
     "started_at": "2026-01-01T00:00:00Z",
 }

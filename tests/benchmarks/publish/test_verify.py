@@ -1,0 +1,338 @@
+"""Verifying a small published suite, and copies of it in which one thing was changed."""
+
+import json
+import lzma
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from rich.console import Console
+
+from benchmarks.board.report import write_report
+from benchmarks.papers.supplement import supplement_report
+from benchmarks.publish import rescore as rescoring
+from benchmarks.publish.manifest import PUBLISHED, list_models, write_manifest
+from benchmarks.publish.verification import Difference, Name, Verification
+from benchmarks.publish.verify import LEVELS, Extent, verify
+from benchmarks.run.archive import MANIFEST, write_archive
+from benchmarks.run.records import Run, read_run
+from benchmarks.run.runner import run_suite
+from benchmarks.run.suite_files import load_suite
+from benchmarks.run.worker import Setting
+from sig.registry import methods, metrics
+from training.published import collect_models
+
+Call = Callable[..., tuple[object, str, list[str]]]
+SUITE = """
+methods = ["ig-zero", "sig-game", "icg", "random-attribution"]
+[[tasks]]
+name = "features"
+kind = "two-feature"
+repetitions = 1
+reproduces = ["ICG"]
+budgets = [20, 60]
+metrics = ["spearman", "completeness", "runtime"]
+
+[[tasks]]
+name = "grid"
+kind = "gridworld"
+options = { rows = 2, cols = 2, reward = "r1" }
+repetitions = 2
+reproduces = ["SIG", "ES"]
+budgets = [60]
+limit = 100
+metrics = ["spearman", "completeness"]
+"""
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("verify")
+    (root / "tiny.toml").write_text(SUITE)
+    suite = load_suite(str(root / "tiny.toml"))
+    run_suite(suite, root / "run", workers=1, console=Console(quiet=True), setting=Setting())
+    return write_published(read_run(root / "run"), root / "tiny")
+
+
+def write_published(run: Run, folder: Path) -> Path:
+    """What ``publish`` writes, of whatever commit."""
+    write_archive(run, folder)
+    collect_models(list_models(run), folder / "models", folder / "models")
+    write_report(folder, supplement_report)
+    write_manifest(folder, run, "0" * 40)
+    return folder
+
+
+@pytest.fixture
+def published(original: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(original, tmp_path / "tiny"))
+
+
+def find(folder: Path, *levels: Name, **extent: Any) -> Verification:
+    return verify(folder, Extent(levels, cells=None, **extent), Setting(), Console(quiet=True))
+
+
+def of_level(found: Verification, name: str) -> list[Difference]:
+    return next(level.differences for level in found.levels if level.name == name)
+
+
+def change_records(folder: Path, method: str, change: Callable[[list[dict[str, Any]]], None]) -> None:
+    """Change the published records of a method, and nothing else."""
+    file = folder / "records" / f"{method}.jsonl.xz"
+    records = [json.loads(line) for line in lzma.decompress(file.read_bytes()).splitlines()]
+    change(records)
+    file.write_bytes(lzma.compress("".join(f"{json.dumps(record)}\n" for record in records).encode()))
+
+
+def raise_a_score(records: list[dict[str, Any]]) -> None:
+    chosen = next(record for record in records if record["task"] == "grid" and record["headline"])
+    assert chosen["scores"]["spearman_game"][0] != 0.125
+    chosen["scores"]["spearman_game"][0] = 0.125
+
+
+def forge(folder: Path) -> None:
+    """Have the manifest follow from whatever the records now are."""
+    write_manifest(folder, read_run(folder), "0" * 40)
+
+
+def test_what_was_published_is_as_published(published: Path) -> None:
+    found = find(published, *LEVELS)
+    assert found.passed
+    assert found.first is None
+    assert [level.name for level in found.levels] == ["integrity", "derive", "rescore"]
+    cells = len(read_run(published).cells)
+    assert found.levels[0].checked == {"files": len(list(published.rglob("*.*"))) - 1, "cells": cells}
+    assert found.levels[2].checked == {"problems": 3, "cells": cells}
+    assert "runtime" not in found.levels[2].largest
+    assert found.levels[2].largest == dict.fromkeys(["attribution", "completeness", "spearman"], 0.0)
+
+
+@pytest.mark.parametrize(
+    ("file", "cause"),
+    [
+        ("leaderboard.csv", "report"),
+        ("splits.jsonl.xz", "record"),
+        ("models/*.pt", "model"),
+        ("run.json.xz", "suite"),
+    ],
+)
+def test_one_byte_is_found(published: Path, file: str, cause: str) -> None:
+    (chosen, *_) = sorted(published.glob(file))
+    content = bytearray(chosen.read_bytes())
+    content[-2] ^= 1  # an xz file stays readable but for its last bytes, which are checked
+    chosen.write_bytes(content)
+    found = find(published, "integrity")
+    assert not found.passed
+    named = [difference for difference in of_level(found, "integrity") if chosen.name in difference.where]
+    assert named
+    assert named[0].cause == cause
+
+
+def test_files_that_are_missing_or_added_are_found(published: Path) -> None:
+    (published / "leaderboard.tex").unlink()
+    (published / "note.txt").write_text("mine")
+    wheres = {difference.where: difference for difference in of_level(find(published, "integrity"), "integrity")}
+    assert wheres["leaderboard.tex"].found == "missing"
+    assert wheres["note.txt"].published == "no such file"
+
+
+def test_a_changed_score_is_found_by_integrity_and_by_deriving(published: Path) -> None:
+    change_records(published, "ig-zero", raise_a_score)
+    found = find(published, "integrity", "derive")
+    assert of_level(found, "integrity")[0].where == "records/ig-zero.jsonl.xz"
+    assert of_level(found, "derive")[0].where == "leaderboard.md"
+
+
+def test_a_score_that_the_manifest_follows_is_found_by_scoring_again(published: Path) -> None:
+    change_records(published, "ig-zero", raise_a_score)
+    forge(published)
+    found = find(published, "integrity", "rescore")
+    assert not of_level(found, "integrity")
+    assert found.first is not None
+    assert found.first.where == "ig-zero on grid, repetition 0, 60 rows: spearman_game, explicand 0"
+    assert (found.first.published, found.first.cause) == ("0.125", "record")
+    ranks = [difference for difference in of_level(found, "rescore") if difference.where.startswith("the board: ")]
+    assert all("as of ig-zero on grid" in difference.why for difference in ranks)
+
+
+def test_a_changed_runtime_is_not_found_by_scoring_again(published: Path) -> None:
+    def slow_down(records: list[dict[str, Any]]) -> None:
+        for record in records:
+            record["cost"]["seconds"] += 100
+            if "runtime" in record["scores"]:
+                record["scores"]["runtime"] = [100.0 for _ in record["scores"]["runtime"]]
+
+    change_records(published, "ig-zero", slow_down)
+    forge(published)
+    assert find(published, "rescore").passed
+
+
+def test_another_model_is_found(published: Path) -> None:
+    first, second = sorted((published / "models").glob("*.pt"))
+    for kind in ("pt", "json", "csv"):
+        shutil.copyfile(first.with_suffix(f".{kind}"), second.with_suffix(f".{kind}"))
+    write_manifest(published, read_run(published), "0" * 40)
+    found = find(published, "integrity", "rescore")
+    assert not of_level(found, "integrity")
+    assert found.first is not None
+    assert found.first.where.startswith("problem grid, repetition ")
+    assert found.first.cause == "model"
+    of_cells = [difference for difference in of_level(found, "rescore") if difference.where.startswith("ig-zero on")]
+    assert of_cells
+    assert {difference.cause for difference in of_cells} == {"model"}
+    assert len({difference.where.partition(":")[0] for difference in of_cells}) == 1  # of one repetition
+
+
+def test_a_model_that_is_gone_is_found(published: Path) -> None:
+    for file in (published / "models").glob("*"):
+        file.unlink()
+    found = find(published, "integrity", "rescore")
+    assert {difference.cause for difference in of_level(found, "integrity")} == {"model"}
+    of_problem = next(found for found in of_level(found, "rescore") if found.where.startswith("problem grid"))
+    assert of_problem.cause == "model"
+    assert "MissingModel" in of_problem.found
+
+
+def test_a_dropped_cell_is_found(published: Path) -> None:
+    change_records(published, "sig-game", lambda records: records.__delitem__(-1))
+    run = read_run(published)
+    assert len(run.missing) == 1
+    assert run.missing[0] in {difference.where for difference in of_level(find(published, "integrity"), "integrity")}
+
+    manifest = run.manifest.model_copy(update={"cells": [cell.file for cell in run.cells]})  # and from the list too
+    (published / MANIFEST).write_bytes(lzma.compress(f"{manifest.model_dump_json()}\n".encode()))
+    forge(published)
+    (difference,) = of_level(find(published, "integrity"), "integrity")
+    assert difference.where.startswith("sig-game on grid, repetition 1, 60 rows")
+    assert difference.found == "missing"
+
+
+def test_a_cell_without_a_score_or_a_reason_is_found(published: Path) -> None:
+    def empty(records: list[dict[str, Any]]) -> None:
+        chosen = next(record for record in records if record["task"] == "grid")
+        if chosen["status"] == "skipped":
+            chosen["reason"] = ""
+        else:
+            del chosen["scores"]["completeness"], chosen["facts"]["completeness"]
+
+    for method in ("icg", "ig-zero"):
+        change_records(published, method, empty)
+    forge(published)
+    lacking = {found.where.split()[0]: found.found for found in of_level(find(published, "integrity"), "integrity")}
+    assert lacking == {"icg": "skipped without a reason", "ig-zero": "no score and no note of completeness"}
+
+
+def test_other_code_of_a_method_or_a_metric_is_the_cause(published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    change_records(published, "ig-zero", raise_a_score)
+    forge(published)
+
+    def with_other_code(kind: str, name: str) -> Difference:
+        real = rescoring.plan  # type: ignore[attr-defined]
+
+        def plan(*arguments: Any, **options: Any) -> Any:
+            with monkeypatch.context() as patch:
+                registry = methods if kind == "method" else metrics
+                other = registry["bshap" if kind == "method" else "kendall"].run
+                entry = registry[name]
+                patch.setitem(registry._entries, name, type(entry)(**{**vars(entry), "run": other}))
+                return real(*arguments, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(rescoring, "plan", plan)
+            found = find(published, "rescore")
+        assert found.first is not None
+        return found.first
+
+    assert with_other_code("method", "ig-zero").cause == "method"
+    assert with_other_code("metric", "spearman").cause == "metric"
+
+
+def test_pictures_are_compared_by_their_pixels(published: Path) -> None:
+    (picture, other, *_) = sorted((published / "figures").glob("*.png"))
+    before = other.read_bytes()
+    pixels = plt.imread(picture)
+    plt.imsave(other, plt.imread(other))
+    changed = pixels.copy()
+    changed[10:40, 20:60, :3] = 1 - changed[10:40, 20:60, :3]
+    plt.imsave(picture, changed)
+    (difference,) = of_level(find(published, "derive"), "derive")
+    assert other.read_bytes() != before
+    assert difference.where == f"figures/{picture.name}"
+    assert difference.published != difference.found
+
+
+def test_the_first_line_of_a_page_that_differs_is_told(published: Path) -> None:
+    page = published / "leaderboard.csv"
+    lines = page.read_text().splitlines()
+    lines[3] += "0"
+    page.write_text("\n".join(lines) + "\n")
+    (difference,) = of_level(find(published, "derive"), "derive")
+    assert (difference.where, difference.published) == ("leaderboard.csv", lines[3])
+    assert "line 4 is the first of 1 lines" in difference.why
+
+
+# ---- the command -------------------------------------------------------------------------------------------------
+
+
+def test_exit_codes_and_summary(published: Path, call: Call, tmp_path: Path) -> None:
+    file = tmp_path / "found.json"
+    code, shown, errors = call("verify", published, "--cells", "3", "--workers", "1", "--json", file)
+    assert (code, errors) == (0, [])
+    assert " and 3 cells: as published" in shown
+    found = Verification.model_validate_json(file.read_bytes())
+    assert found.passed
+    assert found.commit == "0" * 40
+
+    change_records(published, "ig-zero", raise_a_score)
+    code, shown, errors = call("verify", published, "--level", "integrity", "--json", file)
+    assert code == 1
+    assert "records/ig-zero.jsonl.xz" in errors[0]
+    assert "likely cause: record" in errors[0]
+    found = Verification.model_validate_json(file.read_bytes())
+    assert not found.passed
+    assert found.first is not None
+    assert found.first.where == "records/ig-zero.jsonl.xz"
+
+
+def test_damaged_records_are_a_difference(published: Path, call: Call) -> None:
+    (published / "records" / "ig-zero.jsonl.xz").write_bytes(b"nothing")
+    code, _, errors = call("verify", published)
+    assert code == 1
+    assert "ig-zero.jsonl.xz" in errors[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nowhere",), "no such file, expected a published suite"),
+        (("{}", "--cells", "some"), "--cells is 'some'"),
+        (("{}", "--cells", "0"), "--cells is '0'"),
+        (("{}", "--level", "all"), "--level is 'all'"),
+    ],
+)
+def test_a_bad_call(published: Path, call: Call, arguments: tuple[str, ...], message: str) -> None:
+    code, _, errors = call("verify", *(argument.format(published) for argument in arguments))
+    assert code == 2
+    assert message in errors[0]
+
+
+def test_a_manifest_of_another_version_is_a_bad_call(published: Path, call: Call) -> None:
+    manifest = json.loads((published / PUBLISHED).read_bytes())
+    (published / PUBLISHED).write_text(json.dumps({**manifest, "schema_version": 1}))
+    assert call("verify", published)[0] == 2
+
+
+def test_new_models_are_judged(published: Path, tmp_path: Path) -> None:
+    found = find(published, "integrity", retrained=tmp_path / "again")
+    (level,) = [level for level in found.levels if level.name == "retrain"]
+    assert level.checked["means"] > 0
+    again = read_run(tmp_path / "again")
+    seeds = [{problem.problem_seed for problem in run.problems} for run in (again, read_run(published))]
+    assert not seeds[0] & seeds[1]
+    assert np.isfinite(
+        np.array([value for cell in again.cells for value in cell.scores.get("spearman_game", [])], dtype=float)
+    ).all()
