@@ -161,6 +161,8 @@ import os, time
 import torch
 from sig import Explicand, method
 
+pytestmark = pytest.mark.slow  # whole runs, in processes of their own
+
 @method("hostile", family="mine", source="here")
 def run(e: Explicand, *, generator: torch.Generator) -> torch.Tensor:
 """

@@ -267,6 +267,7 @@ def outcomes(run: Run) -> list[tuple[object, ...]]:
     ]
 
 
+@pytest.mark.slow
 def test_a_run_on_published_models_has_the_scores_of_the_run_that_trained_them(project: Path) -> None:
     benchmarks(project, "run", "tiny.toml", "--workers", "1", "--wandb", "disabled")
     shown = benchmarks(project, "publish", "tiny")

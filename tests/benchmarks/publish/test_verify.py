@@ -26,6 +26,8 @@ from benchmarks.run.worker import Setting
 from sig.registry import methods, metrics
 from training.published import collect_models
 
+pytestmark = pytest.mark.slow  # whole runs, in processes of their own
+
 Call = Callable[..., tuple[object, str, list[str]]]
 SUITE = """
 methods = ["ig-zero", "sig-game", "icg", "random-attribution"]

@@ -26,6 +26,8 @@ from benchmarks.run.suite import Suite
 from benchmarks.run.worker import Setting
 from datasets.cache import PROJECT
 
+pytestmark = pytest.mark.slow  # whole runs, in processes of their own
+
 SUITE = """
 methods = ["toy-exact", "toy-noise", "toy-slow", "toy-refuses", "toy-fails"]
 repetitions = 3

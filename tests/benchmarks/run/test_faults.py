@@ -85,6 +85,7 @@ def kill_at_random(folder: Path, toy: Path, temporary: Path, kills: int, longest
         finished = there
 
 
+@pytest.mark.slow
 def test_killing_a_run_twice_leaves_nothing_behind(suite_of: Load, toy: Path, tmp_path: Path) -> None:
     suite, temporary = suite_of(SUITE), tmp_path / "temporary"
     temporary.mkdir()
@@ -112,6 +113,7 @@ def test_twenty_kills_at_random_moments_change_no_score(suite_of: Load, toy: Pat
     assert scores(run(suite, tmp_path / "run", toy)) == scores(run(suite, tmp_path / "clean", toy))
 
 
+@pytest.mark.slow
 def test_five_killed_processes_change_no_score(
     suite_of: Load, toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,6 +139,7 @@ def test_five_killed_processes_change_no_score(
     assert scores(disturbed) == scores(run(suite, tmp_path / "clean", toy))
 
 
+@pytest.mark.slow
 def test_a_method_that_hangs_does_not_hold_up_ctrl_c(suite_of: Load, toy: Path, tmp_path: Path) -> None:
     load_plugin(MISBEHAVED)
     suite, interrupted, ended = (
