@@ -15,6 +15,7 @@ from rich.console import Console
 from benchmarks.board.report import write_report
 from benchmarks.papers.supplement import supplement_report
 from benchmarks.publish import rescore as rescoring
+from benchmarks.publish.derive import _have_close_numbers
 from benchmarks.publish.manifest import PUBLISHED, list_models, write_manifest
 from benchmarks.publish.verification import Difference, Name, Verification
 from benchmarks.publish.verify import LEVELS, Extent, verify
@@ -27,6 +28,7 @@ from sig.registry import methods, metrics
 from training.published import collect_models
 
 pytestmark = pytest.mark.slow  # whole runs, in processes of their own
+
 
 Call = Callable[..., tuple[object, str, list[str]]]
 SUITE = """
@@ -268,13 +270,30 @@ def test_pictures_are_compared_by_their_pixels(published: Path) -> None:
 
 
 def test_the_first_line_of_a_page_that_differs_is_told(published: Path) -> None:
-    page = published / "leaderboard.csv"
+    page = published / "leaderboard.tex"
     lines = page.read_text().splitlines()
     lines[3] += "0"
     page.write_text("\n".join(lines) + "\n")
     (difference,) = of_level(find(published, "derive"), "derive")
-    assert (difference.where, difference.published) == ("leaderboard.csv", lines[3])
+    assert (difference.where, difference.published) == ("leaderboard.tex", lines[3])
     assert "line 4 is the first of 1 lines" in difference.why
+
+
+@pytest.mark.parametrize(
+    ("published", "again", "close"),
+    [
+        ("a,0.5", "a,0.5000000001", True),
+        ("a,0.5", "a,0.500000001", False),
+        ("a,0", "a,1e-17", True),
+        ('a,"{""steps"": 5}"', 'a,"{""steps"": 6}"', False),
+        ("a,0.5", "b,0.5", False),
+        ("a,0.5", "a,", False),
+        ("a,0.5", "a,nan", False),
+        ("a,0.5", "a,0.5,1", False),
+    ],
+)
+def test_lines_of_numbers_agree_up_to_their_last_digits(published: str, again: str, close: bool) -> None:
+    assert _have_close_numbers(published, again) == close
 
 
 # ---- the command -------------------------------------------------------------------------------------------------
