@@ -21,6 +21,8 @@ from benchmarks.run.runner import run_suite
 from benchmarks.run.suite_files import load_suite
 from benchmarks.run.worker import Setting
 
+pytestmark = pytest.mark.slow  # whole runs, in processes of their own
+
 Call = Callable[..., tuple[object, str, list[str]]]
 SUITE = """
 methods = ["ig-zero", "random-attribution"]
@@ -161,7 +163,6 @@ import os, time
 import torch
 from sig import Explicand, method
 
-pytestmark = pytest.mark.slow  # whole runs, in processes of their own
 
 @method("hostile", family="mine", source="here")
 def run(e: Explicand, *, generator: torch.Generator) -> torch.Tensor:

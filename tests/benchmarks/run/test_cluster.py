@@ -28,6 +28,7 @@ from datasets.cache import PROJECT
 
 pytestmark = pytest.mark.slow  # whole runs, in processes of their own
 
+
 SUITE = """
 methods = ["toy-exact", "toy-noise", "toy-slow", "toy-refuses", "toy-fails"]
 repetitions = 3
