@@ -15,7 +15,6 @@ from rich.console import Console
 from benchmarks.board.report import write_report
 from benchmarks.papers.supplement import supplement_report
 from benchmarks.publish import rescore as rescoring
-from benchmarks.publish.derive import _have_close_numbers
 from benchmarks.publish.manifest import PUBLISHED, list_models, write_manifest
 from benchmarks.publish.verification import Difference, Name, Verification
 from benchmarks.publish.verify import LEVELS, Extent, verify
@@ -277,23 +276,6 @@ def test_the_first_line_of_a_page_that_differs_is_told(published: Path) -> None:
     (difference,) = of_level(find(published, "derive"), "derive")
     assert (difference.where, difference.published) == ("leaderboard.tex", lines[3])
     assert "line 4 is the first of 1 lines" in difference.why
-
-
-@pytest.mark.parametrize(
-    ("published", "again", "close"),
-    [
-        ("a,0.5", "a,0.5000000001", True),
-        ("a,0.5", "a,0.500000001", False),
-        ("a,0", "a,1e-17", True),
-        ('a,"{""steps"": 5}"', 'a,"{""steps"": 6}"', False),
-        ("a,0.5", "b,0.5", False),
-        ("a,0.5", "a,", False),
-        ("a,0.5", "a,nan", False),
-        ("a,0.5", "a,0.5,1", False),
-    ],
-)
-def test_lines_of_numbers_agree_up_to_their_last_digits(published: str, again: str, close: bool) -> None:
-    assert _have_close_numbers(published, again) == close
 
 
 # ---- the command -------------------------------------------------------------------------------------------------
