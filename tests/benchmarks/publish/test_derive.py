@@ -1,0 +1,44 @@
+"""When two texts or pictures of a report are taken for the same."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib import image
+
+from benchmarks.publish.derive import _compare_pictures, _have_close_numbers
+
+
+@pytest.mark.parametrize(
+    ("published", "again", "close"),
+    [
+        ("a,0.5", "a,0.5000000001", True),
+        ("a,0.5", "a,0.50000001", False),
+        ("a,0", "a,1e-17", True),
+        ('a,"{""steps"": 5}"', 'a,"{""steps"": 6}"', False),
+        ("a,0.5", "b,0.5", False),
+        ("a,0.5", "a,", False),
+        ("a,0.5", "a,nan", False),
+        ("a,0.5", "a,0.5,1", False),
+    ],
+)
+def test_lines_of_numbers_agree_up_to_their_last_digits(published: str, again: str, close: bool) -> None:
+    assert _have_close_numbers(published, again) == close
+
+
+def test_pictures_may_differ_in_few_pixels(tmp_path: Path) -> None:
+    def save(name: str, pixels: np.ndarray) -> Path:
+        image.imsave(tmp_path / name, pixels)
+        return tmp_path / name
+
+    grey = np.full((200, 100, 3), 0.5)
+    fainter, two, three = grey + 7 / 255, grey.copy(), grey.copy()
+    two[0, :2] = three[5, 10:13] = 0  # of 20,000
+    saved = save("grey.png", grey)
+    assert _compare_pictures(saved, save("fainter.png", fainter)) is None
+    assert _compare_pictures(saved, save("two.png", two)) is None
+    found = _compare_pictures(saved, save("three.png", three))
+    assert found is not None
+    assert found[1] == "pixel at row 5, column 10: [0, 0, 0, 255]"
+    size = _compare_pictures(saved, save("small.png", grey[:10]))
+    assert size == ("100 x 200 pixels", "100 x 10 pixels", "its size")
