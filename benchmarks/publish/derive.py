@@ -22,7 +22,8 @@ from benchmarks.papers.supplement import supplement_report
 from benchmarks.publish.verification import Difference, Level
 from benchmarks.run.archive import CELLS, MANIFEST, PROBLEMS, SPLITS
 
-DIGITS: Final = 1e-9  # relative, and absolute for a spread of equal numbers, which is rounding
+DIGITS: Final = 1e-9  # relative
+SPREAD: Final = 1e-12  # absolute: that of equal numbers is rounding
 LEVELS: Final = 8  # of 255
 PIXELS: Final = 1e-4
 
@@ -76,7 +77,7 @@ def _have_close_numbers(a: str, b: str) -> bool:
     fields = list(zip_longest(a.split(","), b.split(","), fillvalue="nothing"))
     try:
         return all(
-            one == other or isclose(float(one), float(other), rel_tol=DIGITS, abs_tol=DIGITS) for one, other in fields
+            one == other or isclose(float(one), float(other), rel_tol=DIGITS, abs_tol=SPREAD) for one, other in fields
         )
     except ValueError:  # no numbers
         return False

@@ -1,14 +1,17 @@
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from distributed import Client
 
+from benchmarks import cli
 from benchmarks.run.cluster import start_local_cluster
 from benchmarks.run.suite import Suite
 from benchmarks.run.suite_files import load_suite
 from datasets.problem import tasks
 from sig import plugins, registry
+from tests.benchmarks.commands import Call
 
 TOY = Path(__file__).with_name("toy.py")
 
@@ -55,3 +58,21 @@ def cluster() -> Iterator[Client]:
     """Two workers, shared."""
     with start_local_cluster(2) as client:
         yield client
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Runs a command; returns its exit code, what it printed, and the lines on stderr."""
+
+    def call(*arguments: str | Path) -> tuple[object, str, list[str]]:
+        monkeypatch.setattr(sys, "argv", ["benchmarks", *map(str, arguments)])
+        capsys.readouterr()
+        code: object = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = end.code
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err.splitlines()
+
+    return call

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import cli
 from benchmarks.run.records import read_run
 from benchmarks.run.suite import Suite
 from datasets.cache import PROJECT
+from tests.benchmarks.commands import Call
 
 SUITE = """
 methods = ["toy-exact", "toy-noise", "toy-fails", "toy-refuses"]
@@ -19,25 +19,6 @@ kind = "toy"
 budgets = [3, 20]
 metrics = ["toy-mean"]
 """
-Call = Callable[..., tuple[object, str, list[str]]]
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Runs a command; returns its exit code, what it printed, and the lines on stderr."""
-
-    def call(*arguments: str | Path) -> tuple[object, str, list[str]]:
-        monkeypatch.setattr(sys, "argv", ["benchmarks", *map(str, arguments)])
-        capsys.readouterr()
-        code: object = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err.splitlines()
-
-    return call
 
 
 @pytest.fixture

@@ -20,10 +20,10 @@ from benchmarks.run.records import CellRecord, CellSpec, ProblemSpec, Run, read_
 from benchmarks.run.runner import run_suite
 from benchmarks.run.suite_files import load_suite
 from benchmarks.run.worker import Setting
+from tests.benchmarks.commands import Call
 
 pytestmark = pytest.mark.slow  # whole runs, in processes of their own
 
-Call = Callable[..., tuple[object, str, list[str]]]
 SUITE = """
 methods = ["ig-zero", "random-attribution"]
 [[tasks]]

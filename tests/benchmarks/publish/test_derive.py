@@ -13,7 +13,7 @@ from benchmarks.publish.derive import _compare_pictures, _have_close_numbers
     ("published", "again", "close"),
     [
         ("a,0.5", "a,0.5000000001", True),
-        ("a,0.5", "a,0.50000001", False),
+        ("a,0.5", "a,0.500000001", False),
         ("a,0", "a,1e-17", True),
         ('a,"{""steps"": 5}"', 'a,"{""steps"": 6}"', False),
         ("a,0.5", "b,0.5", False),

@@ -1,7 +1,6 @@
 """Trying things on a small published suite that needs no training."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,9 @@ from benchmarks.run.records import Run, read_run
 from benchmarks.run.runner import run_suite
 from benchmarks.run.suite_files import load_suite
 from benchmarks.run.worker import Setting
+from tests.benchmarks.commands import Call
 from tests.benchmarks.run_maker import RunMaker, small_run
 
-Call = Callable[..., tuple[object, str, list[str]]]
 SUITE = """
 methods = ["ig-zero", "bshap", "random-attribution"]
 [[tasks]]

@@ -24,12 +24,12 @@ from benchmarks.run.runner import run_suite
 from benchmarks.run.suite_files import load_suite
 from benchmarks.run.worker import Setting
 from sig.registry import methods, metrics
+from tests.benchmarks.commands import Call
 from training.published import collect_models
 
 pytestmark = pytest.mark.slow  # whole runs, in processes of their own
 
 
-Call = Callable[..., tuple[object, str, list[str]]]
 SUITE = """
 methods = ["ig-zero", "sig-game", "icg", "random-attribution"]
 [[tasks]]
