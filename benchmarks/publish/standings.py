@@ -1,14 +1,17 @@
 """What a board says, to be compared with another's: ranks, ties with the best, tiers, verdicts on what papers claim."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from benchmarks.board.aggregate import Board, list_rows
+from benchmarks.board.aggregate import Board, aggregate, list_rows
 from benchmarks.papers.claims import Claim
 from benchmarks.papers.ledger import NOT_RUN
 from benchmarks.papers.quantities import take_evidence
 from benchmarks.papers.supplement import PAPERS
 from benchmarks.publish.comparison import Differing
+from benchmarks.publish.tolerance import SECONDS
+from benchmarks.run.records import CellRecord
 
 Statements = Mapping[str, str]  # what is said, by what it is said of
 
@@ -23,14 +26,22 @@ def list_standings(board: Board) -> Statements:
 
 
 def list_verdicts(board: Board) -> Statements:
-    """The verdict of each entry of the ledger that the run has numbers for, and of each test of a claim."""
+    """The verdict of each entry of the ledger that the run has numbers for, and of each test of a claim; of none on
+    runtimes, which are never compared."""
+    timeless = aggregate(replace(board.run, cells=[_drop_runtimes(cell) for cell in board.run.cells]))
     return {
         what: verdict
         for paper in PAPERS
         if any(paper.name in task.reproduces for task in board.run.manifest.suite.tasks)
-        for what, verdict in _list_verdicts_on(paper.name, paper.entries, take_evidence(board, paper.name))
+        for what, verdict in _list_verdicts_on(paper.name, paper.entries, take_evidence(timeless, paper.name))
         if verdict != NOT_RUN
     }
+
+
+def _drop_runtimes(cell: CellRecord) -> CellRecord:
+    facts = {column: fact for column, fact in cell.facts.items() if fact.unit != SECONDS}
+    scores = {column: values for column, values in cell.scores.items() if column in facts}
+    return cell.model_copy(update={"facts": facts, "scores": scores})
 
 
 def compare_statements(published: Statements, again: Statements) -> Iterator[Differing]:

@@ -18,11 +18,12 @@ from benchmarks.publish.causes import find_cause, find_cause_of_problem
 from benchmarks.publish.comparison import Comparison, compare_problems
 from benchmarks.publish.rescore import draw_cells
 from benchmarks.publish.retrain import Sample, compare_retrained, draw_anew, predict_mean
-from benchmarks.publish.standings import compare_statements, list_standings
+from benchmarks.publish.standings import Statements, compare_statements, list_standings, list_verdicts
 from benchmarks.publish.tolerance import Numbered, find_excess
 from benchmarks.run.records import CellRecord, CellSpec, EncodedArray, ProblemRecord, Run, read_run
 from benchmarks.run.suite import MetricChoice
 from sig.registry import Cost
+from tests.benchmarks.papers.test_sig import sig_run
 from tests.benchmarks.run_maker import RunMaker, small_run
 
 DIGEST = "5" * 64
@@ -256,6 +257,26 @@ def test_ranks_ties_and_tiers_that_change_are_told(tmp_path: Path) -> None:
     assert told["rank of sig-game by spearman_game on game"] == ("1", "2")
     assert not [what for what in told if "pictures" in what]
     assert not list(compare_statements(*map(list_standings, boards[:1] * 2)))
+
+
+@pytest.mark.parametrize(("unit", "told"), [("s", False), ("rows", True)])
+def test_verdicts_on_runtimes_are_never_compared(tmp_path: Path, unit: str, told: bool) -> None:
+    def judge(name: str, factor: float) -> Statements:
+        maker = sig_run(tmp_path / name)
+        for at, cell in enumerate(maker.cells):
+            if "took" in cell.scores and cell.label == "sig-game":
+                took = [factor * value for value in cell.scores["took"] if value is not None]
+                maker.cells[at] = cell.model_copy(update={"scores": {**cell.scores, "took": took}})
+            if "took" in cell.facts:
+                facts = {**cell.facts, "took": cell.facts["took"].model_copy(update={"unit": unit})}
+                maker.cells[at] = maker.cells[at].model_copy(update={"facts": facts})
+        return list_verdicts(aggregate(read_run(maker.write())))
+
+    once = judge("once", 1.0)
+    assert "verdict on SIG, Fig. 7: As the top features are removed" in " ".join(once)
+    differing = [one.what for one in compare_statements(once, judge("slower", 10.0))]
+    assert any("Fig. 9" in what for what in differing) == told
+    assert bool(differing) == told
 
 
 # ---- new models --------------------------------------------------------------------------------------------------
