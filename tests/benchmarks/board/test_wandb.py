@@ -40,7 +40,7 @@ from training.wandb_client import Tracking, lightning_logger, sync_command, trac
 KEY = "0123456789" * 4
 PROJECT = "tests"
 PYTHON = os.environ.get("OPENWANDB_PYTHON", sys.executable)
-METHODS, BUDGETS, REPETITIONS, EXPLICANDS = ["ig-zero", "captum/Saliency"], [10, 50], 2, 3
+METHODS, BUDGETS, REPETITIONS, EXPLICANDS = ["ig-zero", "captum/IntegratedGradients"], [10, 50], 2, 3
 
 
 # --- a small suite, as records
@@ -265,7 +265,7 @@ def test_a_suite_is_logged_offline_by_default(run_folder):
     log_suite(run_folder, Tracking(directory=run_folder, project=PROJECT))
     wandb.teardown()
     logs = [log.read_bytes() for log in run_folder.glob("wandb/offline-run-*/*.wandb")]
-    for name in ("tiny/ig-zero", "tiny/captum/Saliency", "tiny/leaderboard"):
+    for name in ("tiny/ig-zero", "tiny/captum/IntegratedGradients", "tiny/leaderboard"):
         assert sum(name.encode() in log for log in logs) == 1
 
 
@@ -278,7 +278,7 @@ def test_a_suite_on_a_server(run_folder, records, server, tmp_path):
     log_suite(run_folder, settings, verdicts={"verdict on SIG, Fig. 1: it holds": "held"})
     assert sync_command(settings) is None
     runs = server.runs()
-    assert set(runs) >= {"tiny/ig-zero", "tiny/captum/Saliency", "tiny/leaderboard"}
+    assert set(runs) >= {"tiny/ig-zero", "tiny/captum/IntegratedGradients", "tiny/leaderboard"}
 
     for method in METHODS:
         run = runs[f"tiny/{method}"]
