@@ -20,6 +20,7 @@ from scipy import special, stats
 ENOUGH: Final = 5  # independent units without which nothing can be said to be tied
 ROUNDING: Final = 1e-6  # by which scores may leave their limits
 EQUAL: Final = 1e-9  # relative difference of what counts as equal
+SAME: Final = 1e-5  # difference of scores that are the same, of the larger one or of 1: float32 sums in another order
 
 Limits = tuple[float, float]
 
@@ -47,7 +48,7 @@ class Pairs:
     """Each method (row) against each other one (column), on the units where both have a score.
 
     Attributes:
-        lead: by how much the row's method is better, the mean of the models' means; 0 for equal ones, NaN without any
+        lead: by how much the row's method is better, the mean of the models' means; 0 up to ``SAME``, NaN without any
             unit in common.
         p: of ``paired_p``, not corrected; NaN on the diagonal and without any unit in common.
         units: how many independent ones there are (``count_independent``); on the diagonal, those of the method.
@@ -192,14 +193,15 @@ def paired_p(
 
     But differences of one size, as of hits and misses, take the exact sign test of those that are not zero (McNemar
     1947) in place of the t-test over units. So a difference that is the same on all n units, which has no noise to be
-    measured by, has p = 2^(1 - n). Differences of rounding are zero; p = 1 where all are.
+    measured by, has p = 2^(1 - n). Differences of rounding, up to ``SAME``, are zero, so that no processor's last bits
+    tell methods apart; p = 1 where all are.
     """
     return _test_differences(_subtract(a, b), models)
 
 
 def _subtract(a: Float[np.ndarray, "*#rows n"], b: Float[np.ndarray, "*#rows n"]) -> Float[np.ndarray, "*rows n"]:
     difference = a - b
-    return np.where(np.abs(difference) <= EQUAL * (np.abs(a) + np.abs(b)), 0, difference)
+    return np.where(np.abs(difference) <= SAME * np.maximum(1, np.fmax(np.abs(a), np.abs(b))), 0, difference)
 
 
 def _test_differences(
@@ -301,6 +303,8 @@ def compare_pairs(
     units = count_independent(difference, models)
     p = np.where((units == 0) | (first == second), np.nan, _test_differences(difference, models))
     lead = _mean(_average_models(difference, models))
+    size = np.maximum(1, _mean(np.abs(gains)))
+    lead = np.where(np.abs(lead) <= SAME * np.fmax(size[first], size[second]), 0, lead)
     square = np.empty((len(gains), len(gains)), dtype=int)
     square[first, second] = square[second, first] = np.arange(len(first))
     sign = np.where(np.tri(len(gains), k=-1), -1, 1)

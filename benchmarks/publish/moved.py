@@ -1,8 +1,10 @@
 """A problem whose model is moved by rounding, to see how far that alone moves a score; loaded as a plug-in by workers.
 
-Each number y that a layer gives becomes y (1 + u ``ROUNDING``), with u uniform in [-1, 1] for each place in the layer:
-as much as float32 sums in another order move it, and, as these do, otherwise in one place than in the next, so that
-equal numbers of a layer, of which a maximum has to choose one, are no longer equal. The gradient of a softmax,
+Each number y that a layer gives becomes y + u ``ROUNDING`` s, with u uniform in [-1, 1] for each place in the layer: as
+much as float32 sums in another order move it, and, as these do, otherwise in one place than in the next, so that equal
+numbers of a layer, of which a maximum has to choose one, are no longer equal. Where a layer has weights, s is the
+largest |y| of the row, since a sum of large terms that cancel is moved by rounding of the terms, and may change its
+sign, as a ReLU sees; elsewhere s = y. The gradient of a softmax,
 y_i (g_i - sum_j g_j y_j), is that of the moved y: where one class is nearly sure it lives on the last bits of 1 - y.
 """
 
@@ -44,23 +46,26 @@ def _move(model: Any, seed: int) -> Any:
 
 
 class _Rounding:
-    """A hook that multiplies what a layer gives, the same way in each call."""
+    """A hook that moves what a layer gives, the same way in each call."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._factors: dict[tuple[Any, ...], Tensor] = {}
+        self._moves: dict[tuple[Any, ...], Tensor] = {}
 
     def __call__(self, layer: nn.Module, inputs: Any, output: Any) -> Any:
         if not isinstance(output, Tensor) or not output.is_floating_point():
             return output
         about = (output.shape[1:], output.dtype, output.device)
-        if about not in self._factors:
+        if about not in self._moves:
             generator = torch.Generator().manual_seed(self._seed)
             u = 2 * torch.rand(output.shape[1:], generator=generator, dtype=output.dtype) - 1
-            self._factors[about] = (1 + u * ROUNDING).to(output.device)
+            self._moves[about] = (u * ROUNDING).to(output.device)
+        move = self._moves[about]
         if isinstance(layer, nn.Softmax):
-            return _MovedSoftmax.apply(inputs[0], layer.dim, self._factors[about])
-        return output * self._factors[about]
+            return _MovedSoftmax.apply(inputs[0], layer.dim, 1 + move)
+        if next(layer.parameters(), None) is None:
+            return output * (1 + move)
+        return output + move * output.detach().abs().flatten(1).amax(1).view(-1, *[1] * move.ndim)
 
 
 class _MovedSoftmax(torch.autograd.Function):

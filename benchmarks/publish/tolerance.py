@@ -21,8 +21,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from benchmarks.run.records import CellRecord, ColumnFacts
+from sig import stats
 
-PLAIN: Final = 1e-5
+PLAIN: Final = stats.SAME
 DRAWS: Final = (8, 32, 128)
 OF_LEVELS: Final = 0.02  # of the largest attribution: one level of a picture's map more or less
 SECONDS: Final = "s"  # a unit that is never compared

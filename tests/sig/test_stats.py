@@ -230,8 +230,20 @@ def test_differences_are_significant_where_their_interval_leaves_zero_out(a: np.
 
 def test_rounding_is_no_difference() -> None:
     a = np.random.default_rng(0).uniform(size=10)
-    assert paired_p(a * (1 + 1e-12), a, EACH[:10]) == 1
-    assert paired_p(a * (1 + 1e-6), a, EACH[:10]) < 0.05
+    assert paired_p(a + 0.9e-5, a, EACH[:10]) == 1
+    assert paired_p(a + 1.1e-5, a, EACH[:10]) < 0.05
+    large = 1000 + a
+    assert paired_p(large + 0.9e-2, large, EACH[:10]) == 1
+    assert paired_p(large + 1.1e-2, large, EACH[:10]) < 0.05
+
+
+def test_methods_that_differ_by_rounding_share_a_rank() -> None:
+    a = np.random.default_rng(0).uniform(size=10)
+    rounding = np.random.default_rng(1).normal(scale=1e-6, size=10)
+    for moved in (a + rounding, a - rounding):
+        assert ranks(np.stack([a, moved, a + 1e-3]), EACH[:10], better="lower").rank.tolist() == [1.5, 1.5, 3]
+    rare = a + 5e-5 * (np.arange(10) == 3)  # beyond rounding on one explicand, but not in the mean
+    assert ranks(np.stack([a, rare]), EACH[:10], better="lower").rank.tolist() == [1.5, 1.5]
 
 
 def test_paired_p_tests_each_row_on_its_shared_units() -> None:

@@ -170,6 +170,15 @@ def test_a_moved_model_has_no_ties_between_places() -> None:
     assert moved._move(convolution, 0)(same)[inner].unique().numel() > 1
 
 
+def test_a_sum_of_large_terms_that_cancel_may_change_its_sign() -> None:
+    """1 + 1e-8 - 1, which float32 sums in one order to 0 and in another to 1e-8: a ReLU is shut or open."""
+    layer = nn.Linear(3, 2, bias=False)
+    layer.weight.data = torch.tensor([[1.0, 1e-8, -1.0], [1.0, 1.0, 0.0]])
+    signs = torch.stack([moved._move(layer, seed)(torch.ones(1, 3))[0].sign() for seed in range(40)])
+    assert set(signs[:, 0].tolist()) >= {-1, 1}
+    assert set(signs[:, 1].tolist()) == {1}
+
+
 def test_the_gradient_of_a_softmax_that_is_nearly_sure_moves_with_the_last_bits() -> None:
     """d p_0 / d x_0 = p_0 (1 - p_0), here with p_0 = 1 - 1.2e-6, which float32 knows to 6e-8."""
     x = torch.tensor([[13.6, 0.0]], requires_grad=True)
