@@ -47,7 +47,7 @@ typecheck: $(READY)  ## check types in all packages
 
 lock: $(READY)  ## pin every dependency again from pyproject.toml
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --no-annotate --extra explainers --extra benchmark \
-		--extra dev $(ARGS) --output-file requirements.lock pyproject.toml
+		--extra pictures --extra dev $(ARGS) --output-file requirements.lock pyproject.toml
 
 wandb-server: $(READY)  ## add a local Weights & Biases server, for the tests that talk to one
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint <(grep -oE '^[a-z0-9._-]+==[^ ]+' requirements.lock) \
