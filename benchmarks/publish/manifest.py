@@ -36,6 +36,7 @@ class PublishedManifest(Model):
     Attributes:
         suite: its name.
         commit: that all records were computed at.
+        report_commit: that wrote the report; empty where it is the same.
         created: when it was published.
         files: all but this one, by their path relative to the folder.
         data: SHA-256 of the data of each problem, by ``<task>/<repetition>/<name>``.
@@ -47,6 +48,7 @@ class PublishedManifest(Model):
     schema_version: Literal[5] = SCHEMA_VERSION
     suite: str
     commit: str
+    report_commit: str = ""
     created: datetime
     files: dict[str, PublishedFile]
     data: dict[str, str]
@@ -55,13 +57,17 @@ class PublishedManifest(Model):
     provenance: Provenance
 
 
-def write_manifest(directory: Path, run: Run, commit: str) -> PublishedManifest:
-    """Describe what is in the folder, which holds a run's archive, models and report, and write that there."""
+def write_manifest(directory: Path, run: Run, commit: str, report_commit: str = "") -> PublishedManifest:
+    """Describe what is in the folder, which holds a run's archive, models and report, and write that there.
+
+    ``report_commit`` is given where it is not the records' commit.
+    """
     suite = run.manifest.suite.name
     suite_file = SUITES / f"{suite}.toml"
     manifest = PublishedManifest(
         suite=suite,
         commit=commit,
+        report_commit=report_commit,
         created=get_now(),
         files=list_files(directory),
         data=list_data(run),

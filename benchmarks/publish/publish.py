@@ -7,14 +7,22 @@ whole or not at all.
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.board.report import write_report
 from benchmarks.papers.supplement import supplement_report
 from benchmarks.publish import NotPublishable
-from benchmarks.publish.manifest import PublishedManifest, list_models, write_manifest
+from benchmarks.publish.manifest import (
+    PUBLISHED,
+    PublishedManifest,
+    check_files,
+    list_models,
+    read_manifest,
+    write_manifest,
+)
 from benchmarks.run import RESULTS
+from benchmarks.run.archive import MANIFEST as ARCHIVE
 from benchmarks.run.archive import write_archive
 from benchmarks.run.records import CellRecord, ProblemRecord, Provenance, Run, SplitRecord, count_failed, read_run
 from benchmarks.run.suite import SuiteError
@@ -28,40 +36,50 @@ MODELS = "models"
 def publish_run(directory: Path, to: Path | None = None) -> tuple[Path, PublishedManifest]:
     """Publish a run in the folder ``to``, by default ``results/<suite>``, in the place of what is there.
 
+    A ``directory`` that is published itself is published once more: its records and models stay, its report is
+    written again, as this commit does.
+
     Returns:
         The folder, and its manifest.
 
     Raises:
         NotPublishable: when the checkout has uncommitted changes outside that folder, when the run is not finished, not
-            of this commit or not of the whole suite, or anything in it failed, or a model of it is no longer there.
+            of this commit or not of the whole suite, or anything in it failed, or a model of it is no longer there;
+            when what is published is no longer as its manifest says.
         RecordError: when the folder holds no readable run.
         OSError: when the new folder cannot be written.
     """
     run = read_run(directory)
     to = (to or RESULTS / run.manifest.suite.name).resolve()
     restore(to)
-    commit = _git("rev-parse", "HEAD")
-    reasons = [*_blame_target(to), *_blame_checkout(to), *_blame_run(run, commit)]
+    head = _git("rev-parse", "HEAD")
+    is_published = all((directory / name).exists() for name in (ARCHIVE, PUBLISHED))
+    before = read_manifest(directory) if is_published else None
+    of_run = _blame_published(directory) if before else _blame_run(run, head)
+    reasons = [*_blame_target(to), *_blame_checkout(to), *of_run]
     if reasons:
         raise NotPublishable(f"{directory} cannot be published: {'; '.join(reasons)}")
     new = beside(to, "new")
     shutil.rmtree(new, ignore_errors=True)
     try:
-        manifest = _write(run, new, to / MODELS, commit)
+        commits = (before.commit, head) if before and before.commit != head else (head, "")
+        manifest = _write(run, new, [directory / MODELS, to / MODELS], *commits)
         put_in_place(to, new)
     finally:
         shutil.rmtree(new, ignore_errors=True)
     return to, manifest
 
 
-def _write(run: Run, directory: Path, published_models: Path, commit: str) -> PublishedManifest:
+def _write(
+    run: Run, directory: Path, published_models: Sequence[Path], commit: str, report_commit: str
+) -> PublishedManifest:
     write_archive(run, directory)
     try:
-        collect_models(list_models(run), directory / MODELS, published_models)
+        collect_models(list_models(run), directory / MODELS, *published_models)
     except (MissingModel, DamagedModel) as error:
         raise NotPublishable(f"{run.directory} cannot be published: {error}") from None
     write_report(directory, supplement_report)
-    return write_manifest(directory, run, commit)
+    return write_manifest(directory, run, commit, report_commit)
 
 
 # ---- into place --------------------------------------------------------------------------------------------------
@@ -106,6 +124,13 @@ def _blame_checkout(to: Path) -> Iterator[str]:
     if changed:
         names = ", ".join(line[3:] for line in changed[:3]) + (" .." if len(changed) > 3 else "")
         yield f"the checkout has uncommitted changes ({names}); commit them, then run the suite again with --fresh"
+
+
+def _blame_published(directory: Path) -> Iterator[str]:
+    lines = check_files(directory)
+    if lines:
+        more = f" and {len(lines) - 1} more" if len(lines) > 1 else ""
+        yield f"it is not as it was published ({lines[0]}{more}); restore it: git checkout -- {directory}"
 
 
 def _blame_run(run: Run, commit: str) -> Iterator[str]:

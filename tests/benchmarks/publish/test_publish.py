@@ -110,6 +110,26 @@ def test_it_takes_the_place_of_what_was_published_before(make: Make) -> None:
     assert not (to / "left-over.txt").exists()
 
 
+def test_the_report_of_what_is_published_is_written_again_by_a_later_commit(make: Make, repository: Path) -> None:
+    to, first = publish_run(make(score=0.25))
+    (repository / "code.py").write_text("2")
+    later = commit(repository)
+    folder, again = publish_run(to)
+    assert folder == to
+    assert (again.commit, again.report_commit) == (first.commit, later)
+    assert read_manifest(to) == again
+    assert again.files == first.files  # the report's code did not change
+    assert scores(to) == [[0.25], [0.5]]
+
+
+def test_what_was_tampered_with_is_not_published_again(make: Make) -> None:
+    to, first = publish_run(make())
+    (to / "leaderboard.md").write_text("I am first")
+    with pytest.raises(NotPublishable, match=r"not as it was published \(leaderboard.md: different.*; restore it"):
+        publish_run(to)
+    assert read_manifest(to) == first
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
