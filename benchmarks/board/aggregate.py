@@ -360,12 +360,12 @@ def _make_cells(run: Run) -> pd.DataFrame:
 def _make_cell(record: CellRecord) -> dict[str, Any]:
     sweep, cost = record.sweep, record.cost
     explicands = max((len(scores) for scores in record.scores.values()), default=0)
-    spent = {}
+    spent: dict[str, float] = {}  # unknown where nothing is scored
     if cost is not None and explicands:
         totals = (cost.forward_rows, cost.backward_rows, cost.rows, cost.seconds)
         spent = dict(zip(COSTS, (*(total / explicands for total in totals), cost.peak_bytes), strict=True))
     return {
-        **{name: getattr(record, name) for name in CELL_COLUMNS if name in CellRecord.model_fields},
+        **{name: getattr(record, name) for name in CELL_COLUMNS if name in CellRecord.model_fields and name != "cost"},
         "method": record.label,
         "sweep": sweep.name if sweep else "",
         "option": sweep.option if sweep else "",

@@ -32,6 +32,15 @@ def test_a_unit_is_an_explicand_of_a_repetition(board):
     assert units["score"].tolist() == [0.1, 0.3] * 6
 
 
+def test_a_cell_without_any_score_has_unknown_costs(tmp_path):
+    maker = RunMaker(tmp_path / "run", {"m": "x"}, {"t": {"budgets": [1], "repetitions": 1}})
+    maker.problem("t", 0)
+    maker.cell("t", 0, "m", {}, cost=Cost(1.0, 10, 10, 100))
+    (cell,) = list_rows(aggregate(read_run(maker.write())).cells)
+    assert (cell["status"], cell["method"]) == ("ok", "m")
+    assert np.isnan([cell["rows"], cell["cost"], cell["seconds"]]).all()
+
+
 def test_mean_spread_and_counts_by_hand(board):
     found = row(board, "game", "ig-zero", "spearman_game")
     assert found["mean"] == pytest.approx(0.8)
