@@ -22,7 +22,7 @@ from benchmarks.papers.ledger import (
     state,
 )
 from benchmarks.papers.quantities import MODEL, check, emulation, find_columns, find_tasks, relate, score, sweep
-from sig.metrics.iaccuracy import REMOVALS
+from sig.metrics.removal import REMOVALS
 
 SIG_METHODS: Final = ("sig-game",)  # in games: N baselines from a fraction Q of the coalitions
 ON_PICTURES: Final = ("sig-algorithm1", "sig-game")

@@ -5,13 +5,11 @@ import math
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional
 
 from sig import baselines
 from sig.explicand import Explicand, Tally
+from sig.metrics.removal import check_removal, find_counts, is_removed, removed_after
 from sig.registry import NotApplicable, Trial, metric
-
-REMOVALS = ("zero", "mean", "blur")
 
 
 @torch.no_grad()
@@ -43,9 +41,11 @@ def iaccuracy(
         ValueError: on an unknown removal, ``patch`` below 0, ``share`` outside (0, 1], or fewer than 2 points.
         NotApplicable: when the model has one output, or on patches or blur where the inputs are not pictures.
     """
-    _check_options(removal, patch, share, points)
-    after = _removed_after(e, attribution, patch=patch)
-    counts = _grid(math.prod(after.shape[1:]), share, points).to(e.device)
+    check_removal(removal, share, points)
+    if patch < 0:
+        raise ValueError(f"patch is {patch}, expected 0 (the feature alone) or a larger whole number")
+    after = removed_after(e, attribution, patch=patch)
+    counts = find_counts(math.prod(after.shape[1:]), share, points).to(e.device)
     replacement = baselines.single(e, removal)
     chunks = torch.arange(len(e.inputs), device=e.device).split(max(1, e.rows_per_batch // len(counts)))
     uncounted = e.with_tally(Tally())
@@ -64,27 +64,6 @@ def iaccuracy_of_trial(
     return torch.where((values.amax(1) > values.amin(1)).unsqueeze(1), curves, torch.nan)
 
 
-def _removed_after(
-    e: Explicand, attribution: Float[Tensor, "batch *features"], *, patch: int
-) -> Int[Tensor, "batch *places"]:
-    """The place of each feature in the order of removal: it is replaced in x^k for every k above its place.
-
-    A picture has one channel here, ``(batch, 1, height, width)``. With patches, the earliest square that covers a pixel
-    counts.
-    """
-    picture = len(e.features) == 3
-    saliency = attribution.sum(1, keepdim=True) if picture else attribution
-    order = saliency.flatten(1).argsort(dim=1, descending=True, stable=True)
-    place = order.argsort(dim=1).view_as(saliency)
-    if patch == 0:
-        return place
-    if not picture:
-        raise NotApplicable(f"patches need pictures (channels, height, width); the inputs have shape {e.features}")
-    before, after = patch // 2, patch - patch // 2  # a square reaches this far up and left, down and right
-    padded = functional.pad(-place.double(), (after, before, after, before), value=-torch.inf)
-    return -functional.max_pool2d(padded, patch + 1, stride=1).long()
-
-
 def _curves(
     e: Explicand,
     i: Int[Tensor, " chunk"],
@@ -92,27 +71,10 @@ def _curves(
     after: Int[Tensor, "chunk *places"],
     counts: Int[Tensor, " points"],
 ) -> Float[Tensor, "chunk points"]:
-    removed = after.unsqueeze(1) < counts.view(-1, *(1 for _ in e.features))
-    x = torch.where(removed, replacement.unsqueeze(1), e.inputs[i].unsqueeze(1))
+    x = torch.where(is_removed(after, counts), replacement.unsqueeze(1), e.inputs[i].unsqueeze(1))
     outputs = e.outputs(x.flatten(0, 1))
     if outputs.shape[1] == 1:
         raise NotApplicable("the model has a single output, so that it predicts no class")
     predicted = outputs.argmax(1).view(len(i), len(counts))
     kept = (predicted == predicted[:, :1]).double()
     return kept.cumsum(1) / torch.arange(1, len(counts) + 1, device=e.device)
-
-
-def _grid(n_features: int, share: float, points: int) -> Int[Tensor, " points"]:
-    most = max(1, round(share * n_features))
-    return torch.linspace(0, most, min(points, most + 1), dtype=torch.float64).round().long()
-
-
-def _check_options(removal: str, patch: int, share: float, points: int) -> None:
-    if removal not in REMOVALS:
-        raise ValueError(f"removal is {removal!r}, expected one of {', '.join(REMOVALS)}")
-    if patch < 0:
-        raise ValueError(f"patch is {patch}, expected 0 (the feature alone) or a larger whole number")
-    if not 0 < share <= 1:
-        raise ValueError(f"share is {share}, expected a share of the features above 0 and at most 1")
-    if points < 2:
-        raise ValueError(f"points is {points}, expected at least 2: nothing removed, and the share removed")

@@ -3,7 +3,7 @@ import pytest
 from benchmarks.papers.ledger import Outcome
 from benchmarks.papers.sig import SIG
 from benchmarks.run.records import SweepPoint
-from sig.metrics.iaccuracy import REMOVALS
+from sig.metrics.removal import REMOVALS
 from tests.benchmarks.papers.outcomes import measure_entries, outcome_of
 from tests.benchmarks.run_maker import RunMaker, facts, small_run
 
