@@ -23,7 +23,8 @@ NO_BOUNDS = Bounds(accuracy=0.0, neutrality_gap=None, absence_spread=None)
 def task_modules() -> list[ModuleType]:
     """The project's modules of tasks that train."""
     names = [module.name for module in pkgutil.iter_modules(training.__path__) if module.name.startswith("task_")]
-    return [importlib.import_module(f"training.{name}") for name in names]
+    modules = [importlib.import_module(f"training.{name}") for name in names]
+    return [module for module in modules if hasattr(module, "RECIPES")]
 
 
 def shorten_training(patch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator
+from typing import Any
 
 import pydantic
 import pytest
@@ -15,7 +16,10 @@ from sig.guard import Guard
 from sig.registry import Trial, methods, metrics
 from tests.short_training import shorten_training
 
-OPTIONS = {"gridworld": {"rows": 1, "cols": 2, "reward": "r2"}}  # of tasks that cannot do without
+OPTIONS: dict[str, dict[str, Any]] = {  # of tasks that cannot do without, or that take long
+    "faces": {"faces": 3},
+    "gridworld": {"rows": 1, "cols": 2, "reward": "r2"},
+}
 OF_OTHERS = "moved-by-rounding"  # is another task's problem, and there once cells are scored again
 NAMES = [task.name for task in tasks if task.name != OF_OTHERS]
 
