@@ -19,6 +19,7 @@ from tests.short_training import shorten_training
 OPTIONS: dict[str, dict[str, Any]] = {  # of tasks that cannot do without, or that take long
     "faces": {"faces": 3},
     "gridworld": {"rows": 1, "cols": 2, "reward": "r2"},
+    "imagenet": {"pictures": 2, "background": 5},
 }
 OF_OTHERS = "moved-by-rounding"  # is another task's problem, and there once cells are scored again
 NAMES = [task.name for task in tasks if task.name != OF_OTHERS]
