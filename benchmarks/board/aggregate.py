@@ -360,7 +360,7 @@ def _make_cells(run: Run) -> pd.DataFrame:
 def _make_cell(record: CellRecord) -> dict[str, Any]:
     sweep, cost = record.sweep, record.cost
     explicands = max((len(scores) for scores in record.scores.values()), default=0)
-    spent: dict[str, float] = {}  # unknown where nothing is scored
+    spent: dict[str, Any] = {}  # unknown where nothing is scored
     if cost is not None and explicands:
         totals = (cost.forward_rows, cost.backward_rows, cost.rows, cost.seconds)
         spent = dict(zip(COSTS, (*(total / explicands for total in totals), cost.peak_bytes), strict=True))

@@ -1,11 +1,12 @@
 """A problem whose model is moved by rounding, to see how far that alone moves a score; loaded as a plug-in by workers.
 
-Each number y that a layer gives becomes y + u ``ROUNDING`` s, with u uniform in [-1, 1] for each place in the layer: as
-much as float32 sums in another order move it, and, as these do, otherwise in one place than in the next, so that equal
-numbers of a layer, of which a maximum has to choose one, are no longer equal. Where a layer has weights, s is the
-largest |y| of the row, since a sum of large terms that cancel is moved by rounding of the terms, and may change its
-sign, as a ReLU sees; elsewhere s = y. The gradient of a softmax,
-y_i (g_i - sum_j g_j y_j), is that of the moved y: where one class is nearly sure it lives on the last bits of 1 - y.
+Each number y that a layer gives becomes y + r u ``ROUNDING`` s, with u uniform in [-1, 1] for each place in the layer
+and r likewise for each row, by the numbers in it and its place in the batch: as much as float32 sums in another order
+move it, and, as these do, otherwise in one place than in the next, so that equal numbers of a layer, of which a maximum
+has to choose one, are no longer equal, nor are the outputs of equal rows. Where a layer has weights, s is the largest
+|y| of the row, since a sum of large terms that cancel is moved by rounding of the terms, and may change its sign, as a
+ReLU sees; elsewhere s = y. The gradient of a softmax, y_i (g_i - sum_j g_j y_j), is that of the moved y: where one
+class is nearly sure it lives on the last bits of 1 - y.
 """
 
 import copy
@@ -21,6 +22,7 @@ from training.hashing import hash_content
 from training.seeds import derive_seed
 
 ROUNDING: Final = 2.0**-22  # twice the distance of 1 from the next float32
+SCRAMBLED: Final = 2.0**26  # so that the last bits of float32 fill the fraction
 KEPT: Final = 2
 
 
@@ -46,26 +48,34 @@ def _move(model: Any, seed: int) -> Any:
 
 
 class _Rounding:
-    """A hook that moves what a layer gives, the same way in each call."""
+    """A hook that moves what a layer gives, in each call the same numbers in the same way."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._moves: dict[tuple[Any, ...], Tensor] = {}
+        self._drawn: dict[tuple[Any, ...], tuple[Tensor, Tensor]] = {}
 
     def __call__(self, layer: nn.Module, inputs: Any, output: Any) -> Any:
         if not isinstance(output, Tensor) or not output.is_floating_point():
             return output
-        about = (output.shape[1:], output.dtype, output.device)
-        if about not in self._moves:
-            generator = torch.Generator().manual_seed(self._seed)
-            u = 2 * torch.rand(output.shape[1:], generator=generator, dtype=output.dtype) - 1
-            self._moves[about] = (u * ROUNDING).to(output.device)
-        move = self._moves[about]
+        move = self._draw_moves(output.detach())
         if isinstance(layer, nn.Softmax):
             return _MovedSoftmax.apply(inputs[0], layer.dim, 1 + move)
         if next(layer.parameters(), None) is None:
             return output * (1 + move)
-        return output + move * output.detach().abs().flatten(1).amax(1).view(-1, *[1] * move.ndim)
+        return output + move * output.detach().abs().flatten(1).amax(1).view(-1, *[1] * (output.ndim - 1))
+
+    def _draw_moves(self, output: Tensor) -> Tensor:
+        """r u ``ROUNDING``; r hangs on all last bits of the row, as in a hash, and on its place in the batch."""
+        about = (output.shape, output.dtype, output.device)
+        if about not in self._drawn:
+            generator = torch.Generator().manual_seed(self._seed)
+            drawn = [torch.rand(shape, generator=generator) for shape in (output.shape[1:], output.shape[:1])]
+            self._drawn[about] = drawn[0].to(output), drawn[1].to(output.device).double()
+        u, of_place = self._drawn[about]
+        largest = output.abs().flatten(1).amax(1).double().clamp(min=1e-30)
+        mixed = (output.flatten(1) * u.flatten()).sum(1).double() / largest * SCRAMBLED
+        r = 2 * ((mixed + of_place) % 1) - 1
+        return ROUNDING * r.to(output).view(-1, *[1] * u.ndim) * (2 * u - 1)
 
 
 class _MovedSoftmax(torch.autograd.Function):

@@ -12,7 +12,13 @@ from distributed import Client
 from benchmarks.board.aggregate import aggregate
 from benchmarks.publish.causes import Reason, find_cause, find_cause_of_problem
 from benchmarks.publish.comparison import Comparison, Differing, compare_problems
-from benchmarks.publish.standings import compare_statements, list_standings, list_verdicts
+from benchmarks.publish.standings import (
+    Statements,
+    compare_statements,
+    hangs_on_rounding,
+    list_standings,
+    list_verdicts,
+)
 from benchmarks.publish.tolerance import DRAWS
 from benchmarks.publish.verification import Difference, Level
 from benchmarks.run.cells import Group, plan
@@ -167,16 +173,20 @@ def _judge(
         for differing in one.list_differing():
             reason = find_cause(of_problem, (one.published, one.again), plan_of_cell, differing.label)
             differences.append(_tell(name_cell(one.published), differing, reason))
-    differences += _compare_boards(run, problems, comparisons, differences)
+    of_board, on_rounding = _compare_boards(run, problems, comparisons)
+    differences += _blame_board(of_board, differences)
     checked = {"problems": len(pairs), "cells": len(comparisons)}
     unstable = sum(bool(one.moved) for one in comparisons)
-    note = f"{unstable:,} cells were run {DRAWS[0]} times more, or oftener, to see how far rounding moves them"
+    notes = [f"{unstable:,} cells were run {DRAWS[0]} times more, or oftener, to see how far rounding moves them"]
+    if on_rounding:
+        listed = ", ".join(f"{one.what} ({one.published}, here {one.found})" for one in on_rounding)
+        notes.append(f"{len(on_rounding)} places and verdicts hang on rounding: {listed}")
     return Level(
         name="rescore",
         checked=checked,
         differences=differences,
         largest=_find_largest(comparisons),
-        notes=[note] if unstable else [],
+        notes=notes if unstable else [],
     )
 
 
@@ -196,20 +206,39 @@ def _find_largest(comparisons: Sequence[Comparison]) -> dict[str, float]:
 
 
 def _compare_boards(
-    run: Run,
-    problems: Mapping[str, ProblemRecord],
-    comparisons: Sequence[Comparison],
-    found: Sequence[Difference],
-) -> list[Difference]:
-    """Ranks, ties, tiers and verdicts that are others with the new scores; costs and runtimes stay as published."""
-    new = {one.published.key: one.again for one in comparisons}
-    cells = [_put_in_place(cell, new.get(cell.key)) for cell in run.cells]
+    run: Run, problems: Mapping[str, ProblemRecord], comparisons: Sequence[Comparison]
+) -> tuple[list[Differing], list[Differing]]:
+    """Ranks, ties, tiers and verdicts that are others with the new scores, and of these what hangs on rounding.
+
+    Costs and runtimes stay as published. What differs is put beside boards with the scores of the moved models.
+    """
     prepared = [_put_in_place(problem, problems.get(problem.key)) for problem in run.problems]
-    boards = [aggregate(run), aggregate(replace(run, cells=cells, problems=prepared))]
-    statements = [{**list_standings(board), **list_verdicts(board)} for board in boards]
+
+    def state(draw: int | None) -> Statements:
+        new = {one.published.key: _choose(one, draw) for one in comparisons}
+        cells = [_put_in_place(cell, new.get(cell.key)) for cell in run.cells]
+        return _state(replace(run, cells=cells, problems=prepared))
+
+    differing = list(compare_statements(_state(run), state(None)))
+    unstable = any(one.moved for one in comparisons)
+    moved = [state(draw) for draw in range(DRAWS[0])] if differing and unstable else []
+    on_rounding = [one for one in differing if hangs_on_rounding(one, moved)] if moved else []
+    return [one for one in differing if one not in on_rounding], on_rounding
+
+
+def _choose(one: Comparison, draw: int | None) -> CellRecord:
+    return one.again if draw is None or draw >= len(one.moved) else one.moved[draw]
+
+
+def _state(run: Run) -> Statements:
+    board = aggregate(run)
+    return {**list_standings(board), **list_verdicts(board)}
+
+
+def _blame_board(differing: Sequence[Differing], found: Sequence[Difference]) -> list[Difference]:
     first = next(((one.cause, f"as of {one.where}") for one in found), None)
     reason: Reason = first or ("processor", "scores moved within their tolerance, but two of them are that close")
-    return [_tell("the board", differing, reason) for differing in compare_statements(*statements)]
+    return [_tell("the board", one, reason) for one in differing]
 
 
 def _put_in_place(published: R, again: R | None) -> R:

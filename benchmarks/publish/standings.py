@@ -1,6 +1,6 @@
 """What a board says, to be compared with another's: ranks, ties with the best, tiers, verdicts on what papers claim."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -50,6 +50,21 @@ def compare_statements(published: Statements, again: Statements) -> Iterator[Dif
         was, is_now = published.get(what, "nothing"), again.get(what, "nothing")
         if was != is_now:
             yield Differing(what, was, is_now)
+
+
+def hangs_on_rounding(differing: Differing, moved: Sequence[Statements]) -> bool:
+    """Whether what was published is among what is said with scores moved by rounding: a verdict one of them, a rank
+    inside their range, which is widened by its own width as that of numbers is (``benchmarks.publish.tolerance``)."""
+    said = [statements[differing.what] for statements in moved if differing.what in statements]
+    place, _, tie = differing.published.partition(", ")
+    of_others = [one.partition(", ") for one in [*said, differing.found]]
+    if tie not in {tied for _, _, tied in of_others}:
+        return False
+    try:
+        ranks = [float(rank) for rank, _, _ in of_others]
+        return 2 * min(ranks) - max(ranks) <= float(place) <= 2 * max(ranks) - min(ranks)
+    except ValueError:  # words
+        return differing.published in said
 
 
 def _list_verdicts_on(paper: str, entries: Any, board: Board) -> Iterator[tuple[str, str]]:

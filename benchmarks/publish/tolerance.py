@@ -10,7 +10,8 @@ has to move as far when the model moves by rounding, which is measured: the cell
 whose model is moved in the last bits of each layer (``benchmarks.publish.moved``), and the published number has to lie
 in the range of all these numbers, widened by its own width on either side and by the plain tolerance. Of many numbers a
 few have moved as they rarely do. So cells that still differ are run more often (``DRAWS``): what happens with
-probability q is missed with probability (1 - q)^draws.
+probability q is missed with probability (1 - q)^draws. Places and verdicts follow the same rule: what was published has
+to be among what boards with the moved scores say.
 """
 
 from collections.abc import Sequence

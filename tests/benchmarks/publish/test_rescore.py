@@ -15,10 +15,16 @@ from torch import nn
 from benchmarks.board.aggregate import aggregate
 from benchmarks.publish import moved
 from benchmarks.publish.causes import find_cause, find_cause_of_problem
-from benchmarks.publish.comparison import Comparison, compare_problems
-from benchmarks.publish.rescore import draw_cells
+from benchmarks.publish.comparison import Comparison, Differing, compare_problems
+from benchmarks.publish.rescore import _compare_boards, draw_cells
 from benchmarks.publish.retrain import Sample, compare_retrained, draw_anew, predict_mean
-from benchmarks.publish.standings import Statements, compare_statements, list_standings, list_verdicts
+from benchmarks.publish.standings import (
+    Statements,
+    compare_statements,
+    hangs_on_rounding,
+    list_standings,
+    list_verdicts,
+)
 from benchmarks.publish.tolerance import Numbered, find_excess
 from benchmarks.run.records import CellRecord, CellSpec, EncodedArray, ProblemRecord, Run, read_run
 from benchmarks.run.suite import MetricChoice
@@ -170,6 +176,18 @@ def test_a_moved_model_has_no_ties_between_places() -> None:
     assert moved._move(convolution, 0)(same)[inner].unique().numel() > 1
 
 
+def test_outputs_of_equal_rows_and_small_differences_of_sure_ones_move() -> None:
+    """Where 1 - p is 6e-6, what a removed feature changes lives on the last bits of p."""
+    torch.manual_seed(0)
+    layer = nn.Linear(4, 3)
+    rows = torch.rand(1, 4).expand(9, -1)
+    assert len(moved._move(layer, 0)(rows).unique(dim=0)) > 1
+    sure = torch.tensor([[12.0, 0.0, -1.0], [12.0 + 1e-2, 0.0, -1.0]])
+    plain = torch.softmax(sure, 1)[:, 0].diff()
+    changes = torch.stack([moved._move(nn.Softmax(1), seed)(sure)[:, 0].diff() for seed in range(40)])
+    assert changes.min() < plain < changes.max()
+
+
 def test_a_sum_of_large_terms_that_cancel_may_change_its_sign() -> None:
     """1 + 1e-8 - 1, which float32 sums in one order to 0 and in another to 1e-8: a ReLU is shut or open."""
     layer = nn.Linear(3, 2, bias=False)
@@ -266,6 +284,44 @@ def test_ranks_ties_and_tiers_that_change_are_told(tmp_path: Path) -> None:
     assert told["rank of sig-game by spearman_game on game"] == ("1", "2")
     assert not [what for what in told if "pictures" in what]
     assert not list(compare_statements(*map(list_standings, boards[:1] * 2)))
+
+
+@pytest.mark.parametrize(
+    ("published", "found", "moved", "hangs"),
+    [
+        ("14", "15", ["15", "13"], True),
+        ("14", "15", ["15", "15"], False),
+        ("14", "15", ["15.5", "16"], True),  # 14 to 17, the range widened by its own width
+        ("13.5", "15", ["15.5", "16"], False),
+        ("2, tied with the best", "2", ["2", "2"], False),
+        ("2, tied with the best", "2", ["2, tied with the best", "2"], True),
+        ("held", "undecided", ["undecided", "held"], True),
+        ("held", "undecided", ["undecided", "not held"], False),
+        ("held", "nothing", [], False),
+    ],
+)
+def test_what_hangs_on_rounding(published: str, found: str, moved: list[str], hangs: bool) -> None:
+    boards: list[Statements] = [{"rank of m": said} for said in moved]
+    assert hangs_on_rounding(Differing("rank of m", published, found), boards) == hangs
+
+
+def test_a_place_that_rounding_gives_away_is_no_difference(tmp_path: Path) -> None:
+    """Two methods of which one has a score that rounding moves past the other's: in another place, and then not."""
+    run = read_run(small_run(tmp_path / "run").write())
+
+    def rescored(to: float) -> list[CellRecord]:
+        moved = [cell for cell in run.cells if (cell.task, cell.label, cell.budget) == ("game", "ig-zero", 100)]
+        return [cell.model_copy(update={"scores": {**cell.scores, "spearman_game": [to]}}) for cell in moved]
+
+    published = [cell for cell in run.cells if cell.key in {one.key for one in rescored(1.0)}]
+    for others, told in (([0.1, 1.0] * 4, False), ([1.0] * 8, True)):
+        draws = zip(*map(rescored, others), strict=True)
+        comparisons = [
+            Comparison(*pair, moved=list(drawn)) for *pair, drawn in zip(published, rescored(1.0), draws, strict=True)
+        ]
+        differing, on_rounding = _compare_boards(run, {}, comparisons)
+        assert any("rank of ig-zero by spearman_game" in one.what for one in differing) == told
+        assert any("rank of ig-zero by spearman_game" in one.what for one in on_rounding) != told
 
 
 @pytest.mark.parametrize(("unit", "told"), [("s", False), ("rows", True)])
