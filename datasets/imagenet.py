@@ -278,7 +278,7 @@ def _take_turns(labels: Sequence[int]) -> list[int]:
 @cache
 def _class_numbers() -> tuple[dict[str, int], dict[str, int]]:
     """Classes by number, WordNet id and name; and by simplified name where it is that of one class only."""
-    from timm.data import ImageNetInfo  # the WordNet ids in the order of the classes
+    from timm.data.imagenet_info import ImageNetInfo  # the WordNet ids in the order of the classes
 
     ids, names = ImageNetInfo("imagenet-1k").label_names(), class_names()
     exact: dict[str, int] = {}

@@ -2,6 +2,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ def file_of(name: str) -> Path:
 
 
 @pytest.fixture
-def classes(tmp_path) -> Path:
+def classes(tmp_path: Path) -> Path:
     """A folder of classes: a WordNet id with one picture, a name with two."""
     for name, place in (("coffee", "n07920052/b"), ("chelsea", "Tripod/a"), ("camera", "Tripod/c")):
         file = tmp_path / f"{place}.png"
@@ -29,7 +30,7 @@ def classes(tmp_path) -> Path:
 
 
 @pytest.fixture
-def flat(tmp_path) -> Path:
+def flat(tmp_path: Path) -> Path:
     """A folder without classes, and a table of them."""
     shutil.copy(file_of("coffee"), tmp_path / "one.png")
     shutil.copy(file_of("camera"), tmp_path / "two.png")
@@ -68,8 +69,7 @@ def test_a_grey_picture_becomes_one_of_three_channels() -> None:
 
 @pytest.mark.parametrize("module", ["shapiq_games", "skimage"])
 def test_a_missing_package_is_named(monkeypatch, module) -> None:
-    found = data.find_spec
-    monkeypatch.setattr(data, "find_spec", lambda name: None if name == module else found(name))
+    monkeypatch.setattr(data, "find_spec", lambda name: None if name == module else find_spec(name))
     with pytest.raises(ModuleNotFoundError, match=r"pip install (shapiq|scikit-image)"):
         data.load_packaged()
 

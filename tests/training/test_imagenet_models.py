@@ -10,6 +10,7 @@ from training.imagenet_models import load_pretrained
 
 PHOTOGRAPHS = data.load_packaged()
 KERNELS = [3] + [3] * 2 + [5] * 2 + [3] * 3 + [5] * 3 + [5] * 4 + [3]  # of the sixteen blocks (Tan and Le 2019, B0)
+PARTS = ("running_mean", "running_var", "weight", "bias")
 STRIDES = [1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1]
 
 
@@ -33,9 +34,8 @@ def run_by_name(x, w):
         return F.conv2d(F.pad(x, (before, after, before, after)), kernel, stride=stride, groups=groups)
 
     def normalise(x, name):
-        return F.batch_norm(
-            x, *(w[f"{name}.{part}"] for part in ("running_mean", "running_var", "weight", "bias")), eps=1e-3
-        )
+        mean, variance, weight, bias = (w[f"{name}.{part}"] for part in PARTS)
+        return F.batch_norm(x, mean, variance, weight, bias, eps=1e-3)
 
     x = F.relu6(normalise(convolve(x, "_conv_stem", 2), "_bn0"))
     for number, (size, stride) in enumerate(zip(KERNELS, STRIDES, strict=True)):
