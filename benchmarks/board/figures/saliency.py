@@ -25,6 +25,18 @@ WIDEST: Final = 14.0  # inches
 RISE: Final = 28  # degrees by which the names of methods rise
 LETTER: Final = 0.065  # inches
 
+COLOURED_TILE: Final = 1.25  # inches; photographs have more to see
+MOST_COLOURED: Final = 4  # pictures of a task that are drawn
+FULL: Final = 99  # percentile of a map's absolute values, from which on a colour is opaque
+FADED: Final = 0.55  # of the contrast of a picture that is under a map
+RED: Final = (0.80, 0.0, 0.05)
+BLUE: Final = (0.0, 0.20, 0.85)
+OWN_SCALE: Final = "each map has its own scale"
+SCALES: Final = {  # by whether pictures are in colour
+    False: OWN_SCALE,
+    True: f"{OWN_SCALE}, opaque from the {FULL}th percentile of its absolute values on",
+}
+
 
 def draw_saliency(board: Board) -> Iterator[Drawing]:
     """Of the first repetition of each task that has pictures, of one or several channels."""
@@ -33,8 +45,11 @@ def draw_saliency(board: Board) -> Iterator[Drawing]:
         if len(problem.features) in (2, 3):
             output = find_option(tasks, problem.kind, problem.task_options, "output")
             title = f"{problem.task}: attributions" + (f" of the {output}" if output else "")
-            caption = f"{title}: red raises the output explained, blue lowers it; each map has its own scale."
-            figure = plot_saliency(first.inputs, first.maps, _label_pictures(problem), title=title)
+            coloured = _is_coloured(first.inputs)
+            caption = f"{title}: red raises the output explained, blue lowers it; {SCALES[coloured]}."
+            drawn = slice(MOST_COLOURED if coloured else None)
+            maps = {method: values[drawn] for method, values in first.maps.items()}
+            figure = plot_saliency(first.inputs[drawn], maps, _label_pictures(problem)[drawn], title=title)
             yield Drawing(f"saliency-{problem.task}", caption, figure)
 
 
@@ -42,10 +57,12 @@ def plot_saliency(inputs: Features, maps: Mapping[str, Features], labels: Sequen
     """A row per picture, named by ``labels``; the picture first, then a column per method.
 
     Methods that find no space continue in a further panel. Red raises the output explained, blue lowers it; each map
-    has its own scale, symmetric about 0. Channels are summed.
+    has its own scale, symmetric about 0. Attributions are summed over channels. Pictures of three channels, red, green
+    and blue in [0, 1], are shown in colour, and under the maps in grey (``_lay_over``).
     """
+    coloured = _is_coloured(inputs)
     height, width = (side + GAP for side in _sum_channels(inputs).shape[1:])
-    scale = TILE / math.sqrt(height * width)  # inches per pixel
+    scale = (COLOURED_TILE if coloured else TILE) / math.sqrt(height * width)  # inches per pixel
     blocks = list(_split(list(maps), most=int(WIDEST / (scale * width)) - 1))
     columns = 1 + len(blocks[0])
     name = LETTER * max(map(len, maps))
@@ -54,8 +71,9 @@ def plot_saliency(inputs: Features, maps: Mapping[str, Features], labels: Sequen
     size = columns * width * scale + beside, len(blocks) * (len(inputs) * height * scale + above) + 0.5
     figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(h_pad=0.1))
     for ax, names in zip(figure.subplots(len(blocks), squeeze=False)[:, 0], blocks, strict=True):
-        tiles = [_colour_grey(inputs), *(_colour_diverging(maps[name]) for name in names)]
-        ax.imshow(np.concatenate([_stack(column) for column in tiles], axis=1), interpolation="nearest")
+        tiles = [_colour_input(inputs), *(_colour_map(maps[name], inputs) for name in names)]
+        shown = np.concatenate([_stack(column) for column in tiles], axis=1)
+        ax.imshow(shown, interpolation="auto" if coloured else "nearest")  # of many pixels, none is left out
         ax.set_xlim(-0.5, columns * width - 0.5)  # the last panel, which may have fewer, at the scale of the others
         ax.set_yticks(height * (np.arange(len(inputs)) + 0.5), labels)
         _name_columns(ax, width * (np.arange(len(tiles)) + 0.5), ["input", *names])
@@ -86,6 +104,39 @@ def _name_columns(ax: Axes, at: Float[np.ndarray, " columns"], names: Sequence[s
 
 def _sum_channels(pictures: Features) -> Float[np.ndarray, "shown height width"]:
     return pictures.sum(1) if pictures.ndim == 4 else pictures
+
+
+def _is_coloured(pictures: Features) -> bool:
+    return pictures.ndim == 4 and pictures.shape[1] == 3
+
+
+def _colour_input(inputs: Features) -> Colours:
+    if not _is_coloured(inputs):
+        return _colour_grey(inputs)
+    return _make_opaque(np.moveaxis(inputs, 1, -1))
+
+
+def _colour_map(attribution: Features, inputs: Features) -> Colours:
+    return _lay_over(attribution, inputs) if _is_coloured(inputs) else _colour_diverging(attribution)
+
+
+def _lay_over(attribution: Features, inputs: Features) -> Colours:
+    """Red for positive and blue for negative attributions over the picture in pale grey.
+
+    A colour is the less transparent the larger the attribution: opaque from the percentile ``FULL`` of the picture's
+    absolute values on, so that a few large ones do not hide all others. Nothing is smoothed.
+    """
+    grey = 1 - FADED * (1 - inputs.mean(1))[..., np.newaxis]
+    planes = _sum_channels(attribution)[..., np.newaxis]
+    full = np.percentile(np.abs(planes), FULL, axis=(1, 2, 3), keepdims=True)
+    largest = np.abs(planes).max(axis=(1, 2, 3), keepdims=True)
+    full = np.where(full > 0, full, np.where(largest > 0, largest, 1))  # where nearly all are zero
+    opacity = np.clip(np.abs(planes) / full, 0, 1)
+    return _make_opaque((1 - opacity) * grey + opacity * np.where(planes > 0, RED, BLUE))
+
+
+def _make_opaque(colours: Float[np.ndarray, "shown height width rgb=3"]) -> Colours:
+    return np.concatenate([np.clip(colours, 0, 1), np.ones_like(colours[..., :1])], axis=-1)
 
 
 def _colour_grey(inputs: Features) -> Colours:

@@ -200,6 +200,56 @@ def test_pictures_with_negative_values_are_grey_from_the_lowest_to_the_highest()
     assert pixels.ravel() == pytest.approx([0, 1, 0.5, 0.75], abs=0.01)
 
 
+def test_maps_of_colour_pictures_lie_over_the_pale_grey_picture():
+    inputs = np.zeros((1, 3, 2, 4), dtype=np.float32)
+    inputs[0, :, 0, 1] = (1.0, 0.5, 0.0)
+    attribution = np.zeros((1, 3, 2, 4))
+    attribution[0, :, 0, 0] = (3.0, -1.0, 2.0)  # 4 in sum
+    attribution[0, 1, 1, 0] = -4.0
+    attribution[0, 2, 1, 1] = 2.0
+    figure = plot_saliency(inputs, {"m": attribution, "none": 0 * attribution}, ["3"], title="t")
+    pixels = np.asarray(figure.axes[0].get_images()[0].get_array())
+    shown, over, none = (pixels[1:3, start : start + 4] for start in (1, 7, 13))  # with borders of a pixel each
+    assert shown[0, 1, :3] == pytest.approx([1, 0.5, 0])
+    assert shown[0, 0, :3] == pytest.approx([0, 0, 0])
+    red, blue, grey = np.array([0.8, 0, 0.05]), np.array([0, 0.2, 0.85]), 0.45  # black, of 0.55 of its contrast
+    assert over[0, 0, :3] == pytest.approx(red)
+    assert over[1, 0, :3] == pytest.approx(blue)
+    assert over[1, 1, :3] == pytest.approx((red + grey) / 2, abs=0.01)  # 2 of 4, the 99th percentile
+    assert none[0, 1, :3] == pytest.approx([1 - 0.55 * 0.5] * 3)
+    assert none[1, 1, :3] == pytest.approx([grey] * 3)
+    assert (pixels[..., 3] == 1).all()
+
+
+def test_one_large_attribution_does_not_hide_the_others():
+    attribution = np.ones((1, 3, 20, 20))
+    attribution[0, :, 3, 3] = 1e6
+    figure = plot_saliency(np.ones((1, 3, 20, 20)), {"m": attribution}, ["3"], title="t")
+    over = np.asarray(figure.axes[0].get_images()[0].get_array())[1:21, 23:43, :3]
+    assert over == pytest.approx(np.broadcast_to([0.8, 0, 0.05], over.shape))
+
+
+def test_a_map_that_is_nearly_everywhere_zero_is_shown():
+    attribution = np.zeros((1, 3, 20, 20))
+    attribution[0, 0, 3, 3] = -1e-9
+    figure = plot_saliency(np.ones((1, 3, 20, 20)), {"m": attribution}, ["3"], title="t")
+    over = np.asarray(figure.axes[0].get_images()[0].get_array())[1:21, 23:43, :3]
+    assert over[3, 3] == pytest.approx([0, 0.2, 0.85])
+    assert over[4, 4] == pytest.approx([1, 1, 1])
+
+
+def test_of_colour_pictures_the_first_four_are_drawn(tmp_path):
+    maker = RunMaker(tmp_path / "run", {"a": "made-up"}, {"t": {"repetitions": 1, "budgets": [5]}})
+    pictures = EncodedArray.of(np.ones((6, 3, 4, 4)))
+    targets = list(range(6))
+    shown = {"shown": targets, "shown_inputs": pictures, "shown_targets": targets, "shown_predictions": targets}
+    maker.problem("t", 0, features=(3, 4, 4), **shown)
+    maker.cell("t", 0, "a", {"100%_right": [0.5] * 6}, budget=5, maps=pictures)
+    drawing = draw_run(maker)["saliency-t"]
+    assert [label.get_text() for label in drawing.figure.axes[0].get_yticklabels()] == ["0", "1", "2", "3"]
+    assert "99th percentile" in drawing.caption
+
+
 @pytest.mark.parametrize(
     ("kind", "options", "title"),
     [

@@ -2,7 +2,7 @@ import pytest
 
 from benchmarks.papers.es import ES
 from tests.benchmarks.papers.outcomes import measure_entries, outcome_of
-from tests.benchmarks.papers.test_sig import ALWAYS, game_run, make_truths
+from tests.benchmarks.papers.test_sig import ALWAYS, ORGANS, add_shares, game_run, make_truths
 from tests.benchmarks.run_maker import RunMaker
 
 ITEMS = [
@@ -23,15 +23,25 @@ SCORES = {  # of repetitions, in games; all that ES claims holds
     "ig-random": 0.4,
     "permutation-shapley": 0.9,
 }
+ON_FACES = {
+    "effective-sig": 0.6,
+    "sig-game": 0.6,
+    "sig-game-from-default": 0.4,
+    "ig-zero": 0.3,
+    "ig-mean": 0.3,
+    "ig-random": 0.2,
+}
 STEADY = {"effective-shapley": 0.1, "effective-sig": 0.1}
 NOISE = (1.0, -1.0, 0.3, -0.3, 0.7, -0.7, 0.1, -0.1, 0.5, -0.5)
 
 
 def es_run(directory, *, holds=True) -> RunMaker:
-    """Ten repetitions of two games and of pictures, in which all that ES claims ``holds``, or none of it."""
+    """Ten repetitions of two games, pictures and faces, in which all that ES claims ``holds``, or none of it."""
     task = {"repetitions": len(NOISE), "budgets": [5], "reproduces": ["ES"]}
     tasks = {name: {**task, "kind": "gridworld", "options": {"rows": 2, "cols": cols}} for name, cols in GRIDS.items()}
-    maker = RunMaker(directory, dict.fromkeys(SCORES, "made-up"), {**tasks, "pictures": task})
+    maker = RunMaker(
+        directory, dict.fromkeys(SCORES, "made-up"), {**tasks, "pictures": task, "faces": {**task, "kind": "faces"}}
+    )
     for repetition, (noise, other) in enumerate(zip(NOISE, NOISE[3:] + NOISE[:3], strict=True)):
         good = 0.999 if holds else 0.5
         checks = {"r2": good + noise / 2000, "theorem_3_gap": (0.001 if holds else 0.5) * (1 + noise / 10)}
@@ -46,6 +56,9 @@ def es_run(directory, *, holds=True) -> RunMaker:
         for label, removed in (("sig-game", 0.3), ("sig-game-from-default", 0.3 if holds else 0.5)):
             scores = {"iaccuracy": [removed + 0.001 * (noise if label == "sig-game" else other)]}
             maker.cell("pictures", repetition, label, scores, budget=5)
+        shares = ON_FACES if holds else {method: 1 - share for method, share in ON_FACES.items()}
+        columns = [{**ORGANS, "measure": sign} for sign in ("absolute", "positive", "negative")]
+        add_shares(maker, "faces", repetition, shares, columns)
     return maker
 
 
@@ -64,6 +77,9 @@ CLAIMS = (
     ("Fig. 9, B.2.2", ""),
     ("Abstract, SIG", ""),
     ("Fig. 6, B.1, ResNet", ""),
+    ("Fig. 7, B.1, DLN", ""),
+    ("Fig. 3", ""),
+    ("Fig. 4", ""),
 )
 
 
@@ -99,3 +115,25 @@ def test_environments_are_the_games_of_the_run(found):
 def test_a_strangers_game_is_no_evidence(tmp_path):
     found = measure_entries(ES, game_run(tmp_path / "run"))
     assert {outcome.verdict for outcome in found.values()} == {"not in this run", *ALWAYS}
+
+
+@pytest.mark.parametrize(("apart", "verdict"), [(0.01, "held"), (0.1, "not held")])
+def test_signs_are_alike_where_their_shares_are(tmp_path, apart, verdict):
+    task = {"repetitions": 4, "budgets": [5], "reproduces": ["ES"], "kind": "faces"}
+    maker = RunMaker(tmp_path / "run", dict.fromkeys(ON_FACES, "made-up"), {"faces": task})
+    for repetition in range(4):
+        for sign, more in (("positive", apart + 0.001 * repetition), ("negative", 0.0)):
+            shares = {"sig-game": 0.3 + more, "effective-sig": 0.4 + more}
+            add_shares(maker, "faces", repetition, shares, [{**ORGANS, "measure": sign}])
+    maker.cells = _join_columns(maker.cells)
+    assert outcome_of(measure_entries(ES, maker), "Fig. 4, alike").verdict == verdict
+
+
+def _join_columns(cells):
+    """One cell for each repetition and method, with the columns of all of them."""
+    joined = {}
+    for cell in cells:
+        known = joined.get((cell.repetition, cell.label))
+        update = {name: getattr(known, name) | getattr(cell, name) for name in ("scores", "facts")} if known else {}
+        joined[cell.repetition, cell.label] = cell.model_copy(update=update)
+    return list(joined.values())

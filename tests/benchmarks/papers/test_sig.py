@@ -1,8 +1,10 @@
 import pytest
 
+from benchmarks.board.aggregate import aggregate
 from benchmarks.papers.ledger import Outcome
-from benchmarks.papers.sig import SIG
-from benchmarks.run.records import SweepPoint
+from benchmarks.papers.quantities import find_tasks
+from benchmarks.papers.sig import SIG, find_by_the_hundred, find_photographs
+from benchmarks.run.records import ColumnFacts, SweepPoint, read_run
 from sig.metrics.removal import REMOVALS
 from tests.benchmarks.papers.outcomes import measure_entries, outcome_of
 from tests.benchmarks.run_maker import RunMaker, facts, small_run
@@ -28,6 +30,10 @@ SCORES = {
     "sig-size-uniform": 0.9,
 }
 REMOVED = {"sig-game": 0.30, "sig-algorithm1": 0.31, "ig-zero": 0.33, "ig-mean": 0.33, "ig-random": 0.5}
+SHARES = {"sig-game": 0.6, "sig-algorithm1": 0.5, "ig-zero": 0.3, "ig-mean": 0.3, "ig-random": 0.2}
+OTHER_SHARES = {method: 1 - share for method, share in SHARES.items()}
+ORGANS = {"regions": ["mouth", "eyes"], "measure": "absolute"}
+OUTSIDE = {"regions": ["background"], "measure": "absolute"}
 NOISE = (1.0, -1.0, 0.3, -0.3, 0.7, -0.7, 0.1, -0.1, 0.5, -0.5)
 
 
@@ -50,15 +56,17 @@ def game_run(directory, *papers: str) -> RunMaker:
 
 
 def sig_run(directory, *, holds=True) -> RunMaker:
-    """Ten repetitions of two games and of pictures, in which all that SIG claims ``holds``, or none of it."""
+    """Ten repetitions of games, pictures and faces, in which all that SIG claims ``holds``, or none of it."""
     task = {"repetitions": len(NOISE), "budgets": [5], "reproduces": ["SIG"]}
+    marked = {"faces": {**task, "kind": "faces"}}
     grids = {"2x2": 2, "2x3": 3}
     tasks = {name: {**task, "kind": "gridworld", "options": {"rows": 2, "cols": cols}} for name, cols in grids.items()}
-    maker = RunMaker(directory, dict.fromkeys(SCORES, "made-up"), {**tasks, "pictures": task})
+    maker = RunMaker(directory, dict.fromkeys(SCORES, "made-up"), {**tasks, "pictures": task, **marked})
     for repetition, (noise, other) in enumerate(zip(NOISE, NOISE[3:] + NOISE[:3], strict=True)):
         for name in grids:
             _add_game(maker, name, repetition, noise, other, holds)
         _add_pictures(maker, repetition, holds)
+        add_shares(maker, "faces", repetition, SHARES if holds else OTHER_SHARES, [ORGANS, OUTSIDE])
     return maker
 
 
@@ -94,6 +102,20 @@ def _add_pictures(maker, repetition, holds):
         maker.cells[-1] = maker.cells[-1].model_copy(update={"scores": scores, "facts": columns})
 
 
+def add_shares(maker, task, repetition, shares, columns):
+    """Shares of attribution by method, in each of the columns but those outside, which have the rest."""
+    for at, (label, share) in enumerate(shares.items()):
+        change = 0.002 * NOISE[(repetition + at) % len(NOISE)]
+        scores, found = {}, {}
+        for options in columns:
+            column = "-".join([*options["regions"], options["measure"]])
+            entry = {**facts("dark").model_dump(), "metric": "region_share", "options": options, "judges": False}
+            found[column] = ColumnFacts.model_validate({**entry, "label": column})
+            scores[column] = [(1 - share if options == OUTSIDE else share) + change]
+        maker.cell(task, repetition, label, {"dark": [0.5]}, budget=5)
+        maker.cells[-1] = maker.cells[-1].model_copy(update={"scores": scores, "facts": found})
+
+
 def test_every_numbered_item_has_a_row():
     items = [entry.item for entry in SIG.entries if not entry.is_own]
     missing = [
@@ -115,6 +137,8 @@ CLAIMS = (
     ("Fig. 11", ""),
     ("Fig. 8, 2 x 2", ""),
     ("Fig. 8, 2 x 3", ""),
+    ("Fig. 5", ""),
+    ("Fig. 5, outside", ""),
     ("Fig. 7", ""),
     ("Fig. 12", ""),
     ("Fig. 13", ""),
@@ -188,3 +212,31 @@ def test_a_strangers_game_that_reproduces_the_paper_is_evidence(tmp_path):
     outcome = outcome_of(found, "Fig. 3", "four games")
     assert outcome.measured.startswith("spearman with game of sig-game - ig-zero: -0.250 on mine")
     assert outcome.verdict == "not held"
+
+
+@pytest.mark.parametrize(
+    ("kind", "photographs"), [("imagenet", ["photos"]), ("a-stranger's", ["few", "many", "photos"])]
+)
+def test_photographs_come_before_digits_and_many_digits_before_few(tmp_path, kind, photographs):
+    task = {"repetitions": 1, "budgets": [5], "reproduces": ["SIG"]}
+    digits = {name: {**task, "kind": "mnist", "options": {"digits": n}} for name, n in (("few", 499), ("many", 500))}
+    maker = RunMaker(tmp_path / "run", METHODS, {**digits, "photos": {**task, "kind": kind}, "plain": task})
+    for name in ("few", "many", "photos"):
+        maker.cell(name, 0, "ig-zero", {"iaccuracy": [0.5]}, budget=5)
+    maker.cell("plain", 0, "ig-zero", {"dark": [0.5]}, budget=5)
+    board = aggregate(read_run(maker.write()))
+    assert find_photographs(board) == photographs
+    assert find_by_the_hundred(board) == ["many"]
+    assert len(find_tasks(board)) == 4
+
+
+def test_players_of_other_sizes_are_measured_on_photographs_alone(tmp_path):
+    task = {"repetitions": 1, "budgets": [5], "reproduces": ["SIG"]}
+    tasks = {"patch-80": {**task, "kind": "imagenet", "options": {"patch": 80}}, "digits": {**task, "kind": "mnist"}}
+    maker = RunMaker(tmp_path / "run", METHODS, tasks)
+    for name in tasks:
+        maker.cell(name, 0, "sig-game", {"iaccuracy": [0.25] * 6}, budget=5)
+    outcome = outcome_of(measure_entries(SIG, maker), "Section V, players")
+    assert outcome.measured.startswith("iaccuracy, zero on patch-80: sig-game 0.250 [")
+    assert "digits" not in outcome.measured
+    assert outcome.verdict == "measured"

@@ -177,6 +177,14 @@ def test_the_suites_of_the_project_load(name: str) -> None:
     assert suite.description
 
 
+def test_players_of_other_sizes_are_of_shapley_integrated_gradients_alone() -> None:
+    suite = load_suite("pictures")
+    sizes = [task for task in suite.tasks if task.name.startswith("imagenet-patch-")]
+    assert len(sizes) == 3
+    for task in sizes:
+        assert {choice.label for choice in suite.methods} - set(task.exclude) == {"sig-game", "sig-size-uniform"}
+
+
 def test_labels_default_to_names() -> None:
     assert MethodChoice.model_validate("a") == MethodChoice(name="a", label="a")
 
