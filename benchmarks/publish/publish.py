@@ -7,7 +7,7 @@ whole or not at all.
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.board.report import write_report
@@ -63,7 +63,7 @@ def publish_run(directory: Path, to: Path | None = None) -> tuple[Path, Publishe
     shutil.rmtree(new, ignore_errors=True)
     try:
         commits = (before.commit, head) if before and before.commit != head else (head, "")
-        manifest = _write(run, new, [directory / MODELS, to / MODELS], *commits)
+        manifest = _write(run, new, directory / MODELS if before else None, to / MODELS, *commits)
         put_in_place(to, new)
     finally:
         shutil.rmtree(new, ignore_errors=True)
@@ -71,15 +71,23 @@ def publish_run(directory: Path, to: Path | None = None) -> tuple[Path, Publishe
 
 
 def _write(
-    run: Run, directory: Path, published_models: Sequence[Path], commit: str, report_commit: str
+    run: Run, directory: Path, models: Path | None, published_models: Path, commit: str, report_commit: str
 ) -> PublishedManifest:
+    """Write all of a publication; ``models`` is the folder of those that stay as they are."""
     write_archive(run, directory)
-    try:
-        collect_models(list_models(run), directory / MODELS, *published_models)
-    except (MissingModel, DamagedModel) as error:
-        raise NotPublishable(f"{run.directory} cannot be published: {error}") from None
+    if models:
+        shutil.copytree(models, directory / MODELS)
+    else:
+        _collect_models(run, directory / MODELS, published_models)
     write_report(directory, supplement_report)
     return write_manifest(directory, run, commit, report_commit)
+
+
+def _collect_models(run: Run, to: Path, published_models: Path) -> None:
+    try:
+        collect_models(list_models(run), to, published_models)
+    except (MissingModel, DamagedModel) as error:
+        raise NotPublishable(f"{run.directory} cannot be published: {error}") from None
 
 
 # ---- into place --------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.publish import NotPublishable, publish
-from benchmarks.publish.manifest import check_files, read_manifest
+from benchmarks.publish.manifest import check_files, read_manifest, write_manifest
 from benchmarks.publish.publish import publish_run
 from benchmarks.run.records import CellRecord, ProblemRecord, Run, read_run, write
 from datasets.cache import PROJECT
@@ -112,6 +112,9 @@ def test_it_takes_the_place_of_what_was_published_before(make: Make) -> None:
 
 def test_the_report_of_what_is_published_is_written_again_by_a_later_commit(make: Make, repository: Path) -> None:
     to, first = publish_run(make(score=0.25))
+    (to / "models").mkdir(exist_ok=True)
+    (to / "models" / "m-1.json").write_text("{}")  # stays, whatever models the cache has
+    first = write_manifest(to, read_run(to), first.commit)
     (repository / "code.py").write_text("2")
     later = commit(repository)
     folder, again = publish_run(to)
