@@ -80,7 +80,8 @@ def cut_blocks(photograph: Float[Tensor, "3 height width"], part: Part) -> Float
     rows, cols = half.shape[1] // BLOCK, half.shape[2] // BLOCK
     blocks = half[:, : rows * BLOCK, : cols * BLOCK].unflatten(2, (cols, BLOCK)).unflatten(1, (rows, BLOCK))
     held_out = (torch.arange(rows).unsqueeze(1) + 2 * torch.arange(cols)) % 4 == 3
-    return blocks.permute(1, 3, 0, 2, 4)[held_out if part == "held out" else ~held_out].contiguous()
+    chosen: Tensor = blocks.permute(1, 3, 0, 2, 4)[held_out if part == "held out" else ~held_out]
+    return chosen.contiguous()
 
 
 def generate(count: int, part: Part, generator: Generator) -> Composites:
@@ -129,4 +130,5 @@ def _draw_crops(
 def _lay_out(tiles: Tensor) -> Tensor:
     """``(pictures, 9, 3, 16, 16)`` to ``(pictures, 3, 48, 48)``, row by row."""
     grid = tiles.unflatten(1, (GRID, GRID)).permute(0, 3, 1, 4, 2, 5)
-    return grid.flatten(4, 5).flatten(2, 3)
+    pictures: Tensor = grid.flatten(4, 5).flatten(2, 3)
+    return pictures

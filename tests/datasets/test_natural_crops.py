@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage
 import torch
 from PIL import Image
 
@@ -24,8 +25,9 @@ def tiles_of(pictures):
 
 def read_halved(name):
     """A photograph at half its size, by numpy."""
-    origin = importlib.util.find_spec("skimage").origin
-    pixels = np.asarray(Image.open(Path(origin).parent / "data" / name).convert("RGB")).astype(np.float64) / 255
+    pixels = (
+        np.asarray(Image.open(Path(skimage.__file__).parent / "data" / name).convert("RGB")).astype(np.float64) / 255
+    )
     height, width = (size // 2 * 2 for size in pixels.shape[:2])
     pixels = pixels[:height, :width]
     return (pixels[::2, ::2] + pixels[1::2, ::2] + pixels[::2, 1::2] + pixels[1::2, 1::2]) / 4

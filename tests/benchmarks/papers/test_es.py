@@ -1,6 +1,7 @@
 import pytest
 
 from benchmarks.papers.es import ES
+from benchmarks.run.records import CellRecord
 from tests.benchmarks.papers.outcomes import measure_entries, outcome_of
 from tests.benchmarks.papers.test_sig import ALWAYS, ORGANS, add_shares, game_run, make_truths
 from tests.benchmarks.run_maker import RunMaker
@@ -131,7 +132,7 @@ def test_signs_are_alike_where_their_shares_are(tmp_path, apart, verdict):
 
 def _join_columns(cells):
     """One cell for each repetition and method, with the columns of all of them."""
-    joined = {}
+    joined: dict[tuple[int, str], CellRecord] = {}
     for cell in cells:
         known = joined.get((cell.repetition, cell.label))
         update = {name: getattr(known, name) | getattr(cell, name) for name in ("scores", "facts")} if known else {}

@@ -317,7 +317,8 @@ def test_a_place_that_rounding_gives_away_is_no_difference(tmp_path: Path) -> No
     for others, told in (([0.1, 1.0] * 4, False), ([1.0] * 8, True)):
         draws = zip(*map(rescored, others), strict=True)
         comparisons = [
-            Comparison(*pair, moved=list(drawn)) for *pair, drawn in zip(published, rescored(1.0), draws, strict=True)
+            Comparison(before, again, list(drawn))
+            for before, again, drawn in zip(published, rescored(1.0), draws, strict=True)
         ]
         differing, on_rounding = _compare_boards(run, {}, comparisons)
         assert any("rank of ig-zero by spearman_game" in one.what for one in differing) == told
