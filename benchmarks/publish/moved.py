@@ -1,12 +1,13 @@
 """A problem whose model is moved by rounding, to see how far that alone moves a score; loaded as a plug-in by workers.
 
-Each number y that a layer gives becomes y + r u ``ROUNDING`` s, with u uniform in [-1, 1] for each place in the layer
-and r likewise for each row, by the numbers in it and its place in the batch: as much as float32 sums in another order
-move it, and, as these do, otherwise in one place than in the next, so that equal numbers of a layer, of which a maximum
-has to choose one, are no longer equal, nor are the outputs of equal rows. Where a layer has weights, s is the largest
-|y| of the row, since a sum of large terms that cancel is moved by rounding of the terms, and may change its sign, as a
-ReLU sees; elsewhere s = y. The gradient of a softmax, y_i (g_i - sum_j g_j y_j), is that of the moved y: where one
-class is nearly sure it lives on the last bits of 1 - y.
+Each number y that a layer gives becomes y + (1 + r) u ``ROUNDING`` s, with u uniform in [-1, 1] for each place in the
+layer and r likewise for each row, by the numbers in it and its place in the batch: as much as float32 sums in another
+order move it, and, as these do, otherwise in one place than in the next, so that equal numbers of a layer, of which a
+maximum has to choose one, are no longer equal, nor are the outputs of equal rows; but in part alike in all rows, as a
+processor's exponential is. Where a layer has weights, s is the largest |y| of the row, since a sum of large terms that
+cancel is moved by rounding of the terms, and may change its sign, as a ReLU sees; elsewhere s = y. The gradient of a
+softmax, y_i (g_i - sum_j g_j y_j), is that of the moved y: where one class is nearly sure it lives on the last bits of
+1 - y.
 """
 
 import copy
@@ -65,7 +66,7 @@ class _Rounding:
         return output + move * output.detach().abs().flatten(1).amax(1).view(-1, *[1] * (output.ndim - 1))
 
     def _draw_moves(self, output: Tensor) -> Tensor:
-        """r u ``ROUNDING``; r hangs on all last bits of the row, as in a hash, and on its place in the batch."""
+        """(1 + r) u ``ROUNDING``; r hangs on all last bits of the row, as in a hash, and on its place in the batch."""
         about = (output.shape, output.dtype, output.device)
         if about not in self._drawn:
             generator = torch.Generator().manual_seed(self._seed)
@@ -75,7 +76,7 @@ class _Rounding:
         largest = output.abs().flatten(1).amax(1).double().clamp(min=1e-30)
         mixed = (output.flatten(1) * u.flatten()).sum(1).double() / largest * SCRAMBLED
         r = 2 * ((mixed + of_place) % 1) - 1
-        return ROUNDING * r.to(output).view(-1, *[1] * u.ndim) * (2 * u - 1)
+        return ROUNDING * (1 + r.to(output)).view(-1, *[1] * u.ndim) * (2 * u - 1)
 
 
 class _MovedSoftmax(torch.autograd.Function):
