@@ -148,7 +148,9 @@ def _render_leaderboards(
         "missing": run.missing,
         "drawings": drawings,
     }
-    narrow = [table if len(table.header) <= WIDEST else table.without("split") for table in tasks.values()]
+    narrow = [
+        table if len(table.header) <= WIDEST else table.without("split") for table in tasks.values() if table.rows
+    ]
     printed = {"tables": [*overview, *narrow], "legend": _write_legend("Bold")}
     return {
         "leaderboard.md": make_markdown_environment().get_template("leaderboard.md.j2").render(context),
@@ -274,6 +276,8 @@ def make_rich(table: Table) -> list[RichTable | Text]:
             overflow="fold",
             justify="right" if numeric else "left",
         )
+    if not table.rows:
+        return [title, *(Text(note, style="dim") for note in table.notes), Text()]
     for row in table.rows:
         shown.add_row(*(Text(f"{cell.text}*", style="bold") if cell.strong else Text(cell.text) for cell in row))
     return [shown, *(Text(note, style="dim") for note in table.notes), Text()]

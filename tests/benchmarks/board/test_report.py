@@ -11,7 +11,7 @@ from rich.console import Console
 
 from benchmarks.board.aggregate import Board, aggregate
 from benchmarks.board.figures import Drawing
-from benchmarks.board.report import Supplement, make_markdown_environment, write_report
+from benchmarks.board.report import Supplement, make_markdown_environment, make_rich, write_report
 from benchmarks.board.tables import (
     format_interval,
     format_number,
@@ -156,6 +156,13 @@ def test_markdown_table_of_a_task(markdown):
     ]
     assert lines[2].endswith(" |  |  | 80 |")
     assert "- failed 1 of 3 (ValueError: 5 % of &lt;x\\|y>): broken." in markdown
+
+
+def test_a_table_without_rows_is_left_out_but_not_its_notes():
+    table = make_table("t", ["place", "method"], [], ["skipped (no): m"], "No score judges here")
+    shown = make_markdown_environment().from_string('{% import "macros.md.j2" as macros %}{{ macros.show(table) }}')
+    assert shown.render(table=table).split("\n\n") == ["No score judges here", "- skipped (no): m\n"]
+    assert [str(part) for part in make_rich(table)] == ["t\nNo score judges here", "skipped (no): m", ""]
 
 
 def test_markdown_has_other_scores_apart(markdown):
