@@ -22,7 +22,7 @@ from datasets.problem import Problem, task, tasks
 from training.hashing import hash_content
 from training.seeds import derive_seed
 
-ROUNDING: Final = 2.0**-22  # twice the distance of 1 from the next float32
+ROUNDING: Final = 2.0**-22  # twice the distance of 1 from the next float32, before the factor 1 + r
 SCRAMBLED: Final = 2.0**26  # so that the last bits of float32 fill the fraction
 KEPT: Final = 2
 
@@ -58,14 +58,15 @@ class _Rounding:
     def __call__(self, layer: nn.Module, inputs: Any, output: Any) -> Any:
         if not isinstance(output, Tensor) or not output.is_floating_point():
             return output
-        move = self._draw_moves(output.detach())
+        largest = output.detach().abs().flatten(1).amax(1)
+        move = self._draw_moves(output.detach(), largest)
         if isinstance(layer, nn.Softmax):
             return _MovedSoftmax.apply(inputs[0], layer.dim, 1 + move)
         if next(layer.parameters(), None) is None:
             return output * (1 + move)
-        return output + move * output.detach().abs().flatten(1).amax(1).view(-1, *[1] * (output.ndim - 1))
+        return output + move * largest.view(-1, *[1] * (output.ndim - 1))
 
-    def _draw_moves(self, output: Tensor) -> Tensor:
+    def _draw_moves(self, output: Tensor, largest: Tensor) -> Tensor:
         """(1 + r) u ``ROUNDING``; r hangs on all last bits of the row, as in a hash, and on its place in the batch."""
         about = (output.shape, output.dtype, output.device)
         if about not in self._drawn:
@@ -73,8 +74,7 @@ class _Rounding:
             drawn = [torch.rand(shape, generator=generator) for shape in (output.shape[1:], output.shape[:1])]
             self._drawn[about] = drawn[0].to(output), drawn[1].to(output.device).double()
         u, of_place = self._drawn[about]
-        largest = output.abs().flatten(1).amax(1).double().clamp(min=1e-30)
-        mixed = (output.flatten(1) * u.flatten()).sum(1).double() / largest * SCRAMBLED
+        mixed = (output.flatten(1) * u.flatten()).sum(1).double() / largest.double().clamp(min=1e-30) * SCRAMBLED
         r = 2 * ((mixed + of_place) % 1) - 1
         return ROUNDING * (1 + r.to(output)).view(-1, *[1] * u.ndim) * (2 * u - 1)
 

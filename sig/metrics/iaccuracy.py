@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sig import baselines
 from sig.explicand import Explicand, Tally
-from sig.metrics.removal import check_removal, find_counts, is_removed, removed_after
+from sig.metrics.removal import blank_unordered, check_removal, find_counts, is_removed, removed_after
 from sig.registry import NotApplicable, Trial, metric
 
 
@@ -60,8 +60,7 @@ def iaccuracy_of_trial(
 ) -> Float[Tensor, "batch points"]:
     """``iaccuracy`` of the trial's attribution; NaN where it is the same everywhere, so that no feature is first."""
     curves = iaccuracy(trial.explicand, trial.attribution, removal=removal, patch=patch, share=share, points=points)
-    values = trial.attribution.flatten(1)
-    return torch.where((values.amax(1) > values.amin(1)).unsqueeze(1), curves, torch.nan)
+    return blank_unordered(curves, trial.attribution)
 
 
 def _curves(

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from sig import baselines
 from sig.explicand import Explicand, Tally
-from sig.metrics.removal import check_removal, find_counts, is_removed, removed_after
+from sig.metrics.removal import blank_unordered, check_removal, find_counts, is_removed, removed_after
 from sig.registry import NotApplicable, Trial, metric
 
 Measure = Literal["insertion", "deletion"]
@@ -90,8 +90,7 @@ def _score(trial: Trial, measure: Measure, removal: str, share: float, points: i
     curves = target_curves(
         trial.explicand, trial.attribution, measure=measure, removal=removal, share=share, points=points
     )
-    values = trial.attribution.flatten(1)
-    return torch.where((values.amax(1) > values.amin(1)).unsqueeze(1), curves, torch.nan)
+    return blank_unordered(curves, trial.attribution)
 
 
 def _curves(

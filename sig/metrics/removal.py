@@ -63,3 +63,11 @@ def check_removal(removal: str, share: float, points: int) -> None:
         raise ValueError(f"share is {share}, expected a share of the features above 0 and at most 1")
     if points < 2:
         raise ValueError(f"points is {points}, expected at least 2: nothing removed, and the share removed")
+
+
+def blank_unordered(
+    curves: Float[Tensor, "batch points"], attribution: Float[Tensor, "batch *features"]
+) -> Float[Tensor, "batch points"]:
+    """The curves, NaN where the attribution is the same everywhere, so that no feature is first."""
+    values = attribution.flatten(1)
+    return torch.where((values.amax(1) > values.amin(1)).unsqueeze(1), curves, torch.nan)
