@@ -196,6 +196,9 @@ def try_(
     repetitions: Annotated[int, typer.Option(min=1, help="Of a new task.")] = 3,
 ) -> None:
     """Try a method, metric or task of your own beside the published records; nothing published is changed."""
+    from benchmarks.run.own_process import start_fork_server
+
+    start_fork_server()  # it imports as much as this process does, at the same time
     from benchmarks.publish.trial import NewTask, try_file
     from benchmarks.publish.trial_report import report_trial
 

@@ -13,6 +13,8 @@ from torch import Tensor
 from sig.explicand import Explicand, Tally, require_eval_mode, require_shape
 from sig.plugins import Entry, Registry
 
+Series = Mapping[str, Tensor] | Callable[[], Mapping[str, Tensor]]
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -23,6 +25,7 @@ class Problem:
         truths: true attributions of the players by name, each ``(batch, players)``; they become float64.
         regions: masks of features by name, each ``(batch, *features)``: what is where in the inputs.
         series: tables of numbers for figures by name, each of columns by name, equally long; the first one is the axis.
+            A table that takes long to make may be a function that makes it, called only where figures are wanted.
         checks: what was measured of the trained model (held-out accuracy, R^2), by name.
         provenance: SHA-256 of the data and of the checkpoint, by name.
         shown: indices of the inputs whose attributions figures show.
@@ -43,7 +46,7 @@ class Problem:
     provenance: Mapping[str, str] = field(default_factory=dict)
     shown: tuple[int, ...] = ()
     regions: Mapping[str, Tensor] = field(default_factory=dict)
-    series: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
+    series: Mapping[str, Series] = field(default_factory=dict)
     tuning: Tensor | None = None
     exact: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -58,8 +61,9 @@ class Problem:
                 raise ValueError(f"truth {name!r} holds NaN or infinity, expected finite values; leave the truth out")
         for name, region in self.regions.items():
             require_shape(f"region {name!r}", region, tuple(e.inputs.shape), "a mark for each feature")
-        for name, columns in self.series.items():
-            _require_table(name, columns)
+        for name, table in self.series.items():
+            if not callable(table):
+                _require_table(name, table)
         for name, value in self.checks.items():
             if math.isinf(value):
                 raise ValueError(f"check {name!r} is {value}, expected a finite number, or NaN where it is unknown")
@@ -72,6 +76,18 @@ class Problem:
             if name not in self.truths:
                 raise ValueError(f"exact names the truth {name!r}, expected one of {list(self.truths)}")
         object.__setattr__(self, "truths", {name: truth.double() for name, truth in self.truths.items()})
+
+
+def make_columns(name: str, table: Series) -> Mapping[str, Tensor]:
+    """The columns of a problem's table in ``series``, made now if need be.
+
+    Raises:
+        TypeError: when a column is no tensor of one axis.
+        ValueError: when columns are not equally long.
+    """
+    columns = table() if callable(table) else table
+    _require_table(name, columns)
+    return columns
 
 
 def _require_usable(e: Explicand) -> None:

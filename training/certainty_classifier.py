@@ -14,6 +14,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torchmetrics.classification import MulticlassAccuracy
 
+from datasets.problem import Series
 from sig.certainty import COMBINATIONS, CertaintyAware, damage, damage_mixture, with_certainty
 from training.batches import Batch, TrainingData
 from training.classifier import Classifier, fit_network
@@ -157,7 +158,9 @@ def fit_certainty(
     fitted = train(name=name, recipe=recipe, bounds=bounds if recipe.damage == "mixture" else unchecked)
     checks = {check: fitted.metrics[check] for check in CHECKS}
     provenance = {"checkpoint": fitted.checkpoint}
-    series = {"certainty": profile_certainty(fitted), "training": _accuracy_curve(fitted)}
+    shown = fitted.data.inputs[:PROFILE_ROWS].clone()  # a slice would keep all of them
+    profile = partial(profile_certainty, fitted.module, shown, float(fitted.data.frequencies[1]))
+    series: dict[str, Series] = {"certainty": profile, "training": _accuracy_curve(fitted)}
     if compare:
         without = replace(recipe, damage="none", release=None)
         checks["accuracy_without_damage"] = float("nan")
@@ -169,20 +172,19 @@ def fit_certainty(
     return Trained(fitted.module.network, checks, provenance, series)
 
 
-def profile_certainty(fitted: Fitted[CertaintyClassifier], points: int = 11) -> dict[str, Tensor]:
-    """How the values of held-out samples lose their say as the certainty of all features falls to 0 (ICG, Fig. 7).
+def profile_certainty(module: nn.Module, values: Tensor, share: float, points: int = 11) -> dict[str, Tensor]:
+    """How the values of samples lose their say as the certainty of all features falls to 0 (ICG, Fig. 7).
 
     For each ``certainty`` the quantiles ``p05 .. p95`` over samples of the probability of class 1, whatever classes
-    there are besides, and its frequency as ``share``.
+    there are besides, and its frequency, the ``share``.
     """
-    values = fitted.data.inputs[:PROFILE_ROWS]
     certainty, levels = torch.linspace(0, 1, points), torch.tensor(list(QUANTILES.values()))
     with torch.no_grad():
         shown = (with_certainty(values, torch.full_like(values, float(c))).split(AT_ONCE) for c in certainty)
-        outputs = (torch.cat([fitted.module(rows) for rows in parts]) for parts in shown)
+        outputs = (torch.cat([module(rows) for rows in parts]) for parts in shown)
         quantiles = torch.stack([output.softmax(1)[:, 1].quantile(levels) for output in outputs])
-    share = fitted.data.frequencies[1].expand(points)
-    return {"certainty": certainty, **dict(zip(QUANTILES, quantiles.T, strict=True)), "share": share}
+    columns = dict(zip(QUANTILES, quantiles.T, strict=True))
+    return {"certainty": certainty, **columns, "share": torch.full_like(certainty, share)}
 
 
 def _accuracy_curve(fitted: Fitted[CertaintyClassifier]) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ from typing import Literal
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from datasets.problem import Problem
+from datasets.problem import Problem, Series
 from sig.certainty import CertaintyAware
 from sig.explicand import Explicand, Tally
 
@@ -27,7 +27,7 @@ class Trained:
     network: nn.Module
     checks: Mapping[str, float]
     provenance: Mapping[str, str]
-    series: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
+    series: Mapping[str, Series] = field(default_factory=dict)
 
     def model(self, output: Output | None) -> nn.Module:
         """What methods explain: the probabilities of the classes, or what the network itself gives."""
@@ -54,7 +54,7 @@ def explain(
     shown: Iterable[int] = (),
     checks: Mapping[str, float] | None = None,
     provenance: Mapping[str, str] | None = None,
-    series: Mapping[str, Mapping[str, Tensor]] | None = None,
+    series: Mapping[str, Series] | None = None,
     tuning: Float[Tensor, "others *features"] | None = None,
     exact: Mapping[str, Sequence[str]] | None = None,
 ) -> Problem:

@@ -7,7 +7,7 @@ from typing import Final, Literal
 from torch import nn
 
 from datasets import mnist as data
-from datasets.problem import Problem, task
+from datasets.problem import Problem, make_columns, task
 from sig.players import patch_players
 from training.certainty_classifier import fit_certainty
 from training.explain import Output, Trained, explain
@@ -148,6 +148,6 @@ def mnist_certainty(
     checks, absence = measure_absence(problem.explicand)
     series = {"absence": absence}
     if "training-without-damage" in trained.series:
-        undamaged = trained.series["training-without-damage"]
-        checks["slowdown"], series["slowdown"] = compare_trainings(trained.series["training"], undamaged)
+        curves = [make_columns(name, trained.series[name]) for name in ("training", "training-without-damage")]
+        checks["slowdown"], series["slowdown"] = compare_trainings(*curves)
     return replace(problem, checks={**problem.checks, **checks}, series={**problem.series, **series})

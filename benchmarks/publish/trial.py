@@ -92,7 +92,7 @@ def try_file(
     kind, names = find_registered(file)
     directory = RUNS / f"try-{slugify(file.stem)}"
     models = None if kind == "task" else (find_published(suite) / MODELS).resolve()
-    setting = Setting(plugins=(file.resolve(),), models=models)
+    setting = Setting(plugins=(file.resolve(),), models=models, series=kind == "task")
     plans = {
         "method": lambda: plan_methods(published, names),
         "metric": lambda: _plan_metrics(published, names),
@@ -305,8 +305,8 @@ def find_differing(published: Run, own: Run) -> dict[tuple[str, int], str]:
 
 
 def _tell_difference(published: ProblemRecord, own: ProblemRecord) -> str:
-    """The first thing in which problems differ, by more than rounding."""
-    differing = next(compare_problems(published, own), None)
+    """The first thing in which problems differ, by more than rounding; tables for figures are not made again."""
+    differing = next(compare_problems(published.model_copy(update={"series": own.series}), own), None)
     if differing is not None:
         return f"{differing.what} is {differing.found}, published as {differing.published}"
     if published.even_shares.keys() != own.even_shares.keys():

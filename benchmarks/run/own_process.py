@@ -8,7 +8,6 @@ import faulthandler
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -21,7 +20,6 @@ from typing import Any
 import psutil
 from distributed import Status, get_worker
 
-PACKAGES = ("sig", "datasets", "training")  # of which every module is imported before processes are forked
 PATIENCE = 0.2  # seconds between looks at a process that has not answered
 GRACE = 60  # seconds after which a process that nobody has stopped ends by itself, even if Python code cannot run
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")  # read when loaded
@@ -125,8 +123,7 @@ def start_fork_server() -> None:
     It and its forks ignore Ctrl-C, which a terminal sends to all processes: it is for this one to stop them.
     """
     multiprocessing.current_process().daemon = False  # as a Dask nanny's process it could not start others
-    found = [name for name in sys.modules if name.partition(".")[0] in PACKAGES]  # methods, metrics, tasks
-    forkserver.set_forkserver_preload(["benchmarks.run.worker", *found])
+    forkserver.set_forkserver_preload(["benchmarks.run.preloaded"])
     os.environ.update(ONE_THREAD)
     if threading.current_thread() is not threading.main_thread():  # of a Dask worker, whose terminal is another
         forkserver.ensure_running()

@@ -40,7 +40,7 @@ from benchmarks.run.scoring import (
     to_number,
 )
 from benchmarks.run.splits import try_splits
-from datasets.problem import Problem, tasks
+from datasets.problem import Problem, make_columns, tasks
 from sig import path
 from sig.explicand import Tally
 from sig.guard import Attributed
@@ -56,12 +56,14 @@ CELL_TIMEOUT = 1800.0  # seconds
 @dataclass(frozen=True)
 class Setting:
     """What every job is given: plug-ins to load first, where trainings are tracked, the folder of published models
-    to use instead of training any, and how many seconds a cell may take."""
+    to use instead of training any, how many seconds a cell may take, and whether the problems' tables for figures are
+    wanted."""
 
     plugins: tuple[Path, ...] = ()
     tracking: Tracking = field(default_factory=lambda: Tracking(mode="disabled"))
     models: Path | None = None
     cell_timeout: float = CELL_TIMEOUT
+    series: bool = True
 
 
 def prepare(spec: ProblemSpec, setting: Setting) -> ProblemRecord:
@@ -71,7 +73,7 @@ def prepare(spec: ProblemSpec, setting: Setting) -> ProblemRecord:
     try:
         with training_session(tracking=setting.tracking, progress=False, models=setting.models):
             problem = _problem(spec.model_dump_json()).problem
-        return _describe(spec, problem, perf_counter() - start, started_at)
+        return _describe(spec, problem, perf_counter() - start, started_at, series=setting.series)
     except Exception as error:
         return failed_problem(spec, error, started_at)
 
@@ -185,14 +187,16 @@ def _outcome(watched: Watched, cell: CellSpec, known: Known) -> tuple[Attributed
     return found, score(watched, cell, found, known.record)
 
 
-def _describe(spec: ProblemSpec, problem: Problem, seconds: float, started_at: datetime) -> ProblemRecord:
+def _describe(
+    spec: ProblemSpec, problem: Problem, seconds: float, started_at: datetime, *, series: bool
+) -> ProblemRecord:
     e, shown = problem.explicand, list(problem.shown)
     described: dict[str, Any] = {
         "status": "ok",
         "checks": {name: to_number(value) for name, value in problem.checks.items()},
         "truths": {name: truth.tolist() for name, truth in problem.truths.items()},
         "exact": {name: list(of_truth) for name, of_truth in problem.exact.items()},
-        "series": {name: _table(columns) for name, columns in problem.series.items()},
+        "series": {name: _table(make_columns(name, table)) for name, table in problem.series.items() if series},
         "explicands": len(e.inputs),
         "targets": e.target.tolist(),
         "even_shares": share_among_regions(torch.ones_like(e.inputs), problem),

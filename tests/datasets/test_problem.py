@@ -9,7 +9,7 @@ import pydantic
 import pytest
 import torch
 
-from datasets.problem import Problem, task, tasks
+from datasets.problem import Problem, make_columns, task, tasks
 from sig import plugins
 from sig.explicand import Explicand
 from sig.plugins import UnknownName, load_plugin
@@ -93,6 +93,22 @@ def test_tuning_inputs_and_exact_methods_are_kept(e: Explicand) -> None:
 def test_what_does_not_fit_is_named(e: Explicand, wrong: dict[str, Any], message: str) -> None:
     with pytest.raises((ValueError, TypeError), match=re.escape(message)):
         Problem(e, **wrong)
+
+
+def test_a_series_may_be_made_when_it_is_wanted(e: Explicand) -> None:
+    made = []
+
+    def make() -> dict[str, torch.Tensor]:
+        made.append(1)
+        return {"x": torch.arange(2)}
+
+    problem = Problem(e, series={"late": make, "early": {"x": torch.ones(3)}})
+    assert made == []
+    assert make_columns("late", problem.series["late"])["x"].tolist() == [0, 1]
+    assert make_columns("early", problem.series["early"])["x"].tolist() == [1, 1, 1]
+    assert made == [1]
+    with pytest.raises(ValueError, match="series 'late' has columns of lengths"):
+        make_columns("late", lambda: {"x": torch.ones(2), "y": torch.ones(3)})
 
 
 def test_a_model_in_training_mode_or_without_the_output_explained_is_refused(e: Explicand) -> None:

@@ -7,6 +7,7 @@ import torch
 from scipy import stats
 from torch import nn
 
+from datasets.problem import make_columns
 from sig.certainty import CertaintyAware, with_certainty
 from training import certainty_classifier
 from training.batches import FreshBatches, TrainingData
@@ -219,7 +220,7 @@ def test_outputs_are_logits_or_their_softmax(trained) -> None:
 
 
 def test_the_band_of_predictions_collapses_onto_the_frequency(trained) -> None:
-    band = trained.series["certainty"]
+    band = make_columns("certainty", trained.series["certainty"])
     assert set(band) == {"certainty", "p05", "p25", "p50", "p75", "p95", "share"}
     assert band["certainty"].tolist() == pytest.approx([i / 10 for i in range(11)])
     width = band["p95"] - band["p05"]

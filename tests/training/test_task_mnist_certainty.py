@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from datasets.problem import Problem
+from datasets.problem import Problem, make_columns
 from training import task_mnist_certainty as task
 from training.task_mnist import make_data
 from training.task_mnist_certainty import mnist_certainty
@@ -76,6 +76,6 @@ def test_damage_costs_no_accuracy_and_teaches_what_certainty_means(network) -> N
         assert checks["accuracy_damaged"] >= 0.75
         assert checks["neutrality_gap"] <= 0.03
         assert checks["absence_spread"] <= 0.04
-        profile = problem.series["certainty"]
+        profile = make_columns("certainty", problem.series["certainty"])
         width = profile["p95"] - profile["p05"]
         assert width[0] < 0.1 < 0.9 < width[-1]

@@ -101,6 +101,8 @@ def test_a_method_is_set_beside_the_published_records(work: Path, call: Call) ->
     assert {cell.label for cell in own.cells} == {"mine-good"}  # nothing else was computed
     assert {cell.label for cell in board.cells} == {"ig-zero", "bshap", "random-attribution", "mine-good"}
     assert board.missing == []
+    assert all(problem.series for problem in board.problems)
+    assert not any(problem.series for problem in own.problems)  # tables for figures are there already
     old = [cell for cell in board.cells if cell.label != "mine-good"]
     assert old == read_run(work / "results" / "small").cells
     code, printed, _ = call("report", folder)
