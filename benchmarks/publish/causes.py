@@ -35,9 +35,11 @@ def find_cause(
     if planned is None:
         return "method", f"{published.method!r} can't be planned with this code"
     if planned.attribution_key != published.attribution_key:
-        return "method", f"its code or options changed, its key is {_short(planned.attribution_key)} with this code"
+        why = f"its code or options changed, its key is {_short(planned.attribution_key)} with this code"
+        return "method", why + _mention_machine(published.provenance, again.provenance)
     if label and planned.metric_keys.get(label) != published.metric_keys.get(label):
-        return "metric", f"the code or options of {label!r} changed, data, model and method did not"
+        why = f"the code or options of {label!r} changed, data, model and method did not"
+        return "metric", why + _mention_machine(published.provenance, again.provenance)
     return _ask_machine(published.provenance, again.provenance)
 
 
@@ -53,15 +55,26 @@ def _ask_problem(published: ProblemRecord, again: ProblemRecord, planned: str | 
     if changed := _list_changes(_list_versions(published.provenance), _list_versions(again.provenance)):
         return "package", changed
     if planned is not None and planned != published.key:
-        return "data", f"the code that makes the problem changed, its key is {_short(planned)} with this code"
+        why = f"the code that makes the problem changed, its key is {_short(planned)} with this code"
+        return "data", why + _mention_machine(published.provenance, again.provenance)
     return None
 
 
 def _ask_machine(published: Provenance, again: Provenance) -> Reason:
-    was, is_now = published.model_dump(include=set(MACHINE)), again.model_dump(include=set(MACHINE))
-    if changed := _list_changes(was, is_now):
+    if changed := _list_machine_changes(published, again):
         return "processor", changed
     return "record", "data, model, code, packages and processor are those of the record, whose number was changed"
+
+
+def _mention_machine(published: Provenance, again: Provenance) -> str:
+    """Where the processor is another one as well as the code: how to tell which of them it is."""
+    if changed := _list_machine_changes(published, again):
+        return f"; or it is rounding on another processor ({changed}), which the published commit's code would tell"
+    return ""
+
+
+def _list_machine_changes(published: Provenance, again: Provenance) -> str:
+    return _list_changes(*(one.model_dump(include=set(MACHINE)) for one in (published, again)))
 
 
 def _list_versions(provenance: Provenance) -> dict[str, str]:

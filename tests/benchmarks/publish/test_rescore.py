@@ -246,6 +246,8 @@ def records(tmp_path: Path, **where: Any) -> tuple[ProblemRecord, CellRecord]:
         ({"processor": "Another"}, {}, "processor", "processor A processor, now Another"),
         ({"instructions": "AVX512"}, {}, "processor", "instructions AVX2, now AVX512"),
         ({"processor": "Another"}, {"metric_keys": {"completeness": "other"}}, "metric", "'completeness'"),
+        ({"processor": "Another"}, {"problem": "o"}, "data", "or it is rounding on another processor (processor A "),
+        ({"processor": "Another"}, {"attribution_key": "o"}, "method", "or it is rounding on another processor"),
         ({}, {"metric_keys": {"completeness": "o"}, "attribution_key": "o"}, "method", "its code or options changed"),
         ({}, {"problem": "o", "attribution_key": "o"}, "data", "the code that makes the problem changed"),
         ({"packages": {"torch": "2.7.0", "numpy": "2.1.0"}}, {"problem": "o"}, "package", "torch 2.6.0, now 2.7.0"),
