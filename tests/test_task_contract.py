@@ -20,6 +20,7 @@ OPTIONS: dict[str, dict[str, Any]] = {  # of tasks that cannot do without, or th
     "faces": {"faces": 3},
     "gridworld": {"rows": 1, "cols": 2, "reward": "r2"},
     "imagenet": {"pictures": 2, "background": 5},
+    "units": {"unit": "cancelling"},
 }
 OF_OTHERS = "moved-by-rounding"  # is another task's problem, and there once cells are scored again
 NAMES = [task.name for task in tasks if task.name != OF_OTHERS]

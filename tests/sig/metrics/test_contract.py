@@ -12,7 +12,7 @@ from sig.registry import Cost, NotApplicable, Trial, methods, metrics
 
 EXPLICANDS = ["vector_explicand", "picture_explicand", "aware_explicand", "aware_pictures"]
 NAMES = [entry.name for entry in metrics]
-REGIONS = ["dark", "light", "triangle", "shadow", "mouth", "eyes"]
+REGIONS = ["dark", "light", "triangle", "shadow", "mouth", "eyes", "informative"]
 
 
 def trial_of(e, method="ig-zero", seed=0) -> Trial:
