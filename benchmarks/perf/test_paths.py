@@ -1,23 +1,20 @@
 """Path integrals, beside captum's Integrated Gradients of the same explicands, baselines and steps."""
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import pytest
 import torch
-from captum.attr import IntegratedGradients
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
 from benchmarks.perf import workloads
-from benchmarks.perf.race import Peer, Work, fastest, race
+from benchmarks.perf.captum_peer import ROUNDING, row_by_row, tune, with_summed_scores
+from benchmarks.perf.race import Peer, Work, race
 from sig import path
 from sig.explicand import Explicand
 from sig.registry import methods
 
 STEPS = 50
-ROUNDING = 1e-5
 
 
 @pytest.mark.benchmark(group="IG, MLP, 1 explicand x 200 baselines x 50 steps")
@@ -55,40 +52,20 @@ def test_shapley_integrated_gradients(benchmark: BenchmarkFixture) -> None:
 
 
 def _race_captum(benchmark: BenchmarkFixture, e: Explicand, starts: Tensor, *, at_least: float, turns: int) -> None:
-    """Ours by the midpoint rule; captum as it comes (Gauss-Legendre, all rows at once), and twice tuned.
-
-    Captum asks autograd for every row's score by itself. A forward function that sums the scores, which captum's
-    documentation of Integrated Gradients does not mention, spares it that: then both do the same work.
-    """
-    paths = starts.shape[1]
-    inputs, target = e.inputs.repeat_interleave(paths, 0), e.target.repeat_interleave(paths)
-
-    def captum(explainer: IntegratedGradients, **options: Any) -> Tensor:
-        attributions: Tensor = explainer.attribute(inputs, starts.flatten(0, 1), n_steps=STEPS, **options)
-        return attributions.view_as(starts).mean(1)
-
-    def summed(rows: Tensor) -> Tensor:
-        targets = target.repeat(len(rows) // len(target)).unsqueeze(1)
-        return e.model(rows).gather(1, targets).sum().reshape(1)
-
-    row_by_row = partial(captum, IntegratedGradients(e.model), target=target)
+    """Ours by the midpoint rule; captum as it comes (Gauss-Legendre, all rows at once), and twice tuned, with batches
+    from its smallest possible to all rows."""
+    as_it_comes, summed = (make(e, starts, steps=STEPS) for make in (row_by_row, with_summed_scores))
+    paths = starts.shape[0] * starts.shape[1]
+    sizes = [None, *(paths * steps for steps in (1, 2, 4, 8, 16, 32))]
     race(
         benchmark,
         partial(path.integrate, e, starts, steps=STEPS),
-        Peer("captum, untuned", row_by_row, ROUNDING, same=_gauss_legendre(e, starts)),
-        _tuned("captum, tuned", row_by_row, len(inputs), at_least),
-        _tuned("captum, tuned, summed scores", partial(captum, IntegratedGradients(summed)), len(inputs), None),
+        Peer("captum, untuned", as_it_comes, ROUNDING, same=_gauss_legendre(e, starts)),
+        tune("captum, tuned", as_it_comes, sizes, at_least=at_least),
+        tune("captum, tuned, summed scores", summed, sizes),
         turns=turns,
     )
 
 
 def _gauss_legendre(e: Explicand, starts: Tensor) -> Work:
     return partial(path.integrate, e, starts, steps=STEPS, rule="gauss-legendre")
-
-
-def _tuned(name: str, captum: Callable[..., Tensor], paths: int, at_least: float | None) -> Peer:
-    """Captum by the midpoint rule, with the fastest of several batch sizes, from its smallest possible to all rows."""
-    sizes = [None, *(paths * steps for steps in (1, 2, 4, 8, 16, 32))]
-    by_size = {size: partial(captum, method="riemann_middle", internal_batch_size=size) for size in sizes}
-    best = fastest(by_size)
-    return Peer(name, by_size[best], ROUNDING, at_least, f"internal_batch_size={best}")
