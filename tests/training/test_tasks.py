@@ -21,10 +21,11 @@ SMALL: dict[str, dict[str, Any]] = {  # options that keep problems small
     "mnist": DIGITS,
     "mnist-certainty": DIGITS,
     "mnist-in-space": DIGITS,
+    "suppressors": {"images": 4, "background": 7},
     "gridworld": {"rows": 1, "cols": 2, "reward": "r2", "background": 7},
 }
 CERTAINTY = ("burnt-snacks", "local-minimum", "mnist-certainty", "mnist-in-space")
-CLASSIFIERS = ("mnist", *CERTAINTY)
+CLASSIFIERS = ("mnist", "suppressors", *CERTAINTY)
 
 pytestmark = pytest.mark.usefixtures("short_training")
 
