@@ -22,10 +22,11 @@ SMALL: dict[str, dict[str, Any]] = {  # options that keep problems small
     "mnist-certainty": DIGITS,
     "mnist-in-space": DIGITS,
     "suppressors": {"images": 4, "background": 7},
+    "tabular": {"inputs": 3, "background": 5},
     "gridworld": {"rows": 1, "cols": 2, "reward": "r2", "background": 7},
 }
 CERTAINTY = ("burnt-snacks", "local-minimum", "mnist-certainty", "mnist-in-space")
-CLASSIFIERS = ("mnist", "suppressors", *CERTAINTY)
+CLASSIFIERS = ("mnist", "suppressors", "tabular", *CERTAINTY)
 
 pytestmark = pytest.mark.usefixtures("short_training")
 

@@ -1,0 +1,135 @@
+"""Small networks that classify tables of measurements, and the task of explaining them by exact Shapley values."""
+
+from functools import partial
+from typing import Final
+
+import torch
+from jaxtyping import Float
+from pydantic import PositiveInt
+from torch import Tensor, nn
+
+from datasets import tabular as data
+from datasets.problem import Problem, task
+from sig.explicand import Explicand
+from sig.games import shapley_values, value_table
+from training.batches import RandomBatches, TrainingData
+from training.classifier import fit_classifier
+from training.explain import Output, Trained, explain
+from training.recipe import Bounds, Recipe
+from training.seeds import generator_for, seed_for
+
+TUNING: Final = 8  # samples
+SHOWN: Final = 3
+ROWS_PER_BATCH: Final = 8192
+BOUNDS: Final = Bounds(accuracy=0.88)
+RECIPES: Final = {
+    "breast-cancer": Recipe(batch=64, samples=64 * 400, lr=0.01),
+    "wine": Recipe(batch=32, samples=32 * 400, lr=0.01),
+}
+
+
+def make_network(features: int, classes: int) -> nn.Sequential:
+    """Two hidden layers of 32."""
+    return nn.Sequential(nn.Linear(features, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, classes))
+
+
+def make_data(recipe: Recipe, *, table: data.Name, seed: int) -> TrainingData:
+    """Samples in random order to train on, and those held out."""
+    split = split_table(table, seed)
+    batches = RandomBatches(
+        split.train, split.train_labels, size=recipe.batch, steps=recipe.steps, seed=seed_for(seed, "training")
+    )
+    return TrainingData(batches, split.held_out, split.held_out_labels)
+
+
+def split_table(table: data.Name, seed: int) -> data.Split:
+    """The samples of a repetition."""
+    return data.split(data.load(table), generator_for(seed, "held out"))
+
+
+@task("tabular")
+def tabular(
+    *,
+    table: data.Name = "breast-cancer",
+    inputs: PositiveInt = 10,
+    background: PositiveInt = 50,
+    output: Output = "probability",
+    seed: int,
+) -> Problem:
+    """Held-out samples of a table, explained for the class that is predicted; see ``datasets.tabular``.
+
+    Truths are exact Shapley values of the network: where features that are out take the training mean, which is 0
+    (``baseline``), and where they take the values of each sample of the background in turn, whose outputs are averaged
+    (``interventional``). The seed decides which samples are held out. The check is the network's accuracy on those. For
+    tuning there are further ones.
+
+    Args:
+        table: which one.
+        inputs: how many samples are explained.
+        background: how many training samples the background holds.
+        output: the probability of the predicted class, or its logit.
+
+    Raises:
+        NotConverged: when no seed leads to a usable model.
+        ValueError: when there are not so many samples.
+    """
+    split = split_table(table, seed)
+    explained, tuning = _choose(split.held_out, inputs, TUNING, what="inputs", seed=seed)
+    sample, _ = _choose(split.train, background, 0, what="samples of the background", seed=seed)
+    return explain(
+        fit_table(table, seed=seed),
+        explained,
+        background=sample,
+        output=output,
+        input_range=split.input_range,
+        rows_per_batch=ROWS_PER_BATCH,
+        truths={"baseline": shapley_from_mean, "interventional": shapley_from_background},
+        provenance={"data": data.load(table).sha256},
+        tuning=tuning,
+        shown=range(min(inputs, SHOWN)),
+        exact={"baseline": ("bshap",)},
+    )
+
+
+def fit_table(table: data.Name, *, seed: int) -> Trained:
+    """A network trained on a table.
+
+    Raises:
+        NotConverged: when no seed leads to a model that keeps to ``BOUNDS``.
+    """
+    loaded = data.load(table)
+    return fit_classifier(
+        partial(make_network, len(loaded.names), int(loaded.labels.max()) + 1),
+        partial(make_data, table=table, seed=seed),
+        name=f"tabular-{table}",
+        recipe=RECIPES[table],
+        bounds=BOUNDS,
+        seed=seed,
+        config={"data": loaded.sha256},
+    )
+
+
+def shapley_from_mean(e: Explicand) -> Float[Tensor, "batch players"]:
+    """The exact Shapley values of the game in which features that are out are 0, the mean."""
+    return shapley_values(value_table(e, torch.zeros_like(e.inputs)))
+
+
+def shapley_from_background(e: Explicand) -> Float[Tensor, "batch players"]:
+    """The exact Shapley values of v(S) = mean over the background's b of F(x_S, b outside S)."""
+    tables = [value_table(e, one.expand_as(e.inputs)) for one in e.background]
+    return shapley_values(torch.stack(tables).mean(0))
+
+
+def _choose(
+    samples: Float[Tensor, "samples features"], count: int, others: int, *, what: str, seed: int
+) -> tuple[Float[Tensor, "count features"], Float[Tensor, "others features"]]:
+    """Random samples, and further ones.
+
+    Raises:
+        ValueError: when there are not so many.
+    """
+    if count + others > len(samples):
+        most = len(samples) - others
+        raise ValueError(f"{count} {what} were asked for, expected 1 .. {most}; ask for fewer")
+    order = torch.randperm(len(samples), generator=generator_for(seed, what))
+    return samples[order[:count]], samples[order[count : count + others]]
