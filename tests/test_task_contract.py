@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pydantic
@@ -14,12 +15,15 @@ from datasets.problem import Problem, tasks
 from sig.explicand import Tally
 from sig.guard import Guard
 from sig.registry import Trial, methods, metrics
+from tests.picture_folder import make_folder
 from tests.short_training import shorten_training
+from training.imagenette import train_imagenette
 
 OPTIONS: dict[str, dict[str, Any]] = {  # of tasks that cannot do without, or that take long
     "faces": {"faces": 3},
     "gridworld": {"rows": 1, "cols": 2, "reward": "r2"},
     "imagenet": {"pictures": 2, "background": 5},
+    "natural-crops": {"pictures": 3, "background": 5},
     "units": {"unit": "cancelling"},
 }
 OF_OTHERS = "moved-by-rounding"  # is another task's problem, and there once cells are scored again
@@ -31,7 +35,15 @@ def short_training(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ATTRIBUTION_CACHE", str(tmp_path_factory.mktemp("cache")))
         shorten_training(patch)
+        patch.setitem(OPTIONS, "imagenette", train_on_folder(tmp_path_factory.mktemp("imagenette")))
         yield
+
+
+def train_on_folder(place: Path) -> dict[str, Any]:
+    """Options of the task ``imagenette``, which takes a folder of pictures and a model that was trained on it."""
+    folder = make_folder(place / "pictures")
+    model = train_imagenette(folder, place / "model", epochs=1, batch=8, side=32, depth="resnet18")
+    return {"folder": str(folder), "model": str(model), "pictures": 2, "patch": 8, "background": 5}
 
 
 def problem_of(name: str, seed: int = 0) -> Problem:

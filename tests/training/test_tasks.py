@@ -23,9 +23,10 @@ SMALL: dict[str, dict[str, Any]] = {  # options that keep problems small
     "mnist-in-space": DIGITS,
     "suppressors": {"images": 4, "background": 7},
     "tabular": {"inputs": 3, "background": 5},
+    "natural-crops": {"pictures": 6, "background": 10},
     "gridworld": {"rows": 1, "cols": 2, "reward": "r2", "background": 7},
 }
-CERTAINTY = ("burnt-snacks", "local-minimum", "mnist-certainty", "mnist-in-space")
+CERTAINTY = ("burnt-snacks", "local-minimum", "mnist-certainty", "mnist-in-space", "natural-crops")
 CLASSIFIERS = ("mnist", "suppressors", "tabular", *CERTAINTY)
 
 pytestmark = pytest.mark.usefixtures("short_training")
@@ -137,6 +138,7 @@ def test_a_model_below_its_bounds_is_never_explained(name, monkeypatch) -> None:
         ("mnist-certainty", {"patch": 5}, r"patch is 5, expected .* divides height 28 and width 28"),
         ("mnist-in-space", {"patch": 28}, r"patch is 28, expected .* divides height 32 and width 64"),
         ("burnt-snacks", {"patch": 7}, r"patch is 7, expected .* divides height 50"),
+        ("natural-crops", {"patch": 7}, r"patch is 7, expected .* divides height 48"),
         *[
             (name, options, message)
             for name in ("mnist", "mnist-certainty", "mnist-in-space")

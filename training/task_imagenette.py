@@ -1,0 +1,84 @@
+"""The task of explaining a certainty-aware ResNet on Imagenette, for whoever has the pictures (ICG, A.4.1)."""
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from datasets.problem import Problem, task
+from sig.players import patch_players
+from training.explain import Output, explain
+from training.imagenette import load_model
+from training.imagenette_data import ImagenetteData, Pictures
+from training.seeds import generator_for
+
+ROWS_PER_BATCH: Final = 16
+TUNING: Final = 2
+SHOWN: Final = 6
+
+
+@task("imagenette")
+def imagenette(
+    *,
+    folder: Path | None = None,
+    model: Path | None = None,
+    pictures: int = 10,
+    patch: int = 32,
+    background: int = 50,
+    output: Output = "probability",
+    seed: int,
+) -> Problem:
+    """Random pictures held out of a folder, explained for the class that a certainty-aware ResNet predicts.
+
+    Checks are ``accuracy``, ``neutrality_gap`` and ``absence_spread`` on all pictures held out, from the model's
+    record. The network has one certainty for each pixel; see ``training.certainty_resnet``.
+
+    Args:
+        folder: with ``train`` and ``val``, such as Imagenette's.
+        model: the stem of the checkpoint of ``python -m training.imagenette``, as in models/imagenette/model.
+        pictures: how many are explained.
+        patch: players are squares of this many pixels a side; a divisor of the pictures' side.
+        background: how many training pictures the background holds.
+        output: the probability of the predicted class, or its logit.
+
+    Raises:
+        FileNotFoundError: without a folder or a model.
+        ValueError: when the two do not belong together, are damaged or too small, or squares do not fill a picture.
+    """
+    if folder is None or model is None:
+        raise FileNotFoundError(
+            f"folder is {str(folder)!r} and model is {str(model)!r}, expected Imagenette's folder and the stem of a "
+            "model trained on it; train one: python -m training.imagenette FOLDER --output DIRECTORY"
+        )
+    trained, config = load_model(model)
+    side = config["side"]
+    players = patch_players((3, side, side), patch)
+    data = ImagenetteData(folder, side=side, batch=2, seed=seed)
+    if data.classes != config["classes"]:
+        raise ValueError(f"the folder has classes {data.classes}, expected the model's, {config['classes']}")
+    held_out = _choose(data.val, pictures + TUNING, generator_for(seed, "explained"))
+    others = _choose(
+        Pictures(folder / "train", side=side, seed=seed, augmented=False), background, generator_for(seed, "background")
+    )
+    return explain(
+        trained,
+        held_out[:pictures],
+        background=others,
+        tuning=held_out[pictures:],
+        output=output,
+        players=players,
+        rows_per_batch=ROWS_PER_BATCH,
+        provenance={"data": hashlib.sha256(torch.cat((held_out, others)).numpy().tobytes()).hexdigest()},
+        shown=range(min(pictures, SHOWN)),
+    )
+
+
+def _choose(pictures: Pictures, count: int, generator: Generator) -> Float[Tensor, "count 3 side side"]:
+    """That many different pictures."""
+    if not 1 <= count <= len(pictures):
+        raise ValueError(f"{count} pictures are needed, expected 1 .. {len(pictures)}, what there is; ask for fewer")
+    chosen = torch.randperm(len(pictures), generator=generator)[:count].tolist()
+    return torch.stack([pictures[0, index][0] for index in chosen])
