@@ -42,6 +42,9 @@ def certainty_insertion(trial: Trial, *, share: float = 1.0, points: int = 25) -
     """The same where c^k is 1 in the k most positively attributed features and 0 elsewhere: from a model that is told
     nothing, the probability should rise early. Otherwise as ``certainty_deletion``.
 
+    Where a method gives 0 to many features, as with a baseline that they equal, they have no order of their own and
+    come in that of the input, row by row; random attribution scatters them, and may tell the model more at first.
+
     Raises:
         ValueError, NotApplicable: as ``certainty_deletion`` does.
     """

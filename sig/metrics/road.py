@@ -50,11 +50,14 @@ def road(
     return _curves(trial, share, points, noise, generator, least_first=False)
 
 
-@metric("road_least", better="higher", range=(0.0, 1.0), source=SOURCE, curve="share of pixels removed")
+@metric("road_least", better="higher", range=(0.0, 1.0), source=SOURCE, curve="share of pixels removed", judges=False)
 def road_least(
     trial: Trial, *, share: float = 0.9, points: int = 10, noise: float = NOISE, generator: Generator
 ) -> Float[Tensor, "batch points"]:
     """The same with the least positively attributed pixels first: the probability should stay. Otherwise as ``road``.
+
+    It describes and does not judge. Random attribution scatters the pixels that it removes, each among known neighbours
+    that restore it, and so keeps the prediction longer than methods whose least positive pixels lie together.
 
     Raises:
         ValueError, NotApplicable: as ``road`` does.

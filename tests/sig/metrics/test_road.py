@@ -132,6 +132,21 @@ def test_informed_attributions_are_better_than_random_ones(picture_explicand: Ex
     assert score("road_least", e, shape).mean() > score("road_least", e, random).mean() + 0.02
 
 
+def test_scattered_pixels_are_restored_so_that_the_least_relevant_first_does_not_judge() -> None:
+    """A shape told by its mean light stays under blind removal, and falls when the whole dark half goes first."""
+    ramp = torch.linspace(0, 1, 16).expand(1, 1, 16, 16).contiguous()
+
+    def model(x: Tensor) -> Tensor:
+        p = (8 * (x[..., :8].mean((1, 2, 3)) - x[..., 8:].mean((1, 2, 3))).abs() - 2).sigmoid()
+        return torch.stack([p, 1 - p], 1)
+
+    e = explain(model, ramp)
+    blind = score("road_least", e, torch.rand(ramp.shape, generator=torch.Generator().manual_seed(0)), noise=0.0)
+    together = score("road_least", e, ramp, noise=0.0)
+    assert blind.mean() > together.mean() + 0.1
+    assert not metrics["road_least"].judges
+
+
 def test_not_applicable_without_pictures_or_probabilities() -> None:
     with pytest.raises(NotApplicable, match="needs pictures"):
         score("road", explain(weigh, torch.ones(1, 3)), SHARES[None])
