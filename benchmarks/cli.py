@@ -200,7 +200,7 @@ def try_(
 
     start_fork_server()  # it imports as much as this process does, at the same time
     from benchmarks.publish.trial import NewTask, try_file
-    from benchmarks.publish.trial_report import report_trial
+    from benchmarks.publish.trial_report import TrialReport
 
     _load_plugins([file])
     if not all(budget.isdecimal() for budget in _names(budgets)):
@@ -208,7 +208,10 @@ def try_(
     new_task = NewTask([int(budget) for budget in _names(budgets)], _names(metrics), repetitions)
     workers, console = workers or os.cpu_count() or 1, Console(stderr=True)
     trial = try_file(file, suite, only=_names(tasks), new_task=new_task, workers=workers, console=console)
-    _console().print(report_trial(trial))
+    report = TrialReport(trial)
+    _console().print(report)
+    for picture in report.draw():
+        typer.echo(picture)
     if trial.failed or trial.differing:
         differing = f"{len(trial.differing)} problems or attributions are not those published" * bool(trial.differing)
         raise Failed(" and ".join(filter(None, [trial.failed, differing])))

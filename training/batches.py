@@ -106,6 +106,9 @@ class TrainingData(pl.LightningDataModule):
     Attributes:
         batches: those of a whole training run.
         inputs, targets: held out.
+        make_held_out: gives both.
+        features: the shape of a sample.
+        classes: how many there are; 0 where targets are none.
         held_out_size: how many of them are validated at once.
     """
 
@@ -119,16 +122,64 @@ class TrainingData(pl.LightningDataModule):
     ):
         super().__init__()
         self.batches = batches
-        self.inputs, self.targets = inputs, targets
+        self.make_held_out: Callable[[], tuple[Tensor, Tensor]] = lambda: (inputs, targets)
         self.held_out_size = held_out_size
+
+    @cached_property
+    def inputs(self) -> Float[Tensor, "rows *features"]:
+        return self._held_out[0]
+
+    @cached_property
+    def targets(self) -> Shaped[Tensor, " rows"]:
+        return self._held_out[1]
+
+    @property
+    def features(self) -> tuple[int, ...]:
+        return tuple(self.inputs.shape[1:])
+
+    @property
+    def classes(self) -> int:
+        return len(self.frequencies)
 
     @cached_property
     def frequencies(self) -> Float[Tensor, " classes"]:
         """Of the classes, among the samples held out."""
         return torch.bincount(self.targets) / len(self.targets)
 
+    @cached_property
+    def _held_out(self) -> tuple[Tensor, Tensor]:
+        return self.make_held_out()
+
     def train_dataloader(self) -> RandomBatches | FreshBatches:
         return self.batches
 
     def val_dataloader(self) -> OrderedBatches:
         return OrderedBatches(self.inputs, self.targets, size=self.held_out_size)
+
+
+class DeferredData(TrainingData):
+    """``TrainingData`` whose held-out samples are made when they are first used.
+
+    A model that is loaded needs none: making them can take longer than explaining it.
+    """
+
+    def __init__(
+        self,
+        batches: RandomBatches | FreshBatches,
+        make_held_out: Callable[[], tuple[Tensor, Tensor]],
+        *,
+        features: tuple[int, ...],
+        classes: int = 0,
+        held_out_size: int = 500,
+    ):
+        super().__init__(batches, torch.empty(0), torch.empty(0), held_out_size=held_out_size)
+        self.make_held_out = make_held_out
+        self._features, self._classes = features, classes
+
+    @property
+    def features(self) -> tuple[int, ...]:
+        return self._features
+
+    @property
+    def classes(self) -> int:
+        return self._classes

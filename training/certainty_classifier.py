@@ -49,10 +49,9 @@ class CertaintyClassifier(Classifier):
     """
 
     def __init__(self, network: nn.Module, data: TrainingData, *, recipe: Recipe, bounds: Bounds):
-        aware = CertaintyAware(network, tuple(data.inputs.shape[1:]))
+        aware = CertaintyAware(network, data.features)
         super().__init__(aware, data, recipe=recipe, bounds=bounds)
-        self.frequencies = data.frequencies
-        self.accuracy_damaged = MulticlassAccuracy(len(data.frequencies), average="micro")
+        self.accuracy_damaged = MulticlassAccuracy(data.classes, average="micro")
         self._generator = generator_for(torch.initial_seed(), "damage")
         self._running_loss = float("inf")
         self._released_at: int | None = None
@@ -83,7 +82,7 @@ class CertaintyClassifier(Classifier):
         at_none = torch.cat(self._at_none)
         self._at_none.clear()
         measured = {
-            "neutrality_gap": (at_none.mean(0) - self.frequencies.to(at_none)).abs().max(),
+            "neutrality_gap": (at_none.mean(0) - self.data.frequencies.to(at_none)).abs().max(),
             "absence_spread": at_none.std(0).max(),
         }
         self.log_dict(measured)
@@ -158,8 +157,7 @@ def fit_certainty(
     fitted = train(name=name, recipe=recipe, bounds=bounds if recipe.damage == "mixture" else unchecked)
     checks = {check: fitted.metrics[check] for check in CHECKS}
     provenance = {"checkpoint": fitted.checkpoint}
-    shown = fitted.data.inputs[:PROFILE_ROWS].clone()  # a slice would keep all of them
-    profile = partial(profile_certainty, fitted.module, shown, float(fitted.data.frequencies[1]))
+    profile = partial(profile_certainty, fitted.module.network, fitted.data.make_held_out)
     series: dict[str, Series] = {"certainty": profile, "training": _accuracy_curve(fitted)}
     if compare:
         without = replace(recipe, damage="none", release=None)
@@ -172,19 +170,23 @@ def fit_certainty(
     return Trained(fitted.module.network, checks, provenance, series)
 
 
-def profile_certainty(module: nn.Module, values: Tensor, share: float, points: int = 11) -> dict[str, Tensor]:
-    """How the values of samples lose their say as the certainty of all features falls to 0 (ICG, Fig. 7).
+def profile_certainty(
+    network: nn.Module, make_held_out: Callable[[], tuple[Tensor, Tensor]], points: int = 11
+) -> dict[str, Tensor]:
+    """How the values of held-out samples lose their say as the certainty of all features falls to 0 (ICG, Fig. 7).
 
     For each ``certainty`` the quantiles ``p05 .. p95`` over samples of the probability of class 1, whatever classes
     there are besides, and its frequency, the ``share``.
     """
+    inputs, labels = make_held_out()
+    values, share = inputs[:PROFILE_ROWS], (labels == 1).float().mean()
     certainty, levels = torch.linspace(0, 1, points), torch.tensor(list(QUANTILES.values()))
     with torch.no_grad():
         shown = (with_certainty(values, torch.full_like(values, float(c))).split(AT_ONCE) for c in certainty)
-        outputs = (torch.cat([module(rows) for rows in parts]) for parts in shown)
+        outputs = (torch.cat([network(rows) for rows in parts]) for parts in shown)
         quantiles = torch.stack([output.softmax(1)[:, 1].quantile(levels) for output in outputs])
     columns = dict(zip(QUANTILES, quantiles.T, strict=True))
-    return {"certainty": certainty, **columns, "share": torch.full_like(certainty, share)}
+    return {"certainty": certainty, **columns, "share": share.expand(points)}
 
 
 def _accuracy_curve(fitted: Fitted[CertaintyClassifier]) -> dict[str, Tensor]:

@@ -37,8 +37,8 @@ class Classifier(pl.LightningModule):
         self.network = network
         self.recipe = recipe
         self.bounds = bounds
-        self.probe = data.inputs[: recipe.probe_rows], data.targets[: recipe.probe_rows]
-        self.accuracy = MulticlassAccuracy(len(data.frequencies), average="micro")
+        self.data = data
+        self.accuracy = MulticlassAccuracy(data.classes, average="micro")
 
     def forward(self, x: Float[Tensor, "rows *features"]) -> Float[Tensor, "rows classes"]:
         logits: Tensor = self.network(x)
@@ -53,7 +53,8 @@ class Classifier(pl.LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         if batch_idx % max(1, self.recipe.steps // self.recipe.probes) == 0 or batch_idx == self.recipe.steps - 1:
-            inputs, labels = (part.to(self.device) for part in self.probe)
+            rows = self.recipe.probe_rows
+            inputs, labels = (part[:rows].to(self.device) for part in (self.data.inputs, self.data.targets))
             self.eval()
             with torch.no_grad():
                 right = (self(inputs).argmax(1) == labels).float().mean()

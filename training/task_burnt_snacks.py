@@ -5,12 +5,12 @@ from functools import partial
 from typing import Final, Literal
 
 import torch
-from torch import Generator, nn
+from torch import Generator, Tensor, nn
 
 from datasets import burnt_snacks as data
 from datasets.problem import Problem, task
 from sig.players import patch_players
-from training.batches import Batch, FreshBatches, TrainingData
+from training.batches import Batch, DeferredData, FreshBatches, TrainingData
 from training.certainty_classifier import fit_certainty
 from training.explain import Output, Trained, explain
 from training.recipe import Bounds, Damage, Recipe
@@ -109,10 +109,14 @@ RECIPES: Final = {
 def make_data(recipe: Recipe, *, seed: int) -> TrainingData:
     """Images painted as training goes, and 20,000 held out."""
     batches = FreshBatches(_paint_batch, size=recipe.batch, steps=recipe.steps, seed=seed_for(seed, "training"))
+    return DeferredData(batches, partial(_paint_held_out, seed), features=(1, data.SIDE, data.SIDE), classes=2)
+
+
+def _paint_held_out(seed: int) -> tuple[Tensor, Tensor]:
     generator = generator_for(seed, "held out")
     parts = [_paint_batch(AT_ONCE, generator) for _ in range(HELD_OUT // AT_ONCE)]
     images, labels = (torch.cat(part) for part in zip(*parts, strict=True))
-    return TrainingData(batches, images, labels)
+    return images, labels
 
 
 def _paint_batch(count: int, generator: Generator) -> Batch:

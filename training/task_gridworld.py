@@ -20,7 +20,7 @@ from datasets.problem import Problem, task
 from sig.explicand import Explicand, Tally
 from sig.games import coalition_matrix, shapley_values, table_players, value_table
 from sig.path import contributions_along_edges
-from training.batches import Batch, RandomBatches, TrainingData
+from training.batches import Batch, DeferredData, RandomBatches, TrainingData
 from training.explain import Trained, explain
 from training.fit import Fitted, fit
 from training.recipe import Recipe
@@ -99,7 +99,12 @@ def make_data(recipe: Recipe, values: Float[Tensor, " coalitions"], *, share: fl
         steps=recipe.steps // STEPS_PER_BATCH,
         seed=seed,
     )
-    return TrainingData(batches, coalitions[held_out], targets[held_out], held_out_size=ROWS_PER_BATCH)
+    return DeferredData(
+        batches,
+        lambda: (coalitions[held_out], targets[held_out]),
+        features=tuple(coalitions.shape[1:]),
+        held_out_size=ROWS_PER_BATCH,
+    )
 
 
 def make_surrogate(data: TrainingData, *, recipe: Recipe) -> Surrogate:

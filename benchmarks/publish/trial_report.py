@@ -37,10 +37,9 @@ EXPLAINED: Final = (
 
 @dataclass(frozen=True)
 class TrialReport:
-    """A trial, and the pictures that have been drawn of it; Rich prints it."""
+    """What is found in a trial; Rich prints it."""
 
     trial: Trial
-    pictures: Sequence[Path]
 
     @cached_property
     def board(self) -> Board:
@@ -49,18 +48,13 @@ class TrialReport:
     def __rich__(self) -> Group:
         tables = {"method": make_method_tables, "metric": make_metric_tables, "task": make_new_task_tables}
         parts = [part for table in tables[self.trial.kind](self.board, self.trial.names) for part in make_rich(table)]
-        directory = self.trial.run.directory
-        lines = [*map(str, self.pictures), f"the whole board: python -m benchmarks report {directory}"]
+        whole = Text(f"the whole board: python -m benchmarks report {self.trial.run.directory}", style="dim")
         differing = [Text(f"Not the published problem: {line}", style="red") for line in self.trial.differing]
-        return Group(*parts, Text("\n".join(lines), style="dim"), *differing)
+        return Group(*parts, whole, *differing)
 
-
-def report_trial(trial: Trial) -> TrialReport:
-    """Draw the pictures of a trial, and say what was found."""
-    board = aggregate(trial.run)
-    report = TrialReport(trial, list(draw_pictures(board, trial)))
-    vars(report)["board"] = board  # it is made once
-    return report
+    def draw(self) -> Iterator[Path]:
+        """Draw the pictures, one after the other; their files."""
+        return draw_pictures(self.board, self.trial)
 
 
 # ---- methods -----------------------------------------------------------------------------------------------------

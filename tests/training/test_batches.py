@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.batches import FreshBatches, OrderedBatches, RandomBatches, TrainingData
+from training.batches import DeferredData, FreshBatches, OrderedBatches, RandomBatches, TrainingData
 
 
 @given(rows=st.integers(1, 30), data=st.data())
@@ -79,3 +79,18 @@ def test_training_data_gives_its_batches_and_all_that_is_held_out() -> None:
     assert torch.equal(torch.cat([x for x, _ in held_out]), inputs)
     assert torch.equal(torch.cat([y for _, y in held_out]), labels)
     assert data.frequencies.tolist() == pytest.approx([1 / 5, 3 / 5, 1 / 5])
+    assert (data.features, data.classes) == ((3,), 3)
+
+
+def test_held_out_samples_can_be_made_when_they_are_first_used() -> None:
+    batches, made = RandomBatches(torch.rand(8, 3), torch.zeros(8), size=4, steps=2, seed=0), []
+
+    def make() -> tuple[torch.Tensor, torch.Tensor]:
+        made.append(1)
+        return torch.ones(5, 3), torch.tensor([1, 0, 1, 1, 1])
+
+    data = DeferredData(batches, make, features=(3,), classes=2)
+    assert (data.features, data.classes, data.train_dataloader(), made) == ((3,), 2, batches, [])
+    assert torch.equal(torch.cat([x for x, _ in data.val_dataloader()]), torch.ones(5, 3))
+    assert data.frequencies.tolist() == pytest.approx([1 / 5, 4 / 5])
+    assert made == [1]

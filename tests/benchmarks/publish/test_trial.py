@@ -11,7 +11,7 @@ from rich.console import Console
 from benchmarks.board.aggregate import aggregate
 from benchmarks.publish import NotTried
 from benchmarks.publish.trial import find_differing, find_registered, join_methods, try_file
-from benchmarks.publish.trial_report import judge_method, make_method_tables, report_trial
+from benchmarks.publish.trial_report import TrialReport, judge_method, make_method_tables
 from benchmarks.run.archive import write_archive
 from benchmarks.run.records import Run, read_run
 from benchmarks.run.runner import run_suite
@@ -237,8 +237,8 @@ def test_pictures_show_the_strongest_rivals(tmp_path: Path) -> None:
     from benchmarks.publish.trial import Trial
 
     run = replace(read_run(small_run(tmp_path / "run").write()), directory=tmp_path / "out")
-    report = report_trial(Trial("method", ["icg"], run, [], ""))
-    assert [file.name for file in report.pictures] == ["saliency-pictures.png"]
+    report = TrialReport(Trial("method", ["icg"], run, [], ""))
+    assert [file.name for file in report.draw()] == ["saliency-pictures.png"]
 
 
 def test_an_unpublished_suite_cannot_be_tried_on(tmp_path: Path) -> None:
