@@ -32,6 +32,7 @@ from benchmarks.papers.quantities import (
 TRAINED: Final = partial(find_tasks, damage="mixture")  # as in the paper; other kinds of damage are there to compare
 MNIST: Final = partial(TRAINED, kind="mnist-certainty")
 SPACE: Final = partial(TRAINED, kind="mnist-in-space")
+CROPS: Final = partial(TRAINED, kind="natural-crops")
 LEARNT: Final = 0.93  # accuracy, the paper's on Local Minimum
 
 # ---- kinds of damage ---------------------------------------------------------------------------------------------
@@ -141,6 +142,20 @@ SUPPRESSED: Final = tuple(
 )
 about_damage: Callable[..., Entry] = partial(Entry, see=("checks",))
 
+# ---- natural pictures --------------------------------------------------------------------------------------------
+
+ON_TARGET: Final = score("positive share on the target", "region_share", regions=["target"], measure="positive")
+LOCALISED: Final = Comparison(CROPS, (ON_TARGET,), ("icg-smoothed",), ("expected-gradients",))  # the paper's, over 5
+
+
+def judge_localisation(board: Board) -> Outcome:
+    """On crops of photographs, where the run has them: more attribution is on the crop that decides the class."""
+    if not CROPS(board):
+        return Outcome("no Imagenette in this suite: a ResNet50 and its pictures are beyond two cores", NOT_TESTABLE)
+    outcome = LOCALISED(board)
+    return replace(outcome, measured=f"in place of objects, one crop among others of photographs: {outcome.measured}")
+
+
 ENTRIES: Final = (
     Entry(
         "A.3.1, eq. 2",
@@ -245,8 +260,10 @@ ENTRIES: Final = (
     Entry(
         "A.4.1, Fig. 9",
         "On Imagenette, ICG is more tightly localised than expected gradients",
-        ledger.state(NOT_TESTABLE, "no Imagenette in this suite: a ResNet50 and its pictures are beyond two cores"),
+        judge_localisation,
+        see=("saliency-{task}",),
         kind="figure",
+        tasks=CROPS,
     ),
     Entry(
         "A.4.2, Fig. 10",

@@ -21,7 +21,7 @@ from benchmarks.papers.quantities import Quantity, take_evidence
 from benchmarks.run.records import read_run
 from tests.benchmarks.papers.icg_run import icg_run
 from tests.benchmarks.papers.outcomes import measure_entries, outcome_of, without_papers
-from tests.benchmarks.run_maker import RunMaker, certainty_run
+from tests.benchmarks.run_maker import RunMaker, certainty_run, facts
 
 CLAIMS = {f"{entry.item}: {entry.says}": entry.by for entry in ICG.entries if isinstance(entry.by, Claim)}
 NUMBERED = [
@@ -209,6 +209,26 @@ def test_a_run_with_one_kind_of_damage_compares_none(tmp_path):
         "not in this run",
         "reading",
     }
+
+
+@pytest.mark.parametrize(("ours", "verdict"), [(0.6, "held"), (0.2, "not held")])
+def test_crops_of_photographs_stand_for_imagenette_where_the_run_has_them(ours, verdict, tmp_path, found):
+    task = {"kind": "natural-crops", "repetitions": 4, "budgets": [5], "reproduces": ["ICG"]}
+    maker = RunMaker(tmp_path / "run", {"icg-smoothed": "a", "expected-gradients": "a"}, {"crops": task})
+    options = {"regions": ["target"], "measure": "positive"}
+    on_target = facts("dark").model_copy(
+        update={"label": "on", "metric": "region_share", "options": options, "judges": False}
+    )
+    for repetition, noise in enumerate((0.01, -0.01, 0.02, -0.02)):
+        for label, share in (("icg-smoothed", ours), ("expected-gradients", 0.4)):
+            maker.cell("crops", repetition, label, {"dark": [0.5]}, budget=5)
+            scores = {"on": [share + noise * (label == "icg-smoothed") + 0.001 * unit for unit in range(5)]}
+            maker.cells[-1] = maker.cells[-1].model_copy(update={"scores": scores, "facts": {"on": on_target}})
+    outcome = outcome_of(measure_entries(ICG, maker), "A.4.1, Fig. 9")
+    assert outcome.verdict == verdict
+    assert outcome.measured.startswith("in place of objects, one crop among others of photographs: positive share on ")
+    assert f"icg-smoothed - expected-gradients: {ours - 0.4:.3f} [" in outcome.measured
+    assert outcome_of(found, "A.4.1, Fig. 9").verdict == "not testable here"
 
 
 def test_a_run_with_another_input_than_the_papers(tmp_path):
