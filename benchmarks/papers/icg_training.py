@@ -153,7 +153,8 @@ def judge_localisation(board: Board) -> Outcome:
     if not CROPS(board):
         return Outcome("no Imagenette in this suite: a ResNet50 and its pictures are beyond two cores", NOT_TESTABLE)
     outcome = LOCALISED(board)
-    return replace(outcome, measured=f"in place of objects, one crop among others of photographs: {outcome.measured}")
+    stand_in = "in place of objects, one crop among others of photographs: " if outcome.measured else ""
+    return replace(outcome, measured=f"{stand_in}{outcome.measured}")
 
 
 ENTRIES: Final = (
