@@ -19,6 +19,8 @@ Shapley values of the game in which players that are out are 0, of a pair:
     saturated     x: w (x + min(1, x + c) - c) / 2, c: likewise
 
 A feature alone gets w x, one that does nothing 0, and so does u, which changes no probability.
+Methods that compare with other values than 0, a background or the mean, answer another question and are scored by this
+one.
 
 **Reading.** XAI-Units draws features from N(0, 1), and has another truth, here ``mechanism``: of interacting features
 all of (b if c else a) x to x and v c to c; of a cancelled pair w x to x and -w x to c. Saturation is not among its
