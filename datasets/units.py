@@ -27,6 +27,7 @@ all of (b if c else a) x to x and v c to c; of a cancelled pair w x to x and -w 
 units.
 """
 
+import hashlib
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
@@ -153,6 +154,11 @@ def find_shapley(network: nn.Sequential, x: Rows, target: Int[Tensor, " rows"]) 
     return shapley_values(value_table(e, torch.zeros_like(e.inputs))).round(decimals=10)
 
 
+def hash_weights(network: nn.Sequential) -> str:
+    """SHA-256 of all weights, by which one network is told from another."""
+    return hashlib.sha256(b"".join(part.numpy().tobytes() for part in network.state_dict().values())).hexdigest()
+
+
 def _take_features() -> tuple[Float[Tensor, "3 8"], Float[Tensor, "3 8"], Float[Tensor, "1 8"]]:
     """Rows of the identity that take the first features of the pairs, the second ones, and the feature alone."""
     every = torch.eye(2 * PAIRS + 2)
@@ -215,6 +221,7 @@ def units(*, unit: UnitName, inputs: PositiveInt = 20, background: PositiveInt =
     return Problem(
         e,
         truths=truths,
+        provenance={"checkpoint": hash_weights(made.network)},
         tuning=made.draw_inputs(TUNING, generator),
         exact={"shapley": ("bshap",)},
         shown=tuple(range(min(inputs, SHOWN))),
