@@ -51,11 +51,12 @@ def make_overall_table(board: Board) -> Table:
         score = "{score:z.2f} [{low:z.2f}, {high:z.2f}]".format_map(row)
         rows.append([tier, name, score, *(_count_duels(board, family, row["method"]) for family in families)])
     header = ["tier", "method", "score ↑", *families]
-    table = make_table("Over all", header, rows, EXPLAINED, _describe_order(board), ["tier", *families])
-    return table if _has_order(board) else table.without("tier")
+    table = make_table("Over all", header, rows, EXPLAINED, describe_order(board), ["tier", *families])
+    return table if has_order(board) else table.without("tier")
 
 
-def _has_order(board: Board) -> bool:
+def has_order(board: Board) -> bool:
+    """Whether there are tiers."""
     return bool(board.overall["tier"].max() > 1)
 
 
@@ -68,8 +69,9 @@ def _count_duels(board: Board, family: str, method: str) -> str:
     return "/".join(str(found.get(kind, 0)) for kind in (WIN, TIE, LOSS))
 
 
-def _describe_order(board: Board) -> str:
+def describe_order(board: Board) -> str:
+    """What the wins, ties and losses are, and whether an order follows from them."""
     counts = "Wins/ties/losses against the other methods, by the first score of each family's tasks"
-    if _has_order(board):
+    if has_order(board):
         return f"{counts}. The tiers stay apart whichever family or method is left out."
     return f"{counts}. No order of all methods survives leaving out one family or one method."

@@ -20,6 +20,7 @@ from benchmarks.board.aggregate import STATUSES, Board, aggregate
 from benchmarks.board.figures import Drawing
 from benchmarks.board.figures.style import apply_style
 from benchmarks.board.overview import make_overview_tables
+from benchmarks.board.page import Material, render_page
 from benchmarks.board.tables import Table
 from benchmarks.run.records import Provenance, Run, read_run
 
@@ -58,11 +59,13 @@ class Supplement:
         drawings: figures, saved and captioned as the generic ones are, after them.
         sections: Markdown for ``leaderboard.md``, by heading.
         pages: whole files, by name.
+        tables: for ``leaderboard.html``, by heading.
     """
 
     drawings: Sequence[Drawing] = ()
     sections: Mapping[str, str] = field(default_factory=dict)
     pages: Mapping[str, str] = field(default_factory=dict)
+    tables: Mapping[str, Sequence[Table]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class Report:
 
 
 def write_report(directory: Path, supplement: Callable[[Board, Sequence[str]], Supplement] | None = None) -> Report:
-    """Write ``leaderboard.{md,csv,tex}``, ``figures/*.png`` and what the supplement has into a run's folder.
+    """Write ``leaderboard.{md,html,csv,tex}``, ``figures/*.png`` and what the supplement has into a run's folder.
 
     A run that is not finished is reported as far as it went, and said to be incomplete. What an earlier report wrote is
     removed first. ``supplement`` takes the board and the names of the generic figures drawn, and is called within
@@ -104,7 +107,7 @@ def write_report(directory: Path, supplement: Callable[[Board, Sequence[str]], S
         drawn = [_save_figure(drawing, directory) for drawing in figures.draw(board)]
         added = supplement(board, [drawing["name"] for drawing in drawn]) if supplement else Supplement()
         drawn += [_save_figure(drawing, directory) for drawing in added.drawings]
-    texts = {**_render_leaderboards(board, drawn, added.sections), **added.pages}
+    texts = {**_render_leaderboards(board, drawn, added), **added.pages}
     files = [_write(directory / name, text) for name, text in texts.items()]
     files += [directory / drawing["file"] for drawing in drawn]
     names = [file.relative_to(directory).as_posix() for file in files]
@@ -126,22 +129,22 @@ def _save_figure(drawing: Drawing, directory: Path) -> dict[str, str]:
     return {"name": drawing.name, "caption": drawing.caption, "file": file}
 
 
-def _render_leaderboards(
-    board: Board, drawings: Sequence[Mapping[str, str]], sections: Mapping[str, str]
-) -> dict[str, str]:
+def _render_leaderboards(board: Board, drawings: Sequence[Mapping[str, str]], added: Supplement) -> dict[str, str]:
     """The leaderboard in each format, by the name of the file."""
     run = board.run
     names = [task.name for task in run.manifest.suite.tasks]
     overview = make_overview_tables(board)
-    tasks = {name: leaderboard.make_task_table(board, name) for name in names}
+    tasks = {
+        name: (leaderboard.make_task_table(board, name), leaderboard.make_details_table(board, name)) for name in names
+    }
     context = {
         "suite": run.manifest.suite,
         "warnings": list_warnings(run),
         "facts": _list_facts(run),
         "legend": _write_legend("Bold"),
         "overview": overview,
-        "tasks": [(table, leaderboard.make_details_table(board, name)) for name, table in tasks.items()],
-        "sections": sections,
+        "tasks": tasks.values(),
+        "sections": added.sections,
         "failures": run_tables.make_failures_table(run),
         "inapplicable": run_tables.make_inapplicable_table(run),
         "checks": run_tables.make_checks_table(run),
@@ -149,14 +152,22 @@ def _render_leaderboards(
         "drawings": drawings,
     }
     narrow = [
-        table if len(table.header) <= WIDEST else table.without("split") for table in tasks.values() if table.rows
+        table if len(table.header) <= WIDEST else table.without("split") for table, _ in tasks.values() if table.rows
     ]
-    printed = {"tables": [*overview, *narrow], "legend": _write_legend("Bold")}
+    material = Material(
+        board, _list_facts(run), tasks, _write_legend("Bold"), list_warnings(run), drawings, added.tables, _write_tex
+    )
     return {
         "leaderboard.md": make_markdown_environment().get_template("leaderboard.md.j2").render(context),
-        "leaderboard.tex": _make_tex_environment().get_template("leaderboard.tex.j2").render(printed),
+        "leaderboard.html": render_page(material),
+        "leaderboard.tex": _write_tex([*overview, *narrow]),
         "leaderboard.csv": leaderboard.make_tidy_frame(board).to_csv(index=False),
     }
+
+
+def _write_tex(tables: Sequence[Table]) -> str:
+    printed = {"tables": tables, "legend": _write_legend("Bold")}
+    return _make_tex_environment().get_template("leaderboard.tex.j2").render(printed)
 
 
 def _write_legend(strong: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from benchmarks.board.aggregate import Board
 from benchmarks.board.report import Supplement, list_warnings, make_markdown_environment
-from benchmarks.board.tables import Table, make_table
+from benchmarks.board.tables import NONE, Table, make_table
 from benchmarks.papers.claims import Claim
 from benchmarks.papers.es import ES
 from benchmarks.papers.icg import ICG
@@ -73,7 +73,8 @@ def supplement_report(board: Board, figures: Sequence[str]) -> Supplement:
         sections["Tables of the papers"] = _render("tables", tables=tables)
     if claims:
         pages["claims.md"] = f"# {CLAIMED}: {board.run.manifest.suite.name}\n\n{_render('claims', claims=claims)}"
-    return Supplement(drawings, sections, pages)
+    shown = {"Tables of the papers": tables, "The ledger": tabulate_ledger(ledger), CLAIMED: claims}
+    return Supplement(drawings, sections, pages, {heading: found for heading, found in shown.items() if found})
 
 
 def make_claim_tables(paper: Publication, board: Board, own: bool) -> Iterator[Table]:
@@ -123,6 +124,28 @@ def render_ledger(board: Board, ledger: Mapping[Publication, Sequence[Line]]) ->
         papers=papers,
         own=own,
     )
+
+
+def tabulate_ledger(ledger: Mapping[Publication, Sequence[Line]]) -> list[Table]:
+    """The ledger as a table for each paper, and one of what this project criticises or asks."""
+    header = ["item", "says", "measured here", "verdict", "command"]
+    own = [line for lines in ledger.values() for line in lines if line.entry.is_own]
+    parts = {paper.title: [line for line in lines if not line.entry.is_own] for paper, lines in ledger.items()}
+    tables = []
+    for title, lines in {**parts, "Critique and further questions, said by no paper": own}.items():
+        counts = Counter(line.outcome.verdict for line in lines)
+        told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
+        rows = [_write_line(line) for line in lines]
+        tables.append(make_table(title, header, rows, lead=f"{len(lines)} items: {told}."))
+    return [table for table in tables if table.rows]
+
+
+def _write_line(line: Line) -> list[str]:
+    entry = line.entry
+    printed = f" Printed: {entry.printed}." if entry.printed else ""
+    reading = f" Reading: {entry.reading}." if entry.reading else ""
+    says = f"{entry.says}.{printed}{reading}"
+    return [entry.item, says, line.outcome.measured or NONE, line.outcome.verdict, line.command]
 
 
 def _render(template: str, **context: Any) -> str:

@@ -1,21 +1,25 @@
 """Tables, claims, the ledger and figures once more, from the published records alone.
 
 Texts have to be the same byte for byte; but in CSV files, which have all digits of a number, numbers have to agree to
-``DIGITS``, since another processor adds them up in another order. Pictures have to have the same pixels, but for one in
-ten thousand whose levels differ by more than ``LEVELS``: the library that compresses them, and the last bit of a number
-that is drawn, are not what is verified.
+``DIGITS``, since another processor adds them up in another order. Pictures, also those within a page, have to have the
+same pixels, but for one in ten thousand whose levels differ by more than ``LEVELS``: the library that compresses them,
+and the last bit of a number that is drawn, are not what is verified.
 """
 
+import base64
+import io
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from math import isclose
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from matplotlib import image
+from jaxtyping import Int
+from PIL import Image
 
 from benchmarks.board.report import WRITTEN, write_report
 from benchmarks.papers.supplement import supplement_report
@@ -26,6 +30,10 @@ DIGITS: Final = 1e-9  # relative
 SPREAD: Final = 1e-12  # absolute: that of equal numbers is rounding
 LEVELS: Final = 8  # of 255
 PIXELS: Final = 1e-4
+EMBEDDED: Final = re.compile(r"data:image/webp;base64,([A-Za-z0-9+/=]+)")
+
+Levels = Int[np.ndarray, "_ _ rgba=4"]  # of 255
+Apart = tuple[str, str, str]  # what was published, what is found, and what differs
 
 
 def check_derived(directory: Path) -> Level:
@@ -51,7 +59,7 @@ def _compare(name: str, published: Path, again: Path) -> Iterator[Difference]:
     elif published.read_bytes() == again.read_bytes():
         return
     else:
-        compare = _compare_pictures if name.endswith(".png") else _compare_texts
+        compare = {".png": _compare_pictures, ".html": _compare_pages}.get(published.suffix, _compare_texts)
         difference = compare(published, again)
         if difference is None:
             return
@@ -59,17 +67,33 @@ def _compare(name: str, published: Path, again: Path) -> Iterator[Difference]:
     yield Difference(where=name, published=found[0], found=found[1], cause="report", why=found[2])
 
 
-def _compare_texts(published: Path, again: Path) -> tuple[str, str, str] | None:
+def _compare_texts(published: Path, again: Path) -> Apart | None:
     """The first line that differs, of each; None where a CSV file differs in last digits alone."""
-    was, is_now = (file.read_text(encoding="utf-8").split("\n") for file in (published, again))
-    pairs = list(enumerate(zip_longest(was, is_now, fillvalue="no line"), 1))
+    was, is_now = (file.read_text(encoding="utf-8") for file in (published, again))
+    return _compare_lines(was, is_now, numbers=published.suffix == ".csv")
+
+
+def _compare_lines(was: str, is_now: str, *, numbers: bool = False) -> Apart | None:
+    pairs = list(enumerate(zip_longest(was.split("\n"), is_now.split("\n"), fillvalue="no line"), 1))
     apart = [(number, lines) for number, lines in pairs if lines[0] != lines[1]]
-    if published.suffix == ".csv":
+    if numbers:
         apart = [(number, lines) for number, lines in apart if not _have_close_numbers(*lines)]
         if not apart:
             return None
     number, (a, b) = apart[0] if apart else (0, ("other ends of lines", "ends of lines as here"))
     return a, b, f"line {number} is the first of {len(apart)} lines that differ"
+
+
+def _compare_pages(published: Path, again: Path) -> Apart | None:
+    """The first line that differs but for the pictures in it; then the first picture that does."""
+    texts = [file.read_text(encoding="utf-8") for file in (published, again)]
+    bare = [EMBEDDED.sub("(a picture)", text) for text in texts]
+    if bare[0] != bare[1]:
+        return _compare_lines(*bare)
+    pictures: list[Sequence[str]] = [EMBEDDED.findall(text) for text in texts]
+    pairs = [(was, is_now) for was, is_now in zip(*pictures, strict=True) if was != is_now]
+    found = (_compare_pixels(*(_read_pixels(io.BytesIO(base64.b64decode(data))) for data in pair)) for pair in pairs)
+    return next(filter(None, found), None)
 
 
 def _have_close_numbers(a: str, b: str) -> bool:
@@ -83,14 +107,22 @@ def _have_close_numbers(a: str, b: str) -> bool:
         return False
 
 
-def _compare_pictures(published: Path, again: Path) -> tuple[str, str, str] | None:
-    was, is_now = (image.imread(file) for file in (published, again))
+def _compare_pictures(published: Path, again: Path) -> Apart | None:
+    return _compare_pixels(_read_pixels(published), _read_pixels(again))
+
+
+def _read_pixels(file: Path | io.BytesIO) -> Levels:
+    with Image.open(file) as picture:
+        return np.asarray(picture.convert("RGBA"), dtype=int)
+
+
+def _compare_pixels(was: Levels, is_now: Levels) -> Apart | None:
     if was.shape != is_now.shape:
         return f"{was.shape[1]} x {was.shape[0]} pixels", f"{is_now.shape[1]} x {is_now.shape[0]} pixels", "its size"
-    off = np.abs(was - is_now).max(-1) * 255 > LEVELS
+    off = np.abs(was - is_now).max(-1) > LEVELS
     if off.mean() <= PIXELS:
         return None
     row, column = (int(i) for i in np.argwhere(off)[0])
     at = f"pixel at row {row}, column {column}"
-    a, b = (f"{at}: {np.rint(255 * picture[row, column]).astype(int).tolist()}" for picture in (was, is_now))
+    a, b = (f"{at}: {picture[row, column].tolist()}" for picture in (was, is_now))
     return a, b, f"{off.mean():.2%} of the pixels differ"

@@ -28,12 +28,8 @@ CLOSE: Final = 1.3  # points whose costs differ by less than this factor share a
 
 def draw_frontiers(board: Board) -> Iterator[Drawing]:
     """The first judging column of every task over all budgets; of several implementations of a method the first."""
-    points = board.first_scores(board.summary)
-    points = points[points["cost"].notna() & points["mean"].notna() & ~points["method"].isin(list(board.same_as))]
-    truths = [row["method"] in board.exact(row["task"], row["column"]) for row in list_rows(points)]
-    points = points[~np.array(truths, dtype=bool)]
+    points = select_points(board)
     if len(points):
-        points = points.merge(board.columns[["task", "column", "better"]], on=["task", "column"])
         title = "Score against cost, over all budgets"
         caption = (
             f"{title}: a row is an input that passes through the model, forward or backward. Numbered methods are "
@@ -41,6 +37,15 @@ def draw_frontiers(board: Board) -> Iterator[Drawing]:
             "and show the budget, not the method; dashed: without any row."
         )
         yield Drawing("frontier", caption, plot_frontiers(points, board.methods, title=title))
+
+
+def select_points(board: Board) -> pd.DataFrame:
+    """What ``plot_frontiers`` takes: scores and costs of whatever does not compute the truth itself."""
+    points = board.first_scores(board.summary)
+    points = points[points["cost"].notna() & points["mean"].notna() & ~points["method"].isin(list(board.same_as))]
+    truths = [row["method"] in board.exact(row["task"], row["column"]) for row in list_rows(points)]
+    points = points[~np.array(truths, dtype=bool)]
+    return points.merge(board.columns[["task", "column", "better"]], on=["task", "column"])
 
 
 def plot_frontiers(points: pd.DataFrame, methods: pd.DataFrame, *, title: str) -> Figure:

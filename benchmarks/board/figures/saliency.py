@@ -45,11 +45,11 @@ def draw_saliency(board: Board) -> Iterator[Drawing]:
         if len(problem.features) in (2, 3):
             output = find_option(tasks, problem.kind, problem.task_options, "output")
             title = f"{problem.task}: attributions" + (f" of the {output}" if output else "")
-            coloured = _is_coloured(first.inputs)
+            coloured = is_coloured(first.inputs)
             caption = f"{title}: red raises the output explained, blue lowers it; {SCALES[coloured]}."
             drawn = slice(MOST_COLOURED if coloured else None)
             maps = {method: values[drawn] for method, values in first.maps.items()}
-            figure = plot_saliency(first.inputs[drawn], maps, _label_pictures(problem)[drawn], title=title)
+            figure = plot_saliency(first.inputs[drawn], maps, label_pictures(problem)[drawn], title=title)
             yield Drawing(f"saliency-{problem.task}", caption, figure)
 
 
@@ -60,7 +60,7 @@ def plot_saliency(inputs: Features, maps: Mapping[str, Features], labels: Sequen
     has its own scale, symmetric about 0. Attributions are summed over channels. Pictures of three channels, red, green
     and blue in [0, 1], are shown in colour, and under the maps in grey (``_lay_over``).
     """
-    coloured = _is_coloured(inputs)
+    coloured = is_coloured(inputs)
     height, width = (side + GAP for side in _sum_channels(inputs).shape[1:])
     scale = (COLOURED_TILE if coloured else TILE) / math.sqrt(height * width)  # inches per pixel
     blocks = list(_split(list(maps), most=int(WIDEST / (scale * width)) - 1))
@@ -71,7 +71,7 @@ def plot_saliency(inputs: Features, maps: Mapping[str, Features], labels: Sequen
     size = columns * width * scale + beside, len(blocks) * (len(inputs) * height * scale + above) + 0.5
     figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(h_pad=0.1))
     for ax, names in zip(figure.subplots(len(blocks), squeeze=False)[:, 0], blocks, strict=True):
-        tiles = [_colour_input(inputs), *(_colour_map(maps[name], inputs) for name in names)]
+        tiles = [colour_inputs(inputs), *(colour_maps(maps[name], inputs) for name in names)]
         shown = np.concatenate([_stack(column) for column in tiles], axis=1)
         ax.imshow(shown, interpolation="auto" if coloured else "nearest")  # of many pixels, none is left out
         ax.set_xlim(-0.5, columns * width - 0.5)  # the last panel, which may have fewer, at the scale of the others
@@ -81,7 +81,7 @@ def plot_saliency(inputs: Features, maps: Mapping[str, Features], labels: Sequen
     return figure
 
 
-def _label_pictures(problem: ProblemRecord) -> list[str]:
+def label_pictures(problem: ProblemRecord) -> list[str]:
     """The output explained of each picture, and the prediction where it is another."""
     pairs = zip(problem.shown_targets, problem.shown_predictions, strict=True)
     return [f"{target}" if target == predicted else f"{target} (pred. {predicted})" for target, predicted in pairs]
@@ -106,18 +106,21 @@ def _sum_channels(pictures: Features) -> Float[np.ndarray, "shown height width"]
     return pictures.sum(1) if pictures.ndim == 4 else pictures
 
 
-def _is_coloured(pictures: Features) -> bool:
+def is_coloured(pictures: Features) -> bool:
+    """Whether pictures have three channels, red, green and blue."""
     return pictures.ndim == 4 and pictures.shape[1] == 3
 
 
-def _colour_input(inputs: Features) -> Colours:
-    if not _is_coloured(inputs):
+def colour_inputs(inputs: Features) -> Colours:
+    """Pictures in their colours, or in grey."""
+    if not is_coloured(inputs):
         return _colour_grey(inputs)
     return _make_opaque(np.moveaxis(inputs, 1, -1))
 
 
-def _colour_map(attribution: Features, inputs: Features) -> Colours:
-    return _lay_over(attribution, inputs) if _is_coloured(inputs) else _colour_diverging(attribution)
+def colour_maps(attribution: Features, inputs: Features) -> Colours:
+    """Red for positive, blue for negative, each map on its own scale; over the picture if that is coloured."""
+    return _lay_over(attribution, inputs) if is_coloured(inputs) else _colour_diverging(attribution)
 
 
 def _lay_over(attribution: Features, inputs: Features) -> Colours:

@@ -65,7 +65,7 @@ def table_lines(markdown: str, heading: str) -> list[str]:
 
 def test_what_is_written(report, folder):
     names = {file.relative_to(folder).as_posix() for file in report.files}
-    texts = {"leaderboard.md", "leaderboard.csv", "leaderboard.tex"}
+    texts = {f"leaderboard.{kind}" for kind in ("md", "html", "csv", "tex")}
     drawn = {f"figures/{name}.png" for name in ("sweep-samples", "curves-pictures", "frontier", "runtime")}
     assert names == texts | drawn | {"figures/saliency-pictures.png"}
     assert all(file.stat().st_size > 0 for file in report.files)
@@ -104,7 +104,7 @@ def test_what_an_earlier_report_wrote_does_not_stay(tmp_path):
     (directory / "notes.md").write_text("of the user")
     (directory / "figures" / "mine.png").touch()
     kept = {file.name for file in write_report(directory).files} | {"notes.md", "mine.png"}
-    left = {file.name for file in directory.rglob("*") if file.suffix in (".md", ".png", ".csv", ".tex")}
+    left = {file.name for file in directory.rglob("*") if file.suffix in (".md", ".html", ".png", ".csv", ".tex")}
     assert left == kept
 
 

@@ -1,0 +1,95 @@
+"""Pictures within the page: attributions of pictures, each map on its own, and the figures of the report."""
+
+import base64
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from benchmarks.board.aggregate import Board, Shown
+from benchmarks.board.figures.saliency import (
+    MOST_COLOURED,
+    SCALES,
+    colour_inputs,
+    colour_maps,
+    is_coloured,
+    label_pictures,
+)
+
+EXACT: Final[dict[str, Any]] = {"lossless": True, "method": 4, "quality": 60}
+PHOTOGRAPH: Final[dict[str, Any]] = {"quality": 75}
+SMALLEST: Final = 96  # pixels, the least width that a map is shown with
+DRAWN_APART: Final = "saliency-"  # figures whose maps the page has one by one
+
+Pixels = UInt8[np.ndarray, "height width rgb=3"]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An explicand, and what each method attributed to it, as addresses of pictures."""
+
+    label: str
+    shown: str
+    maps: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The pictures of a task's first repetition; ``width`` and ``height`` are those that one is shown with."""
+
+    task: str
+    scale: str
+    width: int
+    height: int
+    pictures: Sequence[Picture]
+
+
+def make_galleries(board: Board) -> Iterator[Gallery]:
+    """Of each task whose inputs are pictures."""
+    for first, *_ in board.shown.values():
+        if len(first.problem.features) in (2, 3):
+            yield _make_gallery(first)
+
+
+def _make_gallery(shown: Shown) -> Gallery:
+    coloured = is_coloured(shown.inputs)
+    most = MOST_COLOURED if coloured else len(shown.inputs)
+    height, width = shown.inputs.shape[-2:]
+    inputs = [encode_pixels(pixels, coloured) for pixels in _to_pixels(colour_inputs(shown.inputs))[:most]]
+    maps = {
+        method: [encode_pixels(pixels, coloured) for pixels in _to_pixels(colour_maps(values, shown.inputs))[:most]]
+        for method, values in shown.maps.items()
+    }
+    pictures = [
+        Picture(label, inputs[i], {method: encoded[i] for method, encoded in maps.items()})
+        for i, label in enumerate(label_pictures(shown.problem)[:most])
+    ]
+    times = max(1, -(-SMALLEST // width))
+    return Gallery(shown.problem.task, SCALES[coloured], times * width, times * height, pictures)
+
+
+def _to_pixels(colours: np.ndarray) -> UInt8[np.ndarray, "shown height width rgb=3"]:
+    return np.asarray(np.rint(255 * colours[..., :3]), dtype=np.uint8)
+
+
+def encode_pixels(pixels: Pixels, photograph: bool) -> str:
+    """A picture as an address that holds it; without any loss unless it is a photograph."""
+    return _encode(Image.fromarray(pixels), PHOTOGRAPH if photograph else EXACT)
+
+
+def encode_figure(file: Path) -> tuple[str, int, int]:
+    """A figure as an address that holds it, without any loss; its width and its height."""
+    with Image.open(file) as figure:
+        plain = figure.convert("RGB")
+    return _encode(plain, EXACT), plain.width, plain.height
+
+
+def _encode(picture: Image.Image, options: Mapping[str, Any]) -> str:
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", **options)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"

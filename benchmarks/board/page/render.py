@@ -1,0 +1,117 @@
+"""The page, from what a report has found."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+from itables.utils import read_package_file
+from markupsafe import Markup
+
+from benchmarks.board import run_tables
+from benchmarks.board.aggregate import Board
+from benchmarks.board.page.boards import HEADLINE, make_task_boards
+from benchmarks.board.page.frontier import list_family_colours, make_panels
+from benchmarks.board.page.pictures import DRAWN_APART, encode_figure, make_galleries
+from benchmarks.board.page.summary import make_family_cards, make_overall
+from benchmarks.board.tables import Table
+from benchmarks.run.archive import MANIFEST
+from benchmarks.run.records import slugify
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+LIBRARY: Final = ("html", "dt_bundle.js")
+LIBRARY_STYLE: Final = ("html", "dt_bundle.css")
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a report has found, and how it writes that elsewhere.
+
+    Attributes:
+        facts: where the numbers come from, by name.
+        tasks: the main and the second table of each task.
+        legend: what signs mean.
+        warnings: what is missing from the run.
+        drawings: ``name``, ``caption`` and ``file`` of every figure, relative to the run's folder.
+        tables: of the papers, by heading.
+        write_tex: tables in LaTeX.
+    """
+
+    board: Board
+    facts: Sequence[tuple[str, str]]
+    tasks: Mapping[str, tuple[Table, Table]]
+    legend: Sequence[str]
+    warnings: Sequence[str]
+    drawings: Sequence[Mapping[str, str]]
+    tables: Mapping[str, Sequence[Table]]
+    write_tex: Callable[[Sequence[Table]], str]
+
+
+def render_page(material: Material) -> str:
+    """The page as HTML; the same records and figures give the same text."""
+    board, environment = material.board, _make_environment()
+    run = board.run
+    context = {
+        "suite": run.manifest.suite,
+        "published": (run.directory / MANIFEST).exists(),
+        "manifest": run.manifest,
+        "records": len(run.manifest.cells) + len(run.manifest.problems) + len(run.manifest.splits),
+        "missing": run.missing,
+        "facts": material.facts,
+        "legend": material.legend,
+        "warnings": material.warnings,
+        "cards": make_family_cards(board),
+        "overall": make_overall(board) if len(board.first_judges) > 1 else None,
+        "panels": make_panels(board),
+        "colours": list_family_colours(board),
+        "boards": [(found, material.write_tex([found.table])) for found in make_task_boards(board, material.tasks)],
+        "galleries": list(make_galleries(board)),
+        "tables": material.tables,
+        "run_tables": _list_run_tables(board),
+        "figures": _encode_figures(run.directory, material.drawings),
+        "style": _read_style(),
+        "library": _read_library(),
+        "script": Markup((TEMPLATES / "page.js").read_text(encoding="utf-8")),
+        "headline": HEADLINE,
+    }
+    return environment.get_template("page.html.j2").render(context)
+
+
+def _list_run_tables(board: Board) -> list[Table]:
+    tables = (run_tables.make_failures_table, run_tables.make_inapplicable_table, run_tables.make_checks_table)
+    return [table for make in tables if (table := make(board.run)).rows]
+
+
+def _encode_figures(directory: Path, drawings: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
+    """Every figure but those that the page draws itself."""
+    found = []
+    for drawing in drawings:
+        if not drawing["name"].startswith(DRAWN_APART):
+            source, width, height = encode_figure(directory / drawing["file"])
+            found.append({**drawing, "source": source, "width": width, "height": height})
+    return found
+
+
+def _read_style() -> Markup:
+    own = (TEMPLATES / "page.css").read_text(encoding="utf-8")
+    return Markup(f"{read_package_file(*LIBRARY_STYLE)}\n{own}")
+
+
+def _read_library() -> Markup:
+    """DataTables, as text in a script element; it stays one as long as it does not end that."""
+    return Markup(read_package_file(*LIBRARY).replace("</script", "<\\/script"))
+
+
+def _make_environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["slug"] = slugify
+    environment.filters["data"] = lambda value: json.dumps(value, ensure_ascii=False)
+    return environment
