@@ -34,7 +34,6 @@ from benchmarks.board.tables import (
     format_score,
     format_seconds,
 )
-from benchmarks.run.archive import MANIFEST
 from benchmarks.run.records import CellRecord, slugify
 
 HEADLINE: Final = "headline"
@@ -343,9 +342,7 @@ class _Maker:
 
     def _write_command(self, method: str) -> str:
         suite = self.board.run.manifest.suite.name
-        published = " --models published" if (self.board.run.directory / MANIFEST).exists() else ""
-        chosen = f"--tasks {self.task} --methods {method}"
-        return f"python -m benchmarks run {suite} {chosen}{published} --out /tmp/{slugify(method)}"
+        return f"python -m benchmarks run {suite} --tasks {self.task} --methods {method} --out results/runs/one-row"
 
 
 def _order(values: Sequence[Any], better: str) -> list[int]:

@@ -17,8 +17,7 @@ from benchmarks.board.page.frontier import list_family_colours, make_panels
 from benchmarks.board.page.pictures import DRAWN_APART, encode_figure, make_galleries
 from benchmarks.board.page.summary import make_family_cards, make_overall
 from benchmarks.board.tables import Table
-from benchmarks.run.archive import MANIFEST
-from benchmarks.run.records import slugify
+from benchmarks.run.records import Run, slugify
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 LIBRARY: Final = ("html", "dt_bundle.js")
@@ -55,7 +54,7 @@ def render_page(material: Material) -> str:
     run = board.run
     context = {
         "suite": run.manifest.suite,
-        "published": (run.directory / MANIFEST).exists(),
+        "is_clean": _is_clean(run),
         "manifest": run.manifest,
         "records": len(run.manifest.cells) + len(run.manifest.problems) + len(run.manifest.splits),
         "missing": run.missing,
@@ -77,6 +76,12 @@ def render_page(material: Material) -> str:
         "headline": HEADLINE,
     }
     return environment.get_template("page.html.j2").render(context)
+
+
+def _is_clean(run: Run) -> bool:
+    """Whether all records are of one commit, so that they can be published and verified."""
+    where = {(cell.provenance.commit, cell.provenance.dirty) for cell in [*run.problems, *run.splits, *run.cells]}
+    return len(where) == 1 and not any(commit is None or dirty for commit, dirty in where)
 
 
 def _list_run_tables(board: Board) -> list[Table]:

@@ -7,13 +7,13 @@ from html.parser import HTMLParser
 
 import pytest
 
+from benchmarks.board.page.render import _is_clean
 from benchmarks.board.report import write_report
 from benchmarks.board.tables import format_place, format_score
 from benchmarks.papers.supplement import supplement_report
 from benchmarks.publish.derive import _compare_pages
-from benchmarks.run.archive import write_archive
 from benchmarks.run.records import read_run
-from tests.benchmarks.run_maker import small_run
+from tests.benchmarks.run_maker import WHERE, small_run
 
 VOID = {"meta", "link", "img", "input", "br", "hr"}
 
@@ -169,7 +169,7 @@ def test_a_row_opens_to_its_budgets_units_command_and_records(page, folder):
     words = detail.words()
     assert "0.900, 0.800, 1.000" in words  # the mean of each model
     assert "0.9, 0.8, 1" in words  # single explicands
-    assert "python -m benchmarks run made-up --tasks game --methods sig-game --out" in words
+    assert "python -m benchmarks run made-up --tasks game --methods sig-game --out results/runs/one-row" in words
     keys = [
         cell.key for cell in read_run(folder).cells if (cell.task, cell.label) == ("game", "sig-game") and cell.headline
     ]
@@ -208,16 +208,16 @@ def test_tex_of_a_board_is_a_table(page):
     assert plain.count("{") == plain.count("}")
 
 
-def test_what_it_says_of_the_run_depends_on_its_being_published(page, tmp_path):
-    assert "Not published" in page.one("header").words()
-    run = read_run(small_run(tmp_path / "run").write())
-    write_archive(run, tmp_path / "published")
-    write_report(tmp_path / "published", supplement_report)
-    header = Tree((tmp_path / "published" / "leaderboard.html").read_text(encoding="utf-8")).root.one("header").words()
-    assert (
-        f"Published: all {len(run.cells) + len(run.problems)} records are here; check them with python -m benchmarks verify made-up"
-        in header
-    )
+def test_whether_it_can_be_verified_stands_on_top(page, folder):
+    records = len(read_run(folder).cells) + len(read_run(folder).problems)
+    assert f"All {records} records are here, but not of one commit" in page.one("header").words()
+    clean = WHERE.model_copy(update={"dirty": False})
+    run = read_run(folder)
+    for record in [*run.problems, *run.cells]:
+        record.provenance = clean
+    assert _is_clean(run)
+    run.cells[3].provenance = clean.model_copy(update={"commit": "another"})
+    assert not _is_clean(run)
 
 
 def test_an_incomplete_run_says_so_first(tmp_path):
