@@ -1,0 +1,169 @@
+"""``leaderboard.html`` in headless Chromium, which a system package brings (Debian: apt-get install chromium)."""
+
+import csv
+import io
+import json
+import shutil
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, sync_playwright
+
+from benchmarks.board.report import write_report
+from benchmarks.papers.supplement import supplement_report
+from tests.benchmarks.run_maker import small_run
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here (Debian: apt-get install chromium)"),
+]
+READY = "document.documentElement.dataset.ready === 'yes'"
+NARROW, WIDE = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    folder = small_run(tmp_path_factory.mktemp("small") / "run").write()
+    write_report(folder, supplement_report)
+    return (folder / "leaderboard.html").as_uri()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium, address):
+    """Opens the page with a hash; whatever goes to the console, or asks for anything but the file, fails the test."""
+    said, asked, contexts = [], [], []
+
+    def visit(hash_="", **options) -> Page:
+        context = chromium.new_context(**{"viewport": WIDE, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(address + hash_)
+        if options.get("java_script_enabled", True):
+            page.wait_for_function(READY)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert said == []
+    assert {url.partition("#")[0] for url in asked if not url.startswith(("data:", "blob:"))} == {address}
+
+
+def names(page, task):
+    return [name.split("\n")[0].strip() for name in page.locator(f"#table-{task} tbody th:visible").all_inner_texts()]
+
+
+def test_a_board_sorts_from_the_best_as_python_ordered_it(visit):
+    page = visit("#board-pictures")
+    assert names(page, "pictures")[2:] == ["ig-zero", "random-attribution control", "broken"]
+    score = page.locator("#table-pictures thead th", has_text="iaccuracy").first
+    score.click()
+    assert names(page, "pictures")[2:] == ["ig-zero", "random-attribution control", "broken"]
+    score.click()
+    assert names(page, "pictures")[:3] == ["broken", "random-attribution control", "ig-zero"]
+    assert "pictures.order=2:desc" in page.url
+
+
+def test_filters_and_search_are_in_the_address_and_come_back(visit):
+    page = visit("#board-game")
+    assert names(page, "game") == ["sig-game", "ig-zero", "random-attribution control"]
+    board = page.locator("#board-game")
+    board.locator("[data-filter=budget]").select_option("10")
+    assert names(page, "game") == ["sig-game", "ig-zero"]
+    board.locator("[data-filter=budget]").select_option("")
+    assert len(names(page, "game")) == 5
+    board.locator("[data-filter=control]").select_option("no")
+    assert len(names(page, "game")) == 4
+    board.locator("[data-filter=family]").select_option("integrated-gradients")
+    assert names(page, "game") == ["ig-zero", "ig-zero"]
+    board.locator("[data-filter=family]").select_option("")
+    board.get_by_role("searchbox").fill("sig")
+    page.wait_for_function("location.hash.includes('game.q=sig')")
+    assert names(page, "game") == ["sig-game", "sig-game"]
+    again = visit("#" + page.url.partition("#")[2])
+    assert names(again, "game") == ["sig-game", "sig-game"]
+    assert again.locator("#board-game [data-filter=control]").input_value() == "no"
+    assert again.locator("#board-game [data-filter=budget]").input_value() == ""
+    assert again.locator("#board-game").get_by_role("searchbox").input_value() == "sig"
+
+
+def test_a_row_opens_by_keyboard_and_from_an_address(visit):
+    page = visit("#board-pictures")
+    link = page.locator("#table-pictures a.open", has_text="sig-game")
+    assert link.get_attribute("aria-expanded") == "false"
+    link.focus()
+    page.keyboard.press("Enter")
+    detail = page.locator("#detail-pictures--sig-game")
+    assert detail.is_visible()
+    assert link.get_attribute("aria-expanded") == "true"
+    assert "python -m benchmarks run made-up --tasks pictures --methods sig-game" in detail.inner_text()
+    assert detail.locator("img").count() == 2  # an attribution of each input
+    again = visit("#" + page.url.partition("#")[2])
+    assert again.locator("#table-pictures #detail-pictures--sig-game").is_visible()
+    again.locator("#table-pictures a.open", has_text="sig-game").click()
+    assert not again.locator("#detail-pictures--sig-game").is_visible()
+    assert "open" not in again.url
+
+
+def test_what_is_shown_can_be_saved(visit):
+    page = visit("#game.q=sig-game")
+    board = page.locator("#board-game")
+    with page.expect_download() as saved:
+        board.get_by_role("button", name="CSV").click()
+    assert saved.value.suggested_filename == "game.csv"
+    rows = [row for row in csv.reader(io.StringIO(saved.value.path().read_text(encoding="utf-8-sig"))) if row]
+    assert [row[1].strip() for row in rows] == ["method", "sig-game"]
+    with page.expect_download() as saved:
+        board.get_by_role("button", name="JSON").click()
+    (row,) = json.loads(saved.value.path().read_text(encoding="utf-8"))
+    assert list(row) == [cell.strip() for cell in rows[0]]
+    assert row["method"].strip() == "sig-game"
+    assert row["cost (rows)"] == "99"
+
+
+def test_two_methods_stand_side_by_side(visit):
+    page = visit("#pictures")
+    gallery = page.locator(".gallery")
+    gallery.get_by_label("with").select_option("icg")
+    shown = gallery.locator(".shown .maps")
+    assert shown.count() == 3
+    assert shown.nth(0).locator("figcaption").all_inner_texts() == ["input", "input"]
+    assert shown.nth(2).locator("figcaption").all_inner_texts() == ["icg", "icg"]
+
+
+def test_it_is_readable_without_javascript(visit):
+    page = visit(java_script_enabled=False)
+    assert page.locator(".filters:visible").count() == 0
+    page.locator("#board-game > summary").click()
+    assert names(page, "game") == ["sig-game", "ig-zero", "random-attribution control"]
+    page.locator("#board-game summary", has_text="Every row").click()
+    assert page.locator("#detail-game--sig-game").is_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [NARROW, WIDE], ids=["phone", "desktop"])
+def test_it_fits_and_passes_the_automatic_check_of_accessibility(visit, viewport, scheme):
+    page = visit("#game.open=sig-game&pictures.open=icg", viewport=viewport, color_scheme=scheme, bypass_csp=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    for details in page.locator("details:not(.rows)").all():
+        details.evaluate("element => { element.open = true }")
+    page.wait_for_timeout(200)
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_the_first_paint_takes_less_than_a_second(visit):
+    paints = "Math.max(...performance.getEntriesByType('paint').map((paint) => paint.startTime))"
+    assert min(visit().evaluate(paints) for _ in range(5)) < 1000  # the first of a browser's pages takes longer
