@@ -17,7 +17,7 @@ from benchmarks.board.page.frontier import list_family_colours, make_panels
 from benchmarks.board.page.pictures import DRAWN_APART, encode_figure, make_galleries
 from benchmarks.board.page.summary import make_family_cards, make_overall
 from benchmarks.board.tables import Table
-from benchmarks.run.records import Run, slugify
+from benchmarks.run.records import CellRecord, ProblemRecord, Run, SplitRecord, slugify
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 LIBRARY: Final = ("html", "dt_bundle.js")
@@ -80,7 +80,8 @@ def render_page(material: Material) -> str:
 
 def _is_clean(run: Run) -> bool:
     """Whether all records are of one commit, so that they can be published and verified."""
-    where = {(cell.provenance.commit, cell.provenance.dirty) for cell in [*run.problems, *run.splits, *run.cells]}
+    records: list[ProblemRecord | SplitRecord | CellRecord] = [*run.problems, *run.splits, *run.cells]
+    where = {(record.provenance.commit, record.provenance.dirty) for record in records}
     return len(where) == 1 and not any(commit is None or dirty for commit, dirty in where)
 
 

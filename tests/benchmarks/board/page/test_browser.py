@@ -45,7 +45,7 @@ def visit(chromium, address):
     def visit(hash_="", **options) -> Page:
         context = chromium.new_context(**{"viewport": WIDE, **options})
         contexts.append(context)
-        page = context.new_page()
+        page: Page = context.new_page()
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))

@@ -12,7 +12,7 @@ from benchmarks.board.report import write_report
 from benchmarks.board.tables import format_place, format_score
 from benchmarks.papers.supplement import supplement_report
 from benchmarks.publish.derive import _compare_pages
-from benchmarks.run.records import read_run
+from benchmarks.run.records import CellRecord, ProblemRecord, read_run
 from tests.benchmarks.run_maker import WHERE, small_run
 
 VOID = {"meta", "link", "img", "input", "br", "hr"}
@@ -213,7 +213,8 @@ def test_whether_it_can_be_verified_stands_on_top(page, folder):
     assert f"All {records} records are here, but not of one commit" in page.one("header").words()
     clean = WHERE.model_copy(update={"dirty": False})
     run = read_run(folder)
-    for record in [*run.problems, *run.cells]:
+    records_of_run: list[ProblemRecord | CellRecord] = [*run.problems, *run.cells]
+    for record in records_of_run:
         record.provenance = clean
     assert _is_clean(run)
     run.cells[3].provenance = clean.model_copy(update={"commit": "another"})
