@@ -5,6 +5,8 @@ captum draws from the global random state; each call runs with that state seeded
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import captum.attr
 import numpy as np
@@ -47,14 +49,40 @@ def integrated_gradients(e: Explicand, *, steps: int = 50, generator: Generator)
 @method("captum/GradientShap", family=FAMILY, source="captum, GradientShap", spend=("samples",))
 def gradient_shap(e: Explicand, *, samples: int = 50, generator: Generator) -> Tensor:
     """Gradients at random positions between background samples and the explicand; compare expected-gradients."""
-    explainer = captum.attr.GradientShap(e.outputs)
-    at_once = max(1, e.rows_per_batch // samples)  # captum keeps the graph of all rows of a call
+    at_once = max(1, e.rows_per_batch // samples)
+    attributions = []
     with _global_seed(generator):
-        attributions = [
-            explainer.attribute(inputs, baselines=e.background, target=target, n_samples=samples)
-            for inputs, target in zip(e.inputs.split(at_once), e.target.split(at_once), strict=True)
-        ]
+        for chunk in torch.arange(len(e.inputs), device=e.device).split(at_once):
+            explainer = captum.attr.GradientShap(partial(_score_rows, e, chunk.repeat_interleave(samples)))
+            attributions.append(explainer.attribute(e.inputs[chunk], baselines=e.background, n_samples=samples))
     return torch.cat(attributions)
+
+
+def _score_rows(e: Explicand, owner: Tensor, x: Tensor) -> Tensor:
+    scores: Tensor = _ScoresOfBatches.apply(x, e, owner)
+    return scores
+
+
+class _ScoresOfBatches(torch.autograd.Function):
+    """Target outputs, whose gradients are taken batch by batch at once: captum differentiates all rows of a call
+    together, and the graph of all of them would take gigabytes for photographs."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, e: Explicand, owner: Tensor) -> Tensor:
+        scores, gradients = [], []
+        for points, owners in zip(x.split(e.rows_per_batch), owner.split(e.rows_per_batch), strict=True):
+            points = points.detach().requires_grad_()
+            with torch.enable_grad():
+                found = e.scores(points, owners)
+                gradients.append(torch.autograd.grad(found.sum(), points)[0])
+            scores.append(found.detach())
+        ctx.save_for_backward(torch.cat(gradients))
+        return torch.cat(scores)
+
+    @staticmethod
+    def backward(ctx: Any, *found: Tensor) -> tuple[Tensor, None, None]:
+        (gradients,) = ctx.saved_tensors
+        return found[0].view(-1, *[1] * (gradients.ndim - 1)) * gradients, None, None
 
 
 @method("captum/KernelShap", family=FAMILY, source="captum, KernelShap", spend=("evaluations",), gradient=False)

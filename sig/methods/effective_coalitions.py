@@ -5,6 +5,8 @@ those without a player is looked at, as in the paper. Where not, each player get
 their sizes equally often ("subsets grouped by length"), which are valued with and without the player.
 """
 
+from collections.abc import Iterator
+
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
@@ -38,7 +40,7 @@ def effective_shapley(
     Raises:
         NotApplicable: when the evaluations do not suffice for one coalition of each player.
     """
-    drawn = _drawn_of_each(e, default, evaluations, draws, fraction, count, generator)
+    drawn = _draw_of_each(e, default, evaluations, draws, fraction, count, generator)
     estimates = torch.stack([one.estimate() / draws for one in drawn])
     return e.spread_over_features(estimates.to(e.device))
 
@@ -69,7 +71,7 @@ def effective_sig(
     if draws < 1:
         raise NotApplicable(f"valuing coalitions and a path from one take 2 samples, more than the {samples} given")
     evaluations = 2 * steps * (samples - draws)
-    drawn = _drawn_of_each(e, default, evaluations, draws, fraction, count, generator)
+    drawn = list(_draw_of_each(e, default, evaluations, draws, fraction, count, generator))
     if all(len(one.player) == 0 for one in drawn):
         raise NotApplicable("the model gives every coalition the same score, so none is effective")
     everybody = torch.ones(draws, e.n_players, dtype=torch.bool)  # from the explicand to itself, nothing is attributed
@@ -77,21 +79,17 @@ def effective_sig(
     return integrate_over_coalitions(e, torch.stack(chosen).to(e.device), default, direction, normalise, steps)
 
 
-def _drawn_of_each(
+def _draw_of_each(
     e: Explicand, default: Default, evaluations: int, draws: int, fraction: float, count: bool, generator: Generator
-) -> list[EffectiveDraws]:
-    """Effective coalitions of each explicand, with so many values each at most."""
+) -> Iterator[EffectiveDraws]:
+    """Effective coalitions of each explicand in turn, with so many values each at most."""
     absent = baselines.single(e, default, known=baselines.DEFAULTS)
     if e.n_players <= MAX_TABLE_PLAYERS and 2**e.n_players <= evaluations:
-        tables = games.value_table(e, absent).cpu()
-        return [
-            effective.from_table(values, draws=draws, fraction=fraction, count=count, generator=generator)
-            for values in tables
-        ]
-    return [
-        _sampled(e.only(index), absent[index : index + 1], evaluations, draws, count, generator)
-        for index in range(len(e.inputs))
-    ]
+        for values in games.value_table(e, absent).cpu():
+            yield effective.from_table(values, draws=draws, fraction=fraction, count=count, generator=generator)
+        return
+    for index in range(len(e.inputs)):
+        yield _sampled(e.only(index), absent[index : index + 1], evaluations, draws, count, generator)
 
 
 def _sampled(
