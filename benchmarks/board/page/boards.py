@@ -287,7 +287,7 @@ class _Maker:
             scores=_list_scores(known),
             command=self._write_command(method),
             records=[(f"{cell.repetition}", f"{cell.key} {cell.status}") for cell in headline]
-            + [("SHA-256 of these", _hash_records(headline))],
+            + [("SHA-256", _hash_records(headline))],
         )
 
     def _find_units(self, method: str) -> pd.Series:

@@ -1,6 +1,5 @@
 """The page, from what a report has found."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,5 +118,4 @@ def _make_environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["slug"] = slugify
-    environment.filters["data"] = lambda value: json.dumps(value, ensure_ascii=False)
     return environment
