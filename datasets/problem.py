@@ -13,6 +13,8 @@ from torch import Tensor
 from sig.explicand import Explicand, Tally, require_eval_mode, require_shape
 from sig.plugins import Entry, Registry
 
+PHOTOGRAPHS = "photographs"  # in a provenance: data in which others have rights, so that it is not published
+
 Series = Mapping[str, Tensor] | Callable[[], Mapping[str, Tensor]]
 
 
@@ -27,7 +29,8 @@ class Problem:
         series: tables of numbers for figures by name, each of columns by name, equally long; the first one is the axis.
             A table that takes long to make may be a function that makes it, called only where figures are wanted.
         checks: what was measured of the trained model (held-out accuracy, R^2), by name.
-        provenance: SHA-256 of the data and of the checkpoint, by name.
+        provenance: SHA-256 of the data and of the checkpoint, by name; ``PHOTOGRAPHS`` for pictures that may be shown
+            and not be published.
         shown: indices of the inputs whose attributions figures show.
         tuning: inputs like the explicands, ``(inputs, *features)``, that are never scored: on these it is chosen how
             methods spend their budget. None where samples of the background serve.

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from datasets import imagenet as data
-from datasets.problem import Problem, task
+from datasets.problem import PHOTOGRAPHS, Problem, task
 from sig.players import rectangle_players, superpixel_players
 from training.explain import Output, Trained, explain
 from training.imagenet_models import LITE0, Scaled, load_pretrained
@@ -97,7 +97,7 @@ def imagenet(
         output=output,
         players=superpixel_players(inputs[0], segments) if players == "superpixels" else _make_patches(patch),
         rows_per_batch=ROWS_PER_BATCH,
-        provenance={"data": photographs.digest([*explained, *others, *tuning])},
+        provenance={PHOTOGRAPHS: photographs.digest([*explained, *others, *tuning])},
         shown=range(min(SHOWN, len(explained))),
     )
 

@@ -28,6 +28,7 @@ from benchmarks.run.records import CellRecord, ProblemRecord, Provenance, Run, S
 from benchmarks.run.suite import SuiteError
 from benchmarks.run.suite_files import load_suite, suite_names
 from datasets.cache import PROJECT
+from datasets.problem import PHOTOGRAPHS
 from training.published import DamagedModel, MissingModel, collect_models
 
 MODELS = "models"
@@ -154,6 +155,12 @@ def _blame_run(run: Run, commit: str) -> Iterator[str]:
         yield (
             f"of {len(records)} records {others.total()} are not of this commit {commit[:12]} ({counts}); "
             "run the suite again with --fresh"
+        )
+    withheld = {problem.task for problem in run.problems if problem.shown and PHOTOGRAPHS in problem.provenance.data}
+    if withheld:
+        yield (
+            f"records and figures of {', '.join(sorted(withheld))} show photographs in which others have rights; "
+            "publish a suite without them"
         )
     suite = run.manifest.suite
     if suite.name in suite_names() and not _is_current(run):
