@@ -7,24 +7,22 @@ since sharp edges of grey may themselves be read as evidence. Both scores also d
 and reward scattered pixels, which a network hardly meets elsewhere. So they stand beside other metrics, never alone.
 """
 
-import math
 from typing import Final, Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from sig import baselines
-from sig.explicand import Explicand, Tally
-from sig.metrics.removal import blank_unordered, check_removal, find_counts, is_removed, removed_after
-from sig.registry import NotApplicable, Trial, metric
+from sig.explicand import Explicand
+from sig.metrics.removal import check_removal
+from sig.metrics.removal_curve import probability_curves
+from sig.registry import Trial, metric
 
 Measure = Literal["insertion", "deletion"]
 RISE: Final = "Petsiuk et al. 2018 (RISE), 3"
-TOLERANCE: Final = 1e-4  # of sums of probabilities
 
 
-@torch.no_grad()
 def target_curves(
     e: Explicand,
     attribution: Float[Tensor, "batch *features"],
@@ -37,9 +35,9 @@ def target_curves(
     """F(x^k) for a grid of k from 0 to ``share`` of the features, F being the probability of the target, in [0, 1].
 
     By ``deletion`` x^k is the explicand with its k most positively attributed features replaced, by ``insertion`` the
-    replacement with these features of the explicand; in pictures features are pixels (``removal.removed_after``). Where
-    ``share`` is 1, the one ends where the other starts. With ``points`` above the number of features, k is every whole
-    number.
+    replacement with these features of the explicand; in pictures features are pixels (``removal.removed_after``). NaN
+    where the attribution is the same everywhere. Where ``share`` is 1, the one ends where the other starts. With
+    ``points`` above the number of features, k is every whole number.
 
     Args:
         removal: what features are replaced by: zero, the background's mean, or the blurred picture (``sig.baselines``).
@@ -49,13 +47,14 @@ def target_curves(
         NotApplicable: when outputs are not probabilities of classes, or on blur where the inputs are not pictures.
     """
     check_removal(removal, share, points)
-    after = removed_after(e, attribution)
-    counts = find_counts(math.prod(after.shape[1:]), share, points).to(e.device)
-    ends = e.inputs, baselines.single(e, removal)
-    first, last = ends if measure == "deletion" else reversed(ends)
-    uncounted = e.with_tally(Tally())
-    chunks = torch.arange(len(e.inputs), device=e.device).split(max(1, e.rows_per_batch // len(counts)))
-    return torch.cat([_curves(uncounted, i, first[i], last[i], after[i], counts) for i in chunks])
+    replacement = baselines.single(e, removal)
+
+    def see(
+        i: Int[Tensor, " chunk"], taken: Bool[Tensor, "chunk points *places"]
+    ) -> Float[Tensor, "chunk points *seen"]:
+        return torch.where(taken, replacement[i].unsqueeze(1), e.inputs[i].unsqueeze(1))
+
+    return probability_curves(e, attribution, see, share=share, points=points, removed=measure == "deletion")
 
 
 @metric("deletion", better="lower", range=(0.0, 1.0), source=RISE, curve="share of features removed")
@@ -87,24 +86,6 @@ def insertion(
 
 
 def _score(trial: Trial, measure: Measure, removal: str, share: float, points: int) -> Float[Tensor, "batch points"]:
-    curves = target_curves(
+    return target_curves(
         trial.explicand, trial.attribution, measure=measure, removal=removal, share=share, points=points
     )
-    return blank_unordered(curves, trial.attribution)
-
-
-def _curves(
-    e: Explicand,
-    i: Int[Tensor, " chunk"],
-    first: Float[Tensor, "chunk *features"],
-    last: Float[Tensor, "chunk *features"],
-    after: Int[Tensor, "chunk *places"],
-    counts: Int[Tensor, " points"],
-) -> Float[Tensor, "chunk points"]:
-    x = torch.where(is_removed(after, counts), last.unsqueeze(1), first.unsqueeze(1))
-    outputs = e.outputs(x.flatten(0, 1))
-    sums = outputs.sum(1)
-    if outputs.min() < 0 or not torch.allclose(sums, torch.ones_like(sums), atol=TOLERANCE):
-        raise NotApplicable("the outputs of the model are not probabilities of classes")
-    owner = i.repeat_interleave(len(counts))
-    return outputs.gather(1, e.target[owner].unsqueeze(1)).view(len(i), len(counts))

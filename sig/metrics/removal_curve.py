@@ -1,6 +1,6 @@
 """The probability of the target while features are taken away, whatever stands in their place.
 
-Shared by metrics that do not replace features by a baseline: what the model sees instead is theirs to say.
+Shared by metrics of insertion and deletion: what the model sees instead of these features is theirs to say.
 """
 
 import math

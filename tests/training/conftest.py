@@ -1,6 +1,6 @@
 """A cache of its own for every test, so that none finds another's checkpoints, and trainings that take no time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,14 @@ def cache(tmp_path, monkeypatch) -> Path:
     folder: Path = tmp_path / "cache"
     monkeypatch.setenv("ATTRIBUTION_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture(scope="module")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache of a module's own, for what its tests share."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ATTRIBUTION_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture

@@ -15,13 +15,6 @@ from training import task_suppressors as task
 
 
 @pytest.fixture(scope="module")
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ATTRIBUTION_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-@pytest.fixture(scope="module")
 def short(own_cache) -> Iterator[None]:
     """A third of the training, which is enough for linear networks."""
     recipe = task.RECIPES["linear"]

@@ -1,6 +1,6 @@
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pydantic
@@ -11,13 +11,6 @@ from datasets import tabular as data
 from datasets.problem import Problem
 from sig.methods.shapley import bshap
 from training import task_tabular as task
-
-
-@pytest.fixture(scope="module")
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ATTRIBUTION_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 @pytest.fixture(scope="module")
