@@ -22,7 +22,8 @@ from benchmarks.board.figures.style import apply_style
 from benchmarks.board.overview import make_overview_tables
 from benchmarks.board.page import Material, render_page
 from benchmarks.board.tables import Table
-from benchmarks.run.records import Provenance, Run, read_run
+from benchmarks.run.fields import Provenance
+from benchmarks.run.records import Run, read_run
 
 LEGEND: Final = (
     "{strong}: tied with the best. Brackets: 95 % intervals, over models where there are several.",

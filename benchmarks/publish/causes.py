@@ -5,7 +5,8 @@ from typing import Final
 
 from benchmarks.publish.manifest import is_model
 from benchmarks.publish.verification import Cause
-from benchmarks.run.records import CellRecord, CellSpec, ProblemRecord, Provenance
+from benchmarks.run.fields import Provenance
+from benchmarks.run.records import CellRecord, CellSpec, ProblemRecord
 
 Reason = tuple[Cause, str]
 

@@ -14,8 +14,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
+from benchmarks.run.fields import Provenance
 from benchmarks.run.provenance import get_now
-from benchmarks.run.records import SCHEMA_VERSION, Model, Provenance, Run, read, write
+from benchmarks.run.records import SCHEMA_VERSION, Model, Run, read, write
 from benchmarks.run.suite_files import SUITES
 from datasets.cache import PROJECT
 

@@ -24,7 +24,8 @@ from benchmarks.publish.manifest import (
 from benchmarks.run import RESULTS
 from benchmarks.run.archive import MANIFEST as ARCHIVE
 from benchmarks.run.archive import write_archive
-from benchmarks.run.records import CellRecord, ProblemRecord, Provenance, Run, SplitRecord, count_failed, read_run
+from benchmarks.run.fields import Provenance
+from benchmarks.run.records import CellRecord, ProblemRecord, Run, SplitRecord, count_failed, read_run
 from benchmarks.run.suite import SuiteError
 from benchmarks.run.suite_files import load_suite, suite_names
 from datasets.cache import PROJECT

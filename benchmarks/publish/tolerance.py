@@ -21,7 +21,8 @@ from typing import Final
 import numpy as np
 from jaxtyping import Bool, Float
 
-from benchmarks.run.records import CellRecord, ColumnFacts
+from benchmarks.run.fields import ColumnFacts
+from benchmarks.run.records import CellRecord
 from sig import stats
 
 PLAIN: Final = stats.SAME

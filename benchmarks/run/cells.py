@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from benchmarks.run.records import SCHEMA_VERSION, CellSpec, ProblemSpec, SplitRecord, SplitSpec, SweepPoint
+from benchmarks.run.fields import SweepPoint
+from benchmarks.run.records import SCHEMA_VERSION, CellSpec, ProblemSpec, SplitRecord, SplitSpec
 from benchmarks.run.scoring import Known
 from benchmarks.run.splits import try_splits
 from benchmarks.run.suite import MethodChoice, Suite, Sweep, TaskChoice

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-from benchmarks.run.records import Provenance
+from benchmarks.run.fields import Provenance
 from datasets.cache import PROJECT
 from training.hardware import describe_instructions, describe_processor, multiplies_bf16
 

@@ -68,12 +68,21 @@ def make_tuning_explicand(problem: Problem) -> Explicand:
     explained is the output that all explicands share, or else the one that is largest.
     """
     e = problem.explicand
-    inputs, background = problem.tuning, e.background
+    inputs, background, classes = problem.tuning, e.background, e.background_classes
     if inputs is None:
         taken = min(INPUTS, max(1, len(background) // 2))
-        inputs, background = background[:taken], background[taken:] if len(background) > 1 else background
+        kept = slice(taken, None) if len(background) > 1 else slice(None)
+        inputs, background = background[:taken], background[kept]
+        classes = None if classes is None else classes[kept]
     inputs = inputs[:INPUTS].to(e.inputs)
-    return replace(e, inputs=inputs, target=_choose_targets(e, inputs), background=background, tally=Tally())
+    return replace(
+        e,
+        inputs=inputs,
+        target=_choose_targets(e, inputs),
+        background=background,
+        background_classes=classes,
+        tally=Tally(),
+    )
 
 
 @torch.no_grad()

@@ -19,16 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks.run.fields import EncodedArray
 from benchmarks.run.provenance import describe_provenance, get_now
-from benchmarks.run.records import (
-    CellRecord,
-    CellSpec,
-    EncodedArray,
-    ProblemRecord,
-    ProblemSpec,
-    SplitRecord,
-    SplitSpec,
-)
+from benchmarks.run.records import CellRecord, CellSpec, ProblemRecord, ProblemSpec, SplitRecord, SplitSpec
 from benchmarks.run.scoring import (
     NOTHING_KNOWN,
     Known,

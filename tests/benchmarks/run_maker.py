@@ -8,17 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.run.records import (
-    MANIFEST,
-    CellRecord,
-    ColumnFacts,
-    EncodedArray,
-    Manifest,
-    ProblemRecord,
-    Provenance,
-    SweepPoint,
-    write,
-)
+from benchmarks.run.fields import ColumnFacts, EncodedArray, Provenance, SweepPoint
+from benchmarks.run.records import MANIFEST, CellRecord, Manifest, ProblemRecord, write
 from benchmarks.run.suite import Suite
 from sig.registry import Cost
 

@@ -21,17 +21,8 @@ from pytorch_lightning.demos.boring_classes import BoringModel, RandomDataset
 from torch.utils.data import DataLoader
 
 from benchmarks.board.wandb_runs import log_suite
-from benchmarks.run.records import (
-    MANIFEST,
-    CellRecord,
-    ColumnFacts,
-    EncodedArray,
-    Manifest,
-    ProblemRecord,
-    Provenance,
-    SweepPoint,
-    write,
-)
+from benchmarks.run.fields import ColumnFacts, EncodedArray, Provenance, SweepPoint
+from benchmarks.run.records import MANIFEST, CellRecord, Manifest, ProblemRecord, write
 from benchmarks.run.suite import MethodChoice, MetricChoice, Suite, TaskChoice
 from sig.registry import Cost
 from training import wandb_client as tracking

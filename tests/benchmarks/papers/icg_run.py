@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.run.records import ColumnFacts, EncodedArray
+from benchmarks.run.fields import ColumnFacts, EncodedArray
 from sig.metrics.regions import ELSEWHERE
 from tests.benchmarks.run_maker import FACTS, WHERE, RunMaker, facts
 

@@ -7,7 +7,8 @@ from benchmarks.board.aggregate import aggregate
 from benchmarks.papers.claims import Bound, Closeness, Comparison, Flatness, Steadiness, compare_spreads
 from benchmarks.papers.ledger import Outcome, Side
 from benchmarks.papers.quantities import check, find_tasks, score, sweep
-from benchmarks.run.records import SweepPoint, read_run
+from benchmarks.run.fields import SweepPoint
+from benchmarks.run.records import read_run
 from sig import stats
 from tests.benchmarks.run_maker import WHERE, RunMaker
 

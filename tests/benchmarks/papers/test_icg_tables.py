@@ -7,7 +7,8 @@ from benchmarks.board.aggregate import aggregate
 from benchmarks.papers.icg import ICG
 from benchmarks.papers.icg_tables import COLUMNS, check_printed_2, choose_task, format_median, predict_next
 from benchmarks.papers.quantities import take_evidence
-from benchmarks.run.records import EncodedArray, read_run
+from benchmarks.run.fields import EncodedArray
+from benchmarks.run.records import read_run
 from tests.benchmarks.papers.icg_run import icg_run
 from tests.benchmarks.run_maker import RunMaker, certainty_run, small_run
 

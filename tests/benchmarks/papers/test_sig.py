@@ -4,7 +4,8 @@ from benchmarks.board.aggregate import aggregate
 from benchmarks.papers.ledger import Outcome
 from benchmarks.papers.quantities import find_tasks
 from benchmarks.papers.sig import SIG, find_by_the_hundred, find_photographs
-from benchmarks.run.records import ColumnFacts, SweepPoint, read_run
+from benchmarks.run.fields import ColumnFacts, SweepPoint
+from benchmarks.run.records import read_run
 from sig.metrics.removal import REMOVALS
 from tests.benchmarks.papers.outcomes import measure_entries, outcome_of
 from tests.benchmarks.run_maker import RunMaker, facts, small_run

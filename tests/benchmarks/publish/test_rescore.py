@@ -26,7 +26,8 @@ from benchmarks.publish.standings import (
     list_verdicts,
 )
 from benchmarks.publish.tolerance import Numbered, find_excess
-from benchmarks.run.records import CellRecord, CellSpec, EncodedArray, ProblemRecord, Run, read_run
+from benchmarks.run.fields import EncodedArray
+from benchmarks.run.records import CellRecord, CellSpec, ProblemRecord, Run, read_run
 from benchmarks.run.suite import MetricChoice
 from sig.registry import Cost
 from tests.benchmarks.papers.test_sig import sig_run

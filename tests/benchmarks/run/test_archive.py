@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from benchmarks.run.archive import read_archive, write_archive
-from benchmarks.run.records import EncodedArray, RecordError, Run, SplitRecord, read_run, write
+from benchmarks.run.fields import EncodedArray
+from benchmarks.run.records import RecordError, Run, SplitRecord, read_run, write
 from tests.benchmarks.run_maker import WHERE, RunMaker, certainty_run, papers_run, small_run
 
 RUNS = [small_run, certainty_run, papers_run]

@@ -11,20 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.run.records import (
-    MANIFEST,
-    CellRecord,
-    ColumnFacts,
-    EncodedArray,
-    Manifest,
-    ProblemRecord,
-    Provenance,
-    RecordError,
-    SweepPoint,
-    read,
-    read_run,
-    write,
-)
+from benchmarks.run.fields import ColumnFacts, EncodedArray, Provenance, SweepPoint
+from benchmarks.run.records import MANIFEST, CellRecord, Manifest, ProblemRecord, RecordError, read, read_run, write
 from benchmarks.run.suite import Suite
 
 WHEN = datetime(2024, 1, 1, tzinfo=UTC)
