@@ -13,7 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from benchmarks.run.records import CellRecord, CellSpec, ColumnFacts, EncodedArray
+from benchmarks.run.fields import ColumnFacts, EncodedArray
+from benchmarks.run.records import CellRecord, CellSpec
 from benchmarks.run.suite import MetricChoice
 from datasets.problem import Problem
 from sig.guard import Attributed, Guard
