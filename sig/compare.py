@@ -155,21 +155,31 @@ class _Task:
             return outcome
         for metric in judges:
             try:
-                outcome.scores[metric.name] = self._score(metric, outcome.attributed)
+                outcome.scores[metric.name] = self._score(metric, method, outcome.attributed)
             except Exception as error:
                 outcome.notes.append(f"{metric.name}: {_reason(error)}")
         return outcome
 
     def _attribute(self, method: Method) -> Attributed:
-        fixed = self.options.get(method.name, {})
-        spent = method.options_for(self.rows, **fixed)
+        fixed, spent = self._options(method)
         budget = self.rows if spent else None
         with self._seeded() as generator:
             return self.guard.attribute(method, {**fixed, **spent}, generator=generator, budget=budget)
 
-    def _score(self, metric: Metric, found: Attributed) -> Float[Tensor, " batch"]:
+    def _options(self, method: Method) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """Those that are chosen, and those that spend the rows."""
+        fixed = self.options.get(method.name, {})
+        return fixed, method.options_for(self.rows, **fixed)
+
+    def _score(self, metric: Metric, method: Method, found: Attributed) -> Float[Tensor, " batch"]:
+        def attribute(other: Explicand) -> Tensor:
+            fixed, spent = self._options(method)
+            with self._seeded() as generator:
+                return self.guard.attribute_again(method, {**fixed, **spent}, other, generator=generator)
+
+        e, regions = self.explicand, self.regions
         trial = Trial(
-            self.explicand, found.attribution, found.cost, self.truth, self.regions, found.change, found.paths
+            e, found.attribution, found.cost, self.truth, regions, found.change, found.paths, attribute=attribute
         )
         with self._seeded() as generator:
             values = self.guard.score(metric, trial, self.options.get(metric.name, {}), generator=generator)

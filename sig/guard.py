@@ -127,6 +127,20 @@ class Guard:
             change = path.change_along_paths(e)
             return Attributed(attribution, cost, change, _some_paths(e))
 
+    def attribute_again(
+        self, method: Method, options: Mapping[str, Any], other: Explicand, /, *, generator: Generator
+    ) -> Float[Tensor, "batch *features"]:
+        """The method's attribution of another explicand, for a metric, in float32; no rows are counted.
+
+        Raises:
+            Interference: when the method changed anything of the explicand that is guarded.
+            NotApplicable: when it has no meaning for the other one.
+            Exception: whatever else it raises.
+        """
+        with self.watch(f"method {method.name!r}, run again for a metric,"):
+            given = method(other.with_tally(Tally()), generator=generator, **options)
+        return given.to(torch.float32, copy=True)
+
     def score(
         self, metric: Metric, trial: Trial, options: Mapping[str, Any], /, *, generator: Generator | None = None
     ) -> Float[Tensor, " batch"] | Float[Tensor, "batch points"]:

@@ -144,7 +144,9 @@ class Trial:
     ``truth`` holds one true attribution for each player, ``(batch, players)``; ``regions`` named masks of features,
     each ``(batch, *features)``: where in each input the dark squares are, or the shadow; ``change``, ``(batch,)``, what
     the attributions should add up to where the method states paths (``path.change_along_paths``), None elsewhere;
-    ``paths`` the starts and ends of some of them (``sig.guard.Attributed``).
+    ``paths`` the starts and ends of some of them (``sig.guard.Attributed``); ``attribute`` runs the method again, with
+    the same options and the same seed, on another explicand: other inputs, or another model. It is None where there is
+    an attribution and no method.
     """
 
     explicand: Explicand
@@ -154,6 +156,17 @@ class Trial:
     regions: Mapping[str, Bool[Tensor, "batch *features"]] = field(default_factory=dict)
     change: Float[Tensor, " batch"] | None = None
     paths: tuple[Tensor, Tensor] | None = None
+    attribute: Callable[[Explicand], Tensor] | None = None
+
+    def attribute_again(self, e: Explicand) -> Float[Tensor, "batch *features"]:
+        """What the method attributes to another explicand, with the same options and the same seed.
+
+        Raises:
+            NotApplicable: when there is no method to run, or it has no meaning for that explicand.
+        """
+        if self.attribute is None:
+            raise NotApplicable("needs the method, to run it again; here there is an attribution alone")
+        return self.attribute(e)
 
 
 @dataclass(frozen=True)

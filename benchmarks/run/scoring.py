@@ -5,6 +5,7 @@ import random
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from textwrap import shorten
 from typing import Any
 
@@ -17,6 +18,7 @@ from benchmarks.run.fields import ColumnFacts, EncodedArray
 from benchmarks.run.records import CellRecord, CellSpec
 from benchmarks.run.suite import MetricChoice
 from datasets.problem import Problem
+from sig.explicand import Explicand
 from sig.guard import Attributed, Guard
 from sig.metrics.regions import part_shares
 from sig.registry import Metric, NotApplicable, Trial, methods, metrics
@@ -61,6 +63,13 @@ def attribute(watched: Watched, cell: CellSpec) -> Attributed:
     return watched.guard.attribute(methods[cell.method], cell.options, generator=generator, budget=cell.budget)
 
 
+def attribute_again(watched: Watched, cell: CellSpec, other: Explicand) -> Tensor:
+    """What the cell's method attributes to another explicand, with its options and its seed, for a metric."""
+    seed_global_generators(cell.method_seed)
+    generator = torch.Generator().manual_seed(cell.method_seed)
+    return watched.guard.attribute_again(methods[cell.method], cell.options, other, generator=generator)
+
+
 def score(watched: Watched, cell: CellSpec, found: Attributed, before: CellRecord | None = None) -> dict[str, Any]:
     """The outcome fields of the cell's ``CellRecord``.
 
@@ -75,7 +84,7 @@ def score(watched: Watched, cell: CellSpec, found: Attributed, before: CellRecor
             continue
         for column, truth in _columns_of(choice, problem):
             seed_global_generators(cell.problem_seed)
-            columns.add(column, truth, choice, watched, found, derive_seed("metric", cell.problem_seed, column))
+            columns.add(column, truth, choice, watched, found, cell)
     outcome = {**columns.outcome(), "cost": found.cost}
     return outcome | _for_figures(found, problem) if cell.headline else outcome | {"curves": {}}
 
@@ -149,13 +158,15 @@ class _Columns:
     errors: list[tuple[str, str]] = field(default_factory=list)
 
     def add(
-        self, column: str, truth: str, choice: MetricChoice, watched: Watched, found: Attributed, seed: int
+        self, column: str, truth: str, choice: MetricChoice, watched: Watched, found: Attributed, cell: CellSpec
     ) -> None:
         metric, problem = metrics[choice.name], watched.problem
         e, truths, regions = problem.explicand, problem.truths, problem.regions
         change = None if found.change is None else found.change.to(e.device)
         paths = None if found.paths is None else (found.paths[0].to(e.device), found.paths[1].to(e.device))
-        trial = Trial(e, found.attribution.to(e.device), found.cost, truths.get(truth), regions, change, paths)
+        attribution, again = found.attribution.to(e.device), partial(attribute_again, watched, cell)
+        trial = Trial(e, attribution, found.cost, truths.get(truth), regions, change, paths, attribute=again)
+        seed = derive_seed("metric", cell.problem_seed, column)
         generator = torch.Generator().manual_seed(seed) if metric.draws else None
         self.facts[column] = _facts(metric, choice, truth)
         try:

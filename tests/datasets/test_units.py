@@ -91,6 +91,43 @@ def test_saturated_by_hand(seed) -> None:
     assert problem.truths.keys() == {"shapley"}
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_symmetric_by_hand(seed) -> None:
+    problem = problem_of("symmetric", seed)
+    model, x = problem.explicand.model, problem.explicand.inputs.double()
+    w = 2 * measured(model, 0.5, 0.5)
+    assert measured(model, 1, 0) == measured(model, 0, 1) == pytest.approx(w / 2, abs=1e-6)
+    assert measured(model, 0.2, 0.3) == measured(model, 0.1, 0) == 0
+    assert torch.equal(x[:, 0:6:2], x[:, 1:6:2])
+    each = w * (2 * x[:, 0] - 0.5).clamp(min=0) / 2
+    expected = torch.stack([each, each], 1)
+    torch.testing.assert_close(problem.truths["shapley"][:, :2], expected, rtol=0, atol=1e-6)
+    assert 0 < (each == 0).sum() < len(x)
+
+
+def test_twins_are_swapped_in_a_background_that_prefers_neither() -> None:
+    background = problem_of("symmetric", background=7).explicand.background
+    assert background.shape == (7, 8)
+    assert not torch.equal(background[:, 0], background[:, 1])
+    for sample, swapped in zip(background[0:6:2], background[1:6:2], strict=True):
+        assert torch.equal(sample[[1, 0, 3, 2, 5, 4, 6, 7]], swapped)
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_outputs_do_not_depend_on_what_is_ignored_nor_on_which_twin_is_which(unit) -> None:
+    problem = problem_of(unit)
+    e, regions = problem.explicand, problem.regions
+    moved = torch.where(regions["ignored"], 1 - e.inputs, e.inputs)
+    assert regions["ignored"].any(1).all()
+    torch.testing.assert_close(e.model(moved), e.model(e.inputs))
+    assert not problem.truths["shapley"][regions["ignored"]].any()
+    assert problem.truths["shapley"][~regions["ignored"]].any()
+    assert set(regions) == ({"ignored", "twin-a", "twin-b"} if unit == "symmetric" else {"ignored"})
+    if unit == "symmetric":
+        x = torch.rand(50, 8)
+        torch.testing.assert_close(e.model(x[:, [1, 0, 3, 2, 5, 4, 6, 7]]), e.model(x), rtol=0, atol=1e-6)
+
+
 def test_uncertain_by_hand() -> None:
     problem = problem_of("uncertain")
     e = problem.explicand

@@ -49,6 +49,14 @@ def test_scores_are_those_of_methods_and_metrics_called_by_themselves(picture_ex
     assert result.scores["sig-game"].equals(again.scores["sig-game"])
 
 
+def test_metrics_may_run_the_method_again(picture_explicand: Explicand) -> None:
+    names = ["sig-game", "random-attribution"]
+    table = compare(picture_explicand, names, ["randomisation", "max_sensitivity"], rows=100, progress=False).table
+    assert table["max_sensitivity"]["sig-game"] > 0 == table["max_sensitivity"]["random-attribution"]
+    assert table["randomisation"]["sig-game"] < 1 == pytest.approx(table["randomisation"]["random-attribution"])
+    assert table["rows"].tolist() == [100, 0]
+
+
 def test_options_by_name(picture_explicand: Explicand) -> None:
     options: dict[str, dict[str, Any]] = {
         "sig-game": {"steps": 10, "direction": "both"},

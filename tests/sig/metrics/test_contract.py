@@ -12,7 +12,7 @@ from sig.registry import Cost, NotApplicable, Trial, methods, metrics
 
 EXPLICANDS = ["vector_explicand", "picture_explicand", "aware_explicand", "aware_pictures"]
 NAMES = [entry.name for entry in metrics]
-REGIONS = ["dark", "light", "triangle", "shadow", "mouth", "eyes", "informative"]
+REGIONS = ["dark", "light", "triangle", "shadow", "mouth", "eyes", "informative", "ignored"]
 
 
 def trial_of(e, method="ig-zero", seed=0) -> Trial:
@@ -20,16 +20,23 @@ def trial_of(e, method="ig-zero", seed=0) -> Trial:
     draws = torch.Generator().manual_seed(seed)
     counted = e.with_tally(Tally())
     options = methods[method].options_for(20)
-    attribution = methods[method](counted, generator=torch.Generator().manual_seed(seed), **options)
+
+    def attribute(other):
+        return methods[method](other, generator=torch.Generator().manual_seed(seed), **options)
+
+    attribution = attribute(counted)
+    place = torch.arange(e.inputs[0].numel()).view(e.features).expand_as(e.inputs)
+    twins = {"twin-a": place == 0, "twin-b": place == 1}
     marks = torch.randint(len(REGIONS) + 1, e.inputs.shape, generator=draws)
     return Trial(
         e,
         attribution,
         Cost(0.25, 20, 20, None),
         truth=torch.rand(len(e.inputs), e.n_players, generator=draws, dtype=torch.float64),
-        regions={name: marks == i for i, name in enumerate(REGIONS)},
+        regions={name: marks == i for i, name in enumerate(REGIONS)} | twins,
         change=path.change_along_paths(counted),
         paths=counted.tally.paths,
+        attribute=lambda other: attribute(other.with_tally(Tally())),
     )
 
 
