@@ -91,6 +91,7 @@ def explicand_with_certainty(e: Explicand) -> Explicand:
         input_range=(min(low, 0.0), max(high, 1.0)),
         rows_per_batch=e.rows_per_batch,
         tally=e.tally,
+        background_classes=e.background_classes,
     )
 
 

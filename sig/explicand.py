@@ -49,6 +49,7 @@ class Explicand:
         input_range: the smallest and the largest value a feature may take.
         rows_per_batch: how many rows go through the model at once; it bounds memory and never changes the maths.
         tally: model rows used so far.
+        background_classes: the class of each sample of the background, where that is known.
 
     Raises:
         ValueError: on NaN or infinite inputs or background, an empty background, shapes that do not fit, players that
@@ -63,6 +64,7 @@ class Explicand:
     input_range: tuple[float | int, float | int] = (0.0, 1.0)
     rows_per_batch: int = 1024
     tally: Tally = field(default_factory=Tally, compare=False)
+    background_classes: Int[Tensor, " samples"] | None = None
 
     def __post_init__(self) -> None:
         features = tuple(self.inputs.shape[1:])
@@ -85,6 +87,12 @@ class Explicand:
                 f"target has shape {tuple(self.target.shape)}, expected ({len(self.inputs)},): one output for each "
                 "input"
             )
+        classes = self.background_classes
+        if classes is not None and classes.shape != (len(self.background),):
+            raise ValueError(
+                f"background_classes has shape {tuple(classes.shape)}, expected ({len(self.background)},): one class "
+                "for each sample of the background"
+            )
         numbers = self.players.unique()
         if not torch.equal(numbers, torch.arange(len(numbers), device=numbers.device, dtype=numbers.dtype)):
             raise ValueError(f"players are numbered {numbers.tolist()}, expected 0 .. n-1 without a gap; renumber them")
@@ -105,6 +113,7 @@ class Explicand:
         *,
         target: Int[Tensor, " batch"] | None = None,
         background: Float[Tensor, "samples *features"] | None = None,
+        background_classes: Int[Tensor, " samples"] | None = None,
         players: Int[Tensor, "*features"] | int | None = None,
         input_range: tuple[float, float] | None = None,
         rows_per_batch: int = 64,
@@ -114,6 +123,7 @@ class Explicand:
         Args:
             target: the class that the model predicts.
             background: the inputs themselves; a sample of the training data says more.
+            background_classes: unknown.
             players: a number for squares of so many pixels a side (``sig.players``); each feature its own.
             input_range: from the smallest to the largest value among inputs and background.
 
@@ -129,7 +139,10 @@ class Explicand:
         if not isinstance(players, Tensor):
             players = _as_players(players, tuple(inputs.shape[1:])).to(inputs.device)
         unknown = torch.zeros(len(inputs), dtype=torch.long, device=inputs.device)
-        e = cls(model, inputs, unknown if target is None else target, background, players, input_range, rows_per_batch)
+        e = cls(
+            model, inputs, unknown if target is None else target, background, players, input_range, rows_per_batch,
+            background_classes=background_classes,
+        )  # fmt: skip
         if target is not None:
             return e
         with torch.no_grad():

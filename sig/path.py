@@ -75,8 +75,21 @@ def gradients(e: Explicand, points: Float[Tensor, "batch points *features"]) -> 
     _require_fit("points", e, points)
     flat, owner = points.flatten(0, 1), torch.arange(len(points), device=e.device).repeat_interleave(points.shape[1])
     chunks = zip(flat.split(e.rows_per_batch), owner.split(e.rows_per_batch), strict=True)
-    found = [_gradients(e, rows, owners) for rows, owners in chunks]
+    found = [scores_and_gradients(e, rows, owners)[1] for rows, owners in chunks]
     return torch.cat(found).view_as(points) if found else torch.zeros_like(points)
+
+
+def scores_and_gradients(
+    e: Explicand, points: Float[Tensor, "rows *features"], owner: Int[Tensor, " rows"]
+) -> tuple[Float[Tensor, " rows"], Float[Tensor, "rows *features"]]:
+    """F and dF/dx at any points; ``owner`` is the explicand whose target counts for the row.
+
+    Uses one forward and one backward row per point. Points come at most ``e.rows_per_batch`` at once.
+    """
+    points = points.detach().requires_grad_()
+    with torch.enable_grad():
+        scores = e.scores(points, owner)
+    return scores.detach(), torch.autograd.grad(scores.sum(), points)[0]
 
 
 def contributions_along_edges(
@@ -183,7 +196,7 @@ def _integrate(
         for s in torch.arange(steps, device=e.device).split(e.rows_per_batch):
             along = where[p][:, s].view(len(p), len(s), *(1 for _ in e.features))
             points = begin[p].unsqueeze(1) + along * delta[p].unsqueeze(1)
-            gradients = _gradients(e, points.flatten(0, 1), owner[p].repeat_interleave(len(s)))
+            _, gradients = scores_and_gradients(e, points.flatten(0, 1), owner[p].repeat_interleave(len(s)))
             averaged = torch.einsum("s,ps...->p...", shares[s], gradients.view_as(points))
             total.index_add_(0, owner[p], counted[p] * averaged)
     return total / paths
@@ -203,12 +216,3 @@ def _require_fit(name: str, e: Explicand, points: Tensor) -> None:
             f"{name} have shape {tuple(points.shape)}, expected ({len(e.inputs)}, any number, {features}); give each "
             f"explicand its own {name}"
         )
-
-
-def _gradients(
-    e: Explicand, points: Float[Tensor, "rows *features"], owner: Int[Tensor, " rows"]
-) -> Float[Tensor, "rows *features"]:
-    points = points.detach().requires_grad_()
-    with torch.enable_grad():
-        score = e.scores(points, owner).sum()
-    return torch.autograd.grad(score, points)[0]

@@ -30,6 +30,7 @@ def vector_explicand() -> Explicand:
             background=torch.rand(20, 8),
             players=torch.arange(8),
             rows_per_batch=64,
+            background_classes=torch.arange(20) % 2,
         )
 
 
@@ -57,6 +58,7 @@ def picture_explicand() -> Explicand:
         background=0.3 * torch.rand(30, 1, 8, 8, generator=draws),
         players=(rows.unsqueeze(1) * 4 + rows).unsqueeze(0),
         rows_per_batch=100,
+        background_classes=torch.arange(30) % 2,
     )
 
 

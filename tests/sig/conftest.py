@@ -21,6 +21,7 @@ def aware_explicand() -> Explicand:
             background=torch.rand(10, 4),
             players=torch.arange(4),
             rows_per_batch=256,
+            background_classes=torch.arange(10) % 2,
         )
 
 
