@@ -174,7 +174,7 @@ def plan_methods(published: Run, names: Sequence[str]) -> Suite:
     for cell in published.cells:
         seconds[cell.task] += cell.cost.seconds if cell.cost else 0.0
     longest_first = sorted(suite.tasks, key=lambda task: -seconds[task.name])
-    of_tasks = [task.model_copy(update={"sweeps": [], "exclude": []}) for task in longest_first]
+    of_tasks = [task.model_copy(update={"sweeps": [], "exclude": [], "only": []}) for task in longest_first]
     return suite.model_copy(update={"methods": choices, "tasks": of_tasks})
 
 

@@ -69,7 +69,7 @@ def _group(
 
 
 def _choices(suite: Suite, task: TaskChoice) -> list[MethodChoice]:
-    return [choice for choice in suite.methods if choice.label not in task.exclude]
+    return [choice for choice in suite.methods if task.takes(choice.label)]
 
 
 def _splits(suite: Suite, task: TaskChoice, problem: ProblemSpec) -> list[SplitSpec]:

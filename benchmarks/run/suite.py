@@ -103,6 +103,7 @@ class TaskChoice(Strict):
         limit: model rows per explicand that stand for as many as one could wish, when the distance of a method from its
             own limit is measured; eight times the largest budget where the file gives none.
         exclude: labels of methods that are not run on this task.
+        only: labels of the methods that alone are run on it; all of the suite where the file names none.
         metrics: the scores computed.
         sweeps: methods run over several values of one option.
         gpu: on a cluster, only workers that offer a GPU run it (``dask worker --resources GPU=1``).
@@ -118,6 +119,7 @@ class TaskChoice(Strict):
     budgets: Annotated[list[PositiveInt], Field(min_length=1), AfterValidator(_increasing)]
     limit: PositiveInt | None = None
     exclude: list[str] = []
+    only: list[str] = []
     metrics: Annotated[list[MetricChoice], Field(min_length=1)]
     sweeps: list[Sweep] = []
     gpu: bool = False
@@ -127,6 +129,10 @@ class TaskChoice(Strict):
     @classmethod
     def _complete(cls, value: Any) -> Any:
         return {"family": value["kind"], **value} if isinstance(value, dict) and "kind" in value else value
+
+    def takes(self, label: str) -> bool:
+        """Whether the method of this label is run on the task."""
+        return label not in self.exclude and (not self.only or label in self.only)
 
     @property
     def headline(self) -> int:

@@ -154,8 +154,9 @@ def _mistakes(suite: Suite) -> Mistakes:
     for i, task in enumerate(suite.tasks):
         where = f"tasks[{i}]"
         yield from _wrong_choice(tasks, task, where, "kind")
-        for j, label in enumerate(task.exclude):
-            yield from ((f"{where}.exclude[{j}]", line) for line in list_unknown([label], labels, "method"))
+        for name, named in (("exclude", task.exclude), ("only", task.only)):
+            for j, label in enumerate(named):
+                yield from ((f"{where}.{name}[{j}]", line) for line in list_unknown([label], labels, "method"))
         if task.limit is not None and task.limit <= task.headline:
             yield (
                 f"{where}.limit",

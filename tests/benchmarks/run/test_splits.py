@@ -219,6 +219,10 @@ def test_a_task_leaves_methods_out_and_names_its_limit(suite_of: Load, toy: Path
     assert suite_of(SUITE).tasks[0].limit_budget == 320
     with pytest.raises(SuiteError, match=r"exclude\[0\]: unknown method 'ig-zreo'; did you mean 'ig-zero'"):
         suite_of(SUITE.replace("budgets", 'exclude = ["ig-zreo"]\nbudgets'))
+    alone = suite_of(SUITE.replace("budgets", 'only = ["ig-zero", "toy-noise"]\nexclude = ["toy-noise"]\nbudgets'))
+    assert {cell.label for group in plan(alone) for cell in group.cells if isinstance(cell, CellSpec)} == {"ig-zero"}
+    with pytest.raises(SuiteError, match=r"only\[0\]: unknown method 'ig-zreo'; did you mean 'ig-zero'"):
+        suite_of(SUITE.replace("budgets", 'only = ["ig-zreo"]\nbudgets'))
     with pytest.raises(SuiteError, match=r"limit: 40, expected more rows than the largest budget"):
         suite_of(SUITE.replace("budgets", "limit = 40\nbudgets"))
 
