@@ -3,18 +3,16 @@
 captum draws from the global random state; each call runs with that state seeded from the generator and put back.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import captum.attr
-import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from sig import baselines
 from sig.explicand import Explicand
+from sig.foreign import global_seed, shared_among_features
 from sig.registry import NotApplicable, method
 
 FAMILY = "captum"
@@ -51,7 +49,7 @@ def gradient_shap(e: Explicand, *, samples: int = 50, generator: Generator) -> T
     """Gradients at random positions between background samples and the explicand; compare expected-gradients."""
     at_once = max(1, e.rows_per_batch // samples)
     attributions = []
-    with _global_seed(generator):
+    with global_seed(generator):
         for chunk in torch.arange(len(e.inputs), device=e.device).split(at_once):
             explainer = captum.attr.GradientShap(partial(_score_rows, e, chunk.repeat_interleave(samples)))
             attributions.append(explainer.attribute(e.inputs[chunk], baselines=e.background, n_samples=samples))
@@ -98,7 +96,7 @@ def kernel_shap(e: Explicand, *, evaluations: int = 1000, generator: Generator) 
         raise NotApplicable(f"two ends and a coalition take 3 model rows, more than the {evaluations} given")
     e.tally.paths = (baselines.zero(e), e.inputs.unsqueeze(1))
     explainer = captum.attr.KernelShap(e.outputs)
-    with _global_seed(generator):
+    with global_seed(generator):
         values = [
             explainer.attribute(
                 e.inputs[i : i + 1],
@@ -109,7 +107,7 @@ def kernel_shap(e: Explicand, *, evaluations: int = 1000, generator: Generator) 
             )
             for i in range(len(e.inputs))
         ]
-    return _shared_among_features(e, torch.cat(values))
+    return shared_among_features(e, torch.cat(values))
 
 
 @method("captum/Saliency", family=FAMILY, source="captum, Saliency")
@@ -125,22 +123,4 @@ def feature_ablation(e: Explicand, *, generator: Generator) -> Tensor:
     values = captum.attr.FeatureAblation(e.outputs).attribute(
         e.inputs, target=e.target, feature_mask=e.players.unsqueeze(0)
     )
-    return _shared_among_features(e, values)
-
-
-def _shared_among_features(e: Explicand, values: Tensor) -> Tensor:
-    """captum repeats a player's value on each of its features; here the features share it."""
-    return values / e.player_sizes[e.players]
-
-
-@contextmanager
-def _global_seed(generator: Generator) -> Iterator[None]:
-    seed = int(torch.randint(2**31, (1,), generator=generator))
-    numpy_state = np.random.get_state()  # noqa: NPY002 - captum draws from the legacy global state
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        np.random.seed(seed)  # noqa: NPY002
-        try:
-            yield
-        finally:
-            np.random.set_state(numpy_state)  # noqa: NPY002
+    return shared_among_features(e, values)
