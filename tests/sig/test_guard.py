@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from sig import plugins
 from sig.explicand import Explicand, Tally
@@ -296,6 +297,18 @@ class Remembers(nn.Module):
         return outputs
 
 
+class Checkpointed(nn.Module):
+    """Computes its inside again on the way back, instead of keeping it in memory."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        outputs: torch.Tensor = checkpoint(self.network, x, use_reentrant=False)
+        return outputs
+
+
 class Plain:
     """A model that is no module and has attributes."""
 
@@ -325,6 +338,7 @@ HONEST = {
     "dropout": lambda network: nn.Sequential(nn.Dropout(0.5), network).eval(),
     "calls itself": lambda network: Repeats(network).eval(),
     "remembers": lambda network: Remembers(network).eval(),
+    "checkpointed": lambda network: Checkpointed(network).eval(),
     "a callable object": Plain,
     "a function": lambda network: lambda x: network(x),
     "a bound method": lambda network: network.forward,
@@ -344,6 +358,18 @@ def test_honest_methods_pass_on_any_model(e: Explicand, kind: str) -> None:
         assert torch.equal(first, attribute(guard, name))
     if kind == "trained":
         assert all(weights.grad is not None for weights in e.model.parameters())  # type: ignore[attr-defined]
+
+
+def test_the_whole_model_is_counted_on_the_way_back_too(e: Explicand) -> None:
+    @method("calls-on-the-way-back", family="f", source="s")
+    def calls_on_the_way_back(e, *, generator):
+        x = e.inputs.clone().requires_grad_()
+        outputs = e.outputs(x)
+        outputs.register_hook(lambda gradient: e.model(e.inputs) * 0 + gradient)
+        return torch.autograd.grad(outputs.sum(), x)[0]
+
+    with pytest.raises(Interference, match="called the model on 6 rows while 3 rows were counted"):
+        Guard(e).attribute(methods["calls-on-the-way-back"], {}, generator=torch.Generator())
 
 
 def test_a_batch_that_fails_and_is_tried_again_in_parts_is_no_offence(e: Explicand) -> None:
