@@ -46,8 +46,8 @@ typecheck: $(READY)  ## check types in all packages
 	$(BIN)/mypy
 
 lock: $(READY)  ## pin every dependency again from pyproject.toml
-	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --no-annotate --extra explainers --extra benchmark \
-		--extra pictures --extra dev $(ARGS) --output-file requirements.lock pyproject.toml
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --no-annotate --extra explainers --extra lrp \
+		--extra benchmark --extra pictures --extra dev $(ARGS) --output-file requirements.lock pyproject.toml
 
 wandb-server: $(READY)  ## add a local Weights & Biases server, for the tests that talk to one
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint <(grep -oE '^[a-z0-9._-]+==[^ ]+' requirements.lock) \

@@ -27,7 +27,7 @@ def test_the_lock_satisfies_the_ranges():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     optional = project["optional-dependencies"]
     stated = project["dependencies"] + [
-        line for extra in ("explainers", "benchmark", "pictures", "dev") for line in optional[extra]
+        line for extra in ("explainers", "lrp", "benchmark", "pictures", "dev") for line in optional[extra]
     ]
     for line in stated:
         requirement = Requirement(line)
