@@ -4,8 +4,9 @@
 
 The folder has ``train`` and ``val``, each with one folder of pictures for each class. The output holds ``last.ckpt``,
 from which ``--resume`` goes on, and at the end the files of a checkpoint (``training.checkpoints``), ``model.pt``,
-``model.csv`` (what was logged since training was last resumed) and ``model.json``, which the task ``imagenette``
-takes. The paper reaches 82.4 % on the validation data.
+``model.csv`` (what was logged since training was last resumed) and ``model.json``. A copy of these is among the
+cached checkpoints, where the task ``imagenette`` finds it by the SHA-256 that is printed. The paper reaches 82.4 % on
+the validation data.
 """
 
 import hashlib
@@ -24,13 +25,14 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 
 from training.certainty_resnet import Depth, ResNetClassifier
-from training.checkpoints import read_checkpoint
+from training.checkpoints import KINDS, checkpoint_folder, read_checkpoint
 from training.explain import Trained
 from training.hardware import multiplies_bf16
 from training.imagenette_data import ImagenetteData
 
 LAST: Final = "last.ckpt"
 MODEL: Final = "model"
+NAME: Final = "imagenette"
 MEASURED: Final = ("accuracy", "neutrality_gap", "absence_spread")
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
@@ -79,7 +81,23 @@ def train_imagenette(
         checkpoint = _find_checkpoint(output, facts, resume=resume)
         trainer.fit(module, data, ckpt_path=checkpoint)
     measured = {name: float(trainer.callback_metrics[name]) for name in MEASURED}
-    return _write_model(output, module, {"name": "imagenette", "config": facts, "seed": seed, "metrics": measured})
+    return _write_model(output, module, {"name": NAME, "config": facts, "seed": seed, "metrics": measured})
+
+
+def find_model(sha256: str) -> Path:
+    """The stem of the model with this SHA-256 among the cached checkpoints.
+
+    Raises:
+        FileNotFoundError: when it is not there.
+    """
+    folder = checkpoint_folder()
+    for record in sorted(folder.glob(f"{NAME}-*.json")):
+        if json.loads(record.read_text())["sha256"] == sha256:
+            return record.with_suffix("")
+    raise FileNotFoundError(
+        f"no model with SHA-256 {sha256!r} in {str(folder)!r}; train it, or copy the files {', '.join(KINDS)} of it "
+        f"there, named {NAME}-<anything>"
+    )
 
 
 def load_model(stem: Path) -> tuple[Trained, Mapping[str, Any]]:
@@ -141,6 +159,9 @@ def _write_model(output: Path, module: ResNetClassifier, record: Mapping[str, An
     sha256 = hashlib.sha256(stem.with_suffix(".pt").read_bytes()).hexdigest()
     shutil.copy(output / "metrics.csv", stem.with_suffix(".csv"))
     stem.with_suffix(".json").write_text(json.dumps({"sha256": sha256, **record}, indent=2) + "\n")
+    checkpoint_folder().mkdir(parents=True, exist_ok=True)
+    for kind in ("pt", "csv", "json"):  # the record last, by which it is found
+        shutil.copy(stem.with_suffix(f".{kind}"), checkpoint_folder() / f"{NAME}-{sha256[:16]}.{kind}")
     return stem
 
 

@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from datasets.problem import Problem, task
+from datasets.problem import PHOTOGRAPHS, Problem, task
 from sig.players import patch_players
 from training.explain import Output, explain
-from training.imagenette import load_model
+from training.imagenette import find_model, load_model
 from training.imagenette_data import ImagenetteData, Pictures
 from training.seeds import generator_for
 
@@ -24,7 +24,7 @@ SHOWN: Final = 6
 def imagenette(
     *,
     folder: Path | None = None,
-    model: Path | None = None,
+    model: str | None = None,
     pictures: int = 10,
     patch: int = 32,
     background: int = 50,
@@ -38,7 +38,8 @@ def imagenette(
 
     Args:
         folder: with ``train`` and ``val``, such as Imagenette's.
-        model: the stem of the checkpoint of ``python -m training.imagenette``, as in models/imagenette/model.
+        model: SHA-256 of the weights that ``python -m training.imagenette`` wrote, as it printed it: what is explained
+            depends on them, and not on where they are (``training.imagenette.find_model``).
         pictures: how many are explained.
         patch: players are squares of this many pixels a side; a divisor of the pictures' side.
         background: how many training pictures the background holds.
@@ -50,10 +51,10 @@ def imagenette(
     """
     if folder is None or model is None:
         raise FileNotFoundError(
-            f"folder is {str(folder)!r} and model is {str(model)!r}, expected Imagenette's folder and the stem of a "
+            f"folder is {str(folder)!r} and model is {model!r}, expected Imagenette's folder and the SHA-256 of a "
             "model trained on it; train one: python -m training.imagenette FOLDER --output DIRECTORY"
         )
-    trained, config = load_model(model)
+    trained, config = load_model(find_model(model))
     side = config["side"]
     players = patch_players((3, side, side), patch)
     data = ImagenetteData(folder, side=side, batch=2, seed=seed)
@@ -71,7 +72,7 @@ def imagenette(
         output=output,
         players=players,
         rows_per_batch=ROWS_PER_BATCH,
-        provenance={"data": hashlib.sha256(torch.cat((held_out, others)).numpy().tobytes()).hexdigest()},
+        provenance={PHOTOGRAPHS: hashlib.sha256(torch.cat((held_out, others)).numpy().tobytes()).hexdigest()},
         shown=range(min(pictures, SHOWN)),
     )
 

@@ -8,11 +8,13 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
+from datasets.problem import PHOTOGRAPHS
 from sig.registry import methods
 from tests.picture_folder import CLASSES, make_folder
 from training import imagenette as module
 from training.certainty_resnet import ResNetClassifier
-from training.imagenette import load_model, train_imagenette
+from training.checkpoints import KINDS, checkpoint_folder
+from training.imagenette import find_model, load_model, train_imagenette
 from training.imagenette_data import EpochSampler, ImagenetteData, Pictures
 from training.task_imagenette import imagenette
 
@@ -25,9 +27,18 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def stem(folder, tmp_path_factory):
+def stem(folder, own_cache, tmp_path_factory):
     """A model trained without interruption."""
     return train_imagenette(folder, tmp_path_factory.mktemp("trained"), **OPTIONS)
+
+
+@pytest.fixture
+def sha256(stem, cache) -> str:
+    """Of the model, which is among the cached checkpoints under another name."""
+    checkpoint_folder().mkdir(parents=True)
+    for kind in KINDS:
+        shutil.copy(stem.with_suffix(f".{kind}"), checkpoint_folder() / f"imagenette-mine.{kind}")
+    return str(json.loads(stem.with_suffix(".json").read_text())["sha256"])
 
 
 def test_a_model_has_the_files_of_a_checkpoint_with_its_hash_and_what_was_measured(stem) -> None:
@@ -159,8 +170,8 @@ def test_precision_is_mixed_on_a_gpu_only(gpu, native, precision, monkeypatch) -
     assert module.choose_trainer_precision() == precision
 
 
-def test_the_task_explains_held_out_pictures_by_the_model(stem, folder) -> None:
-    problem = imagenette(folder=folder, model=stem, pictures=3, background=4, patch=8, output="logit", seed=0)
+def test_the_task_explains_held_out_pictures_by_the_model(stem, sha256, folder) -> None:
+    problem = imagenette(folder=folder, model=sha256, pictures=3, background=4, patch=8, output="logit", seed=0)
     e = problem.explicand
     trained, _ = load_model(stem)
     data = ImagenetteData(folder, side=32, batch=2, seed=0)
@@ -169,21 +180,22 @@ def test_the_task_explains_held_out_pictures_by_the_model(stem, folder) -> None:
     assert torch.equal(e.target, trained.network(e.inputs).argmax(1))
     assert e.n_players == 16
     assert problem.checks.keys() == {"accuracy", "neutrality_gap", "absence_spread"}
-    assert problem.provenance["checkpoint"] == json.loads(stem.with_suffix(".json").read_text())["sha256"]
+    assert problem.provenance["checkpoint"] == sha256
+    assert PHOTOGRAPHS in problem.provenance
     smoothed = methods["icg-smoothed"](e, samples=2, steps=2, generator=torch.Generator().manual_seed(0))
     assert smoothed.shape == (3, 3, 32, 32)
     assert smoothed.any()
 
 
-def test_the_task_says_what_is_missing(stem, folder, tmp_path) -> None:
+def test_the_task_says_what_is_missing(sha256, folder, tmp_path) -> None:
     with pytest.raises(FileNotFoundError, match="train one: python -m training.imagenette FOLDER"):
         imagenette(seed=0)
     with pytest.raises(FileNotFoundError, match="expected train and val"):
-        imagenette(folder=tmp_path / "none", model=stem, seed=0)
-    with pytest.raises(FileNotFoundError, match="nothing"):
-        imagenette(folder=folder, model=tmp_path / "nothing", seed=0)
+        imagenette(folder=tmp_path / "none", model=sha256, seed=0)
+    with pytest.raises(FileNotFoundError, match="no model with SHA-256 'abc' in .*; train it, or copy the files"):
+        imagenette(folder=folder, model="abc", seed=0)
     with pytest.raises(ValueError, match="10 pictures|12 pictures"):
-        imagenette(folder=folder, model=stem, patch=8, seed=0)
+        imagenette(folder=folder, model=sha256, patch=8, seed=0)
 
 
 def test_weights_that_are_not_those_of_the_record_are_refused(stem, tmp_path) -> None:
@@ -193,6 +205,18 @@ def test_weights_that_are_not_those_of_the_record_are_refused(stem, tmp_path) ->
         weights.write(b"x")
     with pytest.raises(ValueError, match="its SHA-256 is"):
         load_model(tmp_path / "model")
+
+
+def test_a_model_is_found_by_its_weights_wherever_it_was_trained(folder, tmp_path) -> None:
+    options = {**OPTIONS, "epochs": 1, "batch": 8}
+    known = {}
+    for seed in (0, 1):  # both at the same path
+        stem = train_imagenette(folder, tmp_path / "out", **{**options, "seed": seed})
+        known[json.loads(stem.with_suffix(".json").read_text())["sha256"]] = stem.with_suffix(".pt").read_bytes()
+    shutil.rmtree(tmp_path / "out")
+    assert len(known) == 2
+    for sha256, content in known.items():
+        assert find_model(sha256).with_suffix(".pt").read_bytes() == content
 
 
 def test_the_command_trains_and_states_accuracy_and_hash_or_says_what_is_wrong(folder, tmp_path) -> None:
