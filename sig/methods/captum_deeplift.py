@@ -32,7 +32,7 @@ SMALLEST = 1e-10  # change of a logit, below which captum's rules take the gradi
 GAP = 1e-3  # of the sum of sizes of attributions, that rounding may leave
 
 
-@method("captum/DeepLift", family=FAMILY, source="Shrikumar et al. 2017, section 3.5 (rescale rule), by captum")
+@method("captum/DeepLift", family=FAMILY, source="Shrikumar et al. 2017, section 3.5.2 (rescale rule), by captum")
 def deep_lift(e: Explicand, *, generator: Generator) -> Tensor:
     """DeepLift from zero. Explicand and baseline both go through the model, forward and backward: four rows.
 

@@ -25,9 +25,7 @@ def smooth_grad(e: Explicand, *, samples: int = 50, noise: float = 0.15, generat
     return _through_noise(e, "smoothgrad", samples, noise, generator)
 
 
-@method(
-    "captum/VarGrad", family=FAMILY, source="Adebayo et al. 2018, section 4 (VarGrad), by captum", spend=("samples",)
-)
+@method("captum/VarGrad", family=FAMILY, source="Adebayo et al. 2018 (VarGrad), by captum", spend=("samples",))
 def var_grad(e: Explicand, *, samples: int = 50, noise: float = 0.15, generator: Generator) -> Tensor:
     """Variance over N(0, sigma^2) noise of dF/dx_i(x + noise); noise as captum/SmoothGrad has it.
 
@@ -60,7 +58,7 @@ def _through_noise(e: Explicand, kind: str, samples: int, noise: float, generato
     return torch.cat(attributions)
 
 
-@method("captum/GuidedBackprop", family=FAMILY, source="Springenberg et al. 2015, section 3.4, by captum")
+@method("captum/GuidedBackprop", family=FAMILY, source="Springenberg et al. 2015, by captum")
 def guided_backprop(e: Explicand, *, generator: Generator) -> Tensor:
     """The gradient, of which each ReLU passes back only what is positive.
 

@@ -28,7 +28,9 @@ LINEAR = (Linear, BatchNorm, AvgPool, nn.Flatten, nn.Dropout, nn.Dropout2d, nn.I
 KNOWN = (*LINEAR, Activation, MaxPool, nn.Softmax)
 
 
-@method("zennit/EpsilonPlusFlat", family=FAMILY, source="Kohlbrenner et al. 2020, section III (composites), by zennit")
+@method(
+    "zennit/EpsilonPlusFlat", family=FAMILY, source="Kohlbrenner et al. 2020; flat: Lapuschkin et al. 2019; by zennit"
+)
 def epsilon_plus_flat(e: Explicand, *, generator: Generator) -> Tensor:
     """The epsilon rule in dense layers, z+ in convolutions, flat in the first: each input of a neuron gets as much.
 
@@ -41,7 +43,7 @@ def epsilon_plus_flat(e: Explicand, *, generator: Generator) -> Tensor:
     return _propagate(e, CountedModel(e), EpsilonPlusFlat(canonizers=[SequentialMergeBatchNorm()]))
 
 
-@method("zennit/EpsilonGammaBox", family=FAMILY, source="Montavon et al. 2019, section 10.2.3 and 10.3, by zennit")
+@method("zennit/EpsilonGammaBox", family=FAMILY, source="Montavon et al. 2019, sections 10.2.1 and 10.3.2, by zennit")
 def epsilon_gamma_box(e: Explicand, *, gamma: float = 0.25, generator: Generator) -> Tensor:
     """The epsilon rule in dense layers, gamma in convolutions, and in the first the box rule of the input range.
 
