@@ -81,17 +81,17 @@ def choose_others(
     return images[left][:count]
 
 
-def sample_images(
-    images: Float[Tensor, "digits 1 28 28"], count: int, generator: torch.Generator
-) -> Float[Tensor, "count 1 28 28"]:
-    """That many different images, as a background.
+def sample(digits: Digits, count: int, generator: torch.Generator) -> Digits:
+    """That many different digits, as a background.
 
     Raises:
         ValueError: when there are not so many.
     """
-    if not 1 <= count <= len(images):
-        raise ValueError(f"a background of {count} digits was asked for, expected 1 .. {len(images)}; change its size")
-    return images[torch.randperm(len(images), generator=generator)[:count]]
+    most = len(digits.images)
+    if not 1 <= count <= most:
+        raise ValueError(f"a background of {count} digits was asked for, expected 1 .. {most}; change its size")
+    chosen = torch.randperm(most, generator=generator)[:count]
+    return Digits(digits.images[chosen], digits.labels[chosen])
 
 
 def shift_images(

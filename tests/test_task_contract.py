@@ -61,6 +61,11 @@ class TestEveryTask:
         same, other = problem_of(name), problem_of(name, seed=1)
         for content in ("inputs", "target", "background", "players"):
             assert torch.equal(getattr(one.explicand, content), getattr(same.explicand, content))
+        classes, again = one.explicand.background_classes, same.explicand.background_classes
+        assert (classes is None) == (again is None)
+        if classes is not None and again is not None:
+            assert torch.equal(classes, again)
+            assert 0 <= classes.min() <= classes.max() < one.explicand.model(one.explicand.inputs[:1]).shape[1]
         x = one.explicand.inputs
         assert torch.equal(one.explicand.model(x), same.explicand.model(x))
         assert one.provenance == same.provenance

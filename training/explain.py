@@ -44,6 +44,7 @@ def explain(
     inputs: Float[Tensor, "batch *features"],
     *,
     background: Float[Tensor, "samples *features"],
+    background_classes: Int[Tensor, " samples"] | None = None,
     target: Int[Tensor, " batch"] | None = None,
     output: Output | None = "probability",
     players: Int[Tensor, "*features"] | int | None = None,
@@ -61,7 +62,7 @@ def explain(
     """The problem of explaining a trained network's outputs for some inputs.
 
     Args:
-        background: a sample of what it was trained on.
+        background: a sample of what it was trained on, of ``background_classes`` where these are known.
         target: the outputs explained; the predicted classes unless given.
         output: the probability of a class, or its logit; None for a network whose outputs are neither.
         players: the player of each feature, or a number for squares of so many pixels a side; each feature is its own
@@ -78,6 +79,7 @@ def explain(
         inputs,
         target=target,
         background=background,
+        background_classes=background_classes,
         players=players,
         input_range=input_range,
         rows_per_batch=rows_per_batch,

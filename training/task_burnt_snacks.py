@@ -158,11 +158,13 @@ def burnt_snacks(
     players = patch_players((1, data.SIDE, data.SIDE), patch)
     trained = fit_snacks(network=network, damage=damage, compare=compare, seed=seed)
     snacks = data.generate(images, generator_for(seed, "explained"))
+    others = data.generate(background, generator_for(seed, "background"))
     return explain(
         trained,
         snacks.images,
         target=snacks.labels,
-        background=data.generate(background, generator_for(seed, "background")).images,
+        background=others.images,
+        background_classes=others.labels,
         tuning=data.generate(TUNING, generator_for(seed, "tuning")).images,
         output=output,
         players=players,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from datasets.problem import PHOTOGRAPHS, Problem, task
@@ -60,14 +60,15 @@ def imagenette(
     data = ImagenetteData(folder, side=side, batch=2, seed=seed)
     if data.classes != config["classes"]:
         raise ValueError(f"the folder has classes {data.classes}, expected the model's, {config['classes']}")
-    held_out = _choose(data.val, pictures + TUNING, generator_for(seed, "explained"))
-    others = _choose(
+    held_out, _ = _choose(data.val, pictures + TUNING, generator_for(seed, "explained"))
+    others, classes = _choose(
         Pictures(folder / "train", side=side, seed=seed, augmented=False), background, generator_for(seed, "background")
     )
     return explain(
         trained,
         held_out[:pictures],
         background=others,
+        background_classes=classes,
         tuning=held_out[pictures:],
         output=output,
         players=players,
@@ -77,9 +78,12 @@ def imagenette(
     )
 
 
-def _choose(pictures: Pictures, count: int, generator: Generator) -> Float[Tensor, "count 3 side side"]:
-    """That many different pictures."""
+def _choose(
+    pictures: Pictures, count: int, generator: Generator
+) -> tuple[Float[Tensor, "count 3 side side"], Int[Tensor, " count"]]:
+    """That many different pictures, and their classes."""
     if not 1 <= count <= len(pictures):
         raise ValueError(f"{count} pictures are needed, expected 1 .. {len(pictures)}, what there is; ask for fewer")
     chosen = torch.randperm(len(pictures), generator=generator)[:count].tolist()
-    return torch.stack([pictures[0, index][0] for index in chosen])
+    found, classes = zip(*(pictures[0, index] for index in chosen), strict=True)
+    return torch.stack(found), torch.tensor(classes)

@@ -120,11 +120,13 @@ def local_minimum(
     if inputs:
         x, _ = data.generate(inputs, generator_for(seed, "explained"))
     boundary = find_boundary(trained.model("probability"))
+    others, classes = data.generate(background, generator_for(seed, "background"))
     return explain(
         trained,
         x,
         target=torch.ones(len(x), dtype=torch.long),
-        background=data.generate(background, generator_for(seed, "background"))[0],
+        background=others,
+        background_classes=classes,
         output=output,
         rows_per_batch=ROWS_PER_BATCH,
         truths={"scores": data.scores(x), "bshap": partial(shapley_from, value=boundary)},

@@ -100,11 +100,12 @@ def mnist(
     available = data.load(full=full)
     generator = torch.Generator().manual_seed(seed)
     chosen = data.choose_balanced(available.held_out.labels, digits, generator)
-    sample = data.sample_images(available.train.images, background, generator)
+    sample = data.sample(available.train, background, generator)
     return explain(
         fit_digits(available, full=full, seed=seed),
         available.held_out.images[chosen],
-        background=sample,
+        background=sample.images,
+        background_classes=sample.labels,
         tuning=data.choose_others(available.held_out.images, chosen, TUNING),
         output=output,
         players=players,

@@ -132,12 +132,13 @@ def mnist_certainty(
     available = data.load(full=full)
     generator = generator_for(seed, "explained")
     chosen = data.choose_balanced(available.held_out.labels, digits, generator)
-    sample = data.sample_images(available.train.images, background, generator)
+    sample = data.sample(available.train, background, generator)
     trained = fit_digits(available, network=network, damage=damage, compare=compare, seed=seed)
     problem = explain(
         trained,
         available.held_out.images[chosen],
-        background=sample,
+        background=sample.images,
+        background_classes=sample.labels,
         tuning=data.choose_others(available.held_out.images, chosen, TUNING),
         output=output,
         players=players,

@@ -140,12 +140,14 @@ def mnist_in_space(
     chosen = mnist.choose_balanced(available.held_out.labels, digits, generator)
     inputs = data.place(available.held_out.images[chosen], "right", generator)
     others = mnist.choose_others(available.held_out.images, chosen, TUNING)
-    sample = data.place(mnist.sample_images(available.train.images, background, generator), "left", generator)
+    sample = mnist.sample(available.train, background, generator)
+    canvases = data.place(sample.images, "left", generator)
     trained = fit_canvases(available, damage=damage, compare=compare, seed=seed)
     return explain(
         trained,
         inputs,
-        background=sample,
+        background=canvases,
+        background_classes=sample.labels,
         tuning=data.place(others, "right", generator_for(seed, "tuning")),
         output=output,
         players=players,

@@ -127,12 +127,14 @@ def natural_crops(
     """
     players = patch_players((3, data.SIDE, data.SIDE), patch)
     explained = data.generate(pictures, "held out", generator_for(seed, "explained"))
+    others = data.generate(background, "train", generator_for(seed, "background"))
     trained = fit_crops(damage=damage, compare=compare, seed=seed)
     return explain(
         trained,
         explained.images,
         target=explained.labels,
-        background=data.generate(background, "train", generator_for(seed, "background")).images,
+        background=others.images,
+        background_classes=others.labels,
         tuning=data.generate(TUNING, "held out", generator_for(seed, "tuning")).images,
         output=output,
         players=players,

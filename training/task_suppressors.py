@@ -94,10 +94,12 @@ def suppressors(
     draw = partial(data.generate, scenario=scenario, noise=noise)
     trained = fit_pictures(scenario=scenario, noise=noise, seed=seed)
     explained = draw(images, generator_for(seed, "explained"))
+    others = draw(background, generator_for(seed, "background"))
     return explain(
         trained,
         explained.images,
-        background=draw(background, generator_for(seed, "background")).images,
+        background=others.images,
+        background_classes=others.labels,
         output=output,
         input_range=INPUT_RANGE,
         rows_per_batch=ROWS_PER_BATCH,

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from pydantic import PositiveInt
 from torch import Tensor, nn
 
@@ -74,18 +74,19 @@ def tabular(
         ValueError: when there are not so many samples.
     """
     split = split_table(table, seed)
-    explained, tuning = _choose(split.held_out, inputs, TUNING, what="inputs", seed=seed)
-    sample, _ = _choose(split.train, background, 0, what="samples of the background", seed=seed)
+    explained, tuning = _choose(len(split.held_out), inputs, TUNING, what="inputs", seed=seed)
+    sample, _ = _choose(len(split.train), background, 0, what="samples of the background", seed=seed)
     return explain(
         fit_table(table, seed=seed),
-        explained,
-        background=sample,
+        split.held_out[explained],
+        background=split.train[sample],
+        background_classes=split.train_labels[sample],
         output=output,
         input_range=split.input_range,
         rows_per_batch=ROWS_PER_BATCH,
         truths={"baseline": shapley_from_mean, "interventional": shapley_from_background},
         provenance={"data": data.load(table).sha256},
-        tuning=tuning,
+        tuning=split.held_out[tuning],
         shown=range(min(inputs, SHOWN)),
         exact={"baseline": ("bshap",)},
     )
@@ -121,15 +122,15 @@ def shapley_from_background(e: Explicand) -> Float[Tensor, "batch players"]:
 
 
 def _choose(
-    samples: Float[Tensor, "samples features"], count: int, others: int, *, what: str, seed: int
-) -> tuple[Float[Tensor, "count features"], Float[Tensor, "others features"]]:
-    """Random samples, and further ones.
+    available: int, count: int, others: int, *, what: str, seed: int
+) -> tuple[Int[Tensor, " count"], Int[Tensor, " others"]]:
+    """Positions of random samples, and of further ones.
 
     Raises:
         ValueError: when there are not so many.
     """
-    if count + others > len(samples):
-        most = len(samples) - others
+    if count + others > available:
+        most = available - others
         raise ValueError(f"{count} {what} were asked for, expected 1 .. {most}; ask for fewer")
-    order = torch.randperm(len(samples), generator=generator_for(seed, what))
-    return samples[order[:count]], samples[order[count : count + others]]
+    order = torch.randperm(available, generator=generator_for(seed, what))
+    return order[:count], order[count : count + others]

@@ -161,7 +161,9 @@ def test_shifts_reach_every_offset() -> None:
 
 def test_a_sample_has_no_image_twice(generator) -> None:
     images = torch.arange(6.0).view(6, 1, 1, 1).expand(6, 1, 28, 28)
-    assert sorted(mnist.sample_images(images, 6, generator)[:, 0, 0, 0].tolist()) == list(range(6))
+    sample = mnist.sample(mnist.Digits(images, torch.arange(6)), 6, generator)
+    assert sorted(sample.labels.tolist()) == list(range(6))
+    assert torch.equal(sample.images[:, 0, 0, 0].long(), sample.labels)
 
 
 def test_others_are_the_first_that_were_not_chosen() -> None:

@@ -1,6 +1,7 @@
 import io
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,15 @@ def problem(target: tuple[int, ...] = (0, 1, 0), tuning: Tensor | None = None) -
 def spec_of(name: str, budgets: tuple[int, ...] = (40,), limit: int = 4000, **options: int) -> SplitSpec:
     facts = {"task": "t", "problem": "p", "label": name, "method": name, "options": options}
     return SplitSpec.model_validate({**facts, "budgets": list(budgets), "limit": limit, "seed": 1, "key": "0123456789"})
+
+
+def test_classes_of_the_background_go_with_its_samples() -> None:
+    whole = problem()
+    classes = torch.arange(6)
+    e = make_tuning_explicand(Problem(replace(whole.explicand, background_classes=classes)))
+    assert e.background_classes is not None
+    assert len(e.background_classes) == len(e.background) < 6
+    assert torch.equal(e.background, whole.explicand.background[e.background_classes])
 
 
 @pytest.mark.parametrize(
