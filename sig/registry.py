@@ -37,7 +37,7 @@ class Method(Entry):
         spend: the options whose product is the number of inputs per explicand that go through the model. The first
             grows with the budget; the others keep their defaults while the budget allows, unless the harness finds a
             better split. Empty when the method has one fixed cost.
-        control: true for a method that knows nothing and that every metric must rank last.
+        control: true for a method that does not see the model; every metric must rank random-attribution last.
         gradient: whether each of those inputs goes backward too, which makes it two model rows.
         same_as: name of the method of which this is another implementation; they share one place on the board.
     """

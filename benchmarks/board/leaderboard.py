@@ -182,7 +182,24 @@ def _format_cost(row: Row) -> str:
 def _describe_task(standings: Standings) -> str:
     budget = next(t.headline for t in standings.board.run.manifest.suite.tasks if t.name == standings.task)
     by = f"Places by {standings.heading(standings.first)}; {standings.describe_models()}" if standings.first else ""
-    return f"{by or 'No score judges here'}; budget {format_count(budget, 'row')}."
+    about = f"{by or 'No score judges here'}; budget {format_count(budget, 'row')}."
+    return " ".join(filter(None, [about, warn_of_controls(standings)]))
+
+
+def warn_of_controls(standings: Standings) -> str:
+    """Which controls half of the methods or more do no better than, by the first score; nothing where there is none."""
+    ranks = {method: standings.get(method, standings.first)["rank"] for method in standings.ranked}
+    controls = [method for method in ranks if method in standings.board.controls]
+    methods = [method for method in ranks if method not in controls]
+    high = []
+    for control in controls:
+        number = 1 + sum(rank < ranks[control] for rank in ranks.values())
+        behind = sum(ranks[method] >= ranks[control] for method in methods)
+        if methods and 2 * behind >= len(methods):
+            high.append(f"{control} is number {number} of {len(ranks)} ({behind} of {len(methods)} methods)")
+    if not high:
+        return ""
+    return f"Half of the methods or more do no better than a control, which does not see the model: {'; '.join(high)}."
 
 
 def _list_notes(standings: Standings) -> Iterable[str]:

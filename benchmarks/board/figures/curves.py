@@ -1,7 +1,8 @@
 """Scores that are curves: how each method does along the axis of the metric, as while features are removed."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from itertools import cycle
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -26,8 +27,10 @@ from sig import stats
 from sig.registry import metrics
 
 Curves = Mapping[str, pd.DataFrame]  # by method
+Dashes = Literal["-", "--", ":", "-."] | tuple[float, tuple[float, float]]  # as matplotlib names them
 
 BEST: Final = 4
+DASHES: Final[tuple[Dashes, ...]] = ("--", ":", "-.", (0, (1, 4)))  # of controls, which share their grey
 REFERENCES: Final = ("ig-zero", "expected-gradients", "sig-game", "permutation-shapley")
 
 
@@ -56,8 +59,10 @@ def plot_curves(
     """
     references = [method for method in REFERENCES if method in methods.index]
     controls = list(methods.index[methods["control"]])
-    informed = [method for method in dict.fromkeys([*best[:BEST], *references]) if method not in controls]
+    leading = [method for method in best if method not in controls][:BEST]
+    informed = list(dict.fromkeys([*leading, *references]))
     colours = dict(zip(informed, list_colours(), strict=False)) | dict.fromkeys(controls, CONTROL)
+    styles = dict(zip(controls, cycle(DASHES), strict=False))
     shared = columns.loc[list(curves), "metric"].nunique() == 1
     figure, axes = make_panels(len(curves), columns=3, width=3.8, height=3.2, sharey=shared)
     facts_of = dict(zip(columns.index.astype(str), list_rows(columns), strict=True))
@@ -65,13 +70,13 @@ def plot_curves(
         facts = facts_of[column]
         for method, values in by_method.items():
             x = np.linspace(0, facts["end"], values.shape[1])
-            _plot_curve(ax, x, values, facts["range"], colours.get(method), method in controls)
+            _plot_curve(ax, x, values, facts["range"], colours.get(method), styles.get(method, "-"))
         ax.set_xlabel(f"{facts['curve']}, 0 to {facts['end']:g}")
         label_height(ax, f"{facts['metric']} ({facts['better']} is better)", shared=shared)
         name_panel(ax, column)
     add_title(figure, title)
-    handles = [_make_key(method, colour, method in controls) for method, colour in colours.items()]
-    figure.legend(handles=[*handles, _make_key("all others", FAINT, False)], loc="outside right center")
+    handles = [_make_key(method, colour, styles.get(method, "-")) for method, colour in colours.items()]
+    figure.legend(handles=[*handles, _make_key("all others", FAINT, "-")], loc="outside right center")
     return figure
 
 
@@ -111,7 +116,7 @@ def _plot_curve(
     values: pd.DataFrame,
     limits: Sequence[float],
     colour: Colour | None,
-    control: bool,
+    style: Dashes,
 ) -> None:
     """The mean and, in colour, its band, within the limits of the score unless a curve's points leave these."""
     mean = values.groupby(level=0).mean().mean()
@@ -123,8 +128,8 @@ def _plot_curve(
     within = (low, high) if ((values >= low) & (values <= high)).all(axis=None) else None
     bands = [stats.mean_interval(at, models, limits=within) for at in values.to_numpy().T]
     ax.fill_between(x, [at.low for at in bands], [at.high for at in bands], color=colour, alpha=0.12, linewidth=0)
-    ax.plot(x, mean, color=colour, linewidth=1.6, linestyle="--" if control else "-")
+    ax.plot(x, mean, color=colour, linewidth=1.6, linestyle=style)
 
 
-def _make_key(method: str, colour: Colour, control: bool) -> Line2D:
-    return Line2D([], [], color=colour, linestyle="--" if control else "-", label=method)
+def _make_key(method: str, colour: Colour, style: Dashes) -> Line2D:
+    return Line2D([], [], color=colour, linestyle=style, label=method)

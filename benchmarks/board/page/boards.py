@@ -185,7 +185,13 @@ class _Maker:
     def make(self, table: Table, others: Table) -> TaskBoard:
         standings = self.standings
         entry = next(entry for entry in self.board.run.manifest.suite.tasks if entry.name == self.task)
-        leading = [(m, standings.format(m, standings.first, interval=False).text) for m in standings.ranked[:NAMED]]
+        leading = [
+            (
+                f"{m} (control)" if m in self.board.controls else m,
+                standings.format(m, standings.first, interval=False).text,
+            )
+            for m in standings.ranked[:NAMED]
+        ]
         budgets = sorted({budget for _, budget in self.keys if budget is not None}, reverse=True)
         headline = format_count(entry.headline, "row") if entry.headline else "its own"
         lines = list(self._make_lines())

@@ -51,6 +51,19 @@ def test_the_best_references_and_controls_are_named_in_curves(tmp_path):
     assert len(drawn.figure.axes[0].get_lines()) == 10
 
 
+def test_controls_share_a_grey_and_differ_in_their_dashes(tmp_path):
+    families = {"a": "made-up", **dict.fromkeys(("noise", "edges", "light"), "control")}
+    maker = RunMaker(tmp_path / "run", families, {"t": {"repetitions": 1, "budgets": [5]}})
+    for label in families:
+        curve = EncodedArray.of([[1.0, 0.5]] * 3)
+        maker.cell("t", 0, label, {"iaccuracy": [0.75] * 3}, budget=5, rows=5, curves={"iaccuracy": curve})
+    (legend,) = draw_one(maker).figure.legends
+    styles = {line.get_label(): line for line in legend.get_lines()}
+    assert list(styles) == ["a", "noise", "edges", "light", "all others"]
+    assert len({styles[control].get_color() for control in families if control != "a"}) == 1
+    assert [styles[method].get_linestyle() for method in families] == ["-", "--", ":", "-."]
+
+
 def of_a_plug_in(**options: Any) -> dict[str, Any]:
     """Facts of a curve of a metric that nothing is registered for."""
     plug_in = {"metric": "insertion", "curve": "share of features put back", "better": "higher", "options": options}

@@ -7,6 +7,7 @@ import pytest
 from benchmarks.board.aggregate import Board, aggregate
 from benchmarks.board.leaderboard import Standings, make_details_table, make_task_table, write_note
 from benchmarks.board.overview import make_leaders_table, make_overall_table, make_overview_tables
+from benchmarks.board.page.boards import make_task_boards
 from benchmarks.board.tables import Table
 from benchmarks.run.records import read_run
 from benchmarks.run.suite import MethodChoice
@@ -85,6 +86,47 @@ def test_a_control_that_all_beat_has_no_line(tmp_path):
     for label, score in (("a", 0.5), ("noise", 0.1)):
         maker.cell("t", 0, label, {"100%_right": [score]}, budget=100)
     assert column_of(make_task_table(board_of(maker), "t"), "method") == ["a", "noise (control)"]
+
+
+def controlled_run(directory, scores, controls=("noise", "edges")):
+    """One budget and model of a task where higher is better, with a score of each method."""
+    families = {label: "control" if label in controls else "x" for label in scores}
+    maker = RunMaker(directory / "run", families, {"t": {"repetitions": 1, "budgets": [100]}})
+    for label, score in scores.items():
+        maker.cell("t", 0, label, {"100%_right": [score]}, budget=100)
+    return maker
+
+
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        ({"a": 0.9, "b": 0.8, "noise": 0.5, "c": 0.1}, ""),  # one of three
+        ({"a": 0.9, "noise": 0.8, "b": 0.5, "c": 0.1}, "noise is number 2 of 4 (2 of 3 methods)"),
+        ({"a": 0.9, "noise": 0.5, "b": 0.5}, "noise is number 2 of 3 (1 of 2 methods)"),  # as good is no better
+        (
+            {"edges": 0.95, "a": 0.9, "noise": 0.8, "b": 0.5, "c": 0.1},
+            "edges is number 1 of 5 (3 of 3 methods); noise is number 3 of 5 (2 of 3 methods)",
+        ),
+        (
+            {"a": 0.9, "noise": 0.8, "edges": 0.1, "b": 0.0},
+            "noise is number 2 of 4 (1 of 2 methods); edges is number 3",
+        ),
+        ({"noise": 0.8}, ""),
+    ],
+)
+def test_controls_that_half_of_the_methods_do_not_beat_are_told_above(tmp_path, scores, said):
+    about, _, warning = make_task_table(board_of(controlled_run(tmp_path, scores)), "t").lead.partition("100 rows.")
+    assert about.startswith("Places by 100%_right")
+    start = " Half of the methods or more do no better than a control, which does not see the model: "
+    assert warning.startswith(start + said) if said else warning == ""
+
+
+def test_the_page_tells_of_controls_too_and_marks_one_that_leads(tmp_path):
+    board = board_of(controlled_run(tmp_path, {"edges": 0.95, "a": 0.9, "b": 0.8}))
+    tables = make_task_table(board, "t"), make_details_table(board, "t")
+    (found,) = make_task_boards(board, {"t": tables})
+    assert "edges is number 1 of 3 (2 of 2 methods)" in found.lead
+    assert [name for name, _ in found.leaders] == ["edges (control)", "a", "b"]
 
 
 def test_distance_split_and_cost(crowded):
