@@ -72,7 +72,7 @@ class Board:
 
     @cached_property
     def controls(self) -> frozenset[str]:
-        """Methods that know nothing and that every judging column must rank last."""
+        """Methods that do not see the model."""
         return frozenset(self.methods.index[self.methods["control"]])
 
     def judges(self, task: str) -> list[str]:
