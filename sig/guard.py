@@ -350,7 +350,8 @@ def _counting(forward: Callable[..., Any], rows: _Rows, *, whole: bool) -> Calla
 
     def counted(*arguments: Any, **named: Any) -> Any:
         outermost = rows.depth == 0
-        rows.past |= outermost and not whole and not _is_going_backward()
+        backward = torch._C._current_graph_task_id() != -1  # what that computes again is part of it: checkpoints, LRP
+        rows.past |= outermost and not whole and not backward
         rows.depth += 1
         try:
             outputs = forward(*arguments, **named)
@@ -361,11 +362,6 @@ def _counting(forward: Callable[..., Any], rows: _Rows, *, whole: bool) -> Calla
         return outputs
 
     return counted
-
-
-def _is_going_backward() -> bool:
-    """Whether a backward pass is calling, of which what it computes again is part (checkpoints, rules of LRP)."""
-    return torch._C._current_graph_task_id() != -1
 
 
 class _Counted:
