@@ -22,6 +22,7 @@ from benchmarks.board.figures.style import apply_style
 from benchmarks.board.overview import make_overview_tables
 from benchmarks.board.page import Material, render_page
 from benchmarks.board.tables import Table
+from benchmarks.board.properties import make_matrix, make_properties_frame, make_properties_table
 from benchmarks.run.fields import Provenance
 from benchmarks.run.records import Run, read_run
 
@@ -92,7 +93,8 @@ class Report:
 
 
 def write_report(directory: Path, supplement: Callable[[Board, Sequence[str]], Supplement] | None = None) -> Report:
-    """Write ``leaderboard.{md,html,csv,tex}``, ``figures/*.png`` and what the supplement has into a run's folder.
+    """Write ``leaderboard.{md,html,csv,tex}``, ``properties.csv`` where the run tests any, ``figures/*.png`` and what
+    the supplement has into a run's folder.
 
     A run that is not finished is reported as far as it went, and said to be incomplete. What an earlier report wrote is
     removed first. ``supplement`` takes the board and the names of the generic figures drawn, and is called within
@@ -144,8 +146,10 @@ def _render_leaderboards(board: Board, drawings: Sequence[Mapping[str, str]], ad
         "facts": _list_facts(run),
         "legend": _write_legend("Bold"),
         "overview": overview,
+    matrix = make_matrix(board)
         "tasks": tasks.values(),
         "sections": added.sections,
+        "properties": make_properties_table(matrix),
         "failures": run_tables.make_failures_table(run),
         "inapplicable": run_tables.make_inapplicable_table(run),
         "checks": run_tables.make_checks_table(run),
@@ -156,9 +160,18 @@ def _render_leaderboards(board: Board, drawings: Sequence[Mapping[str, str]], ad
         table if len(table.header) <= WIDEST else table.without("split") for table, _ in tasks.values() if table.rows
     ]
     material = Material(
-        board, _list_facts(run), tasks, _write_legend("Bold"), list_warnings(run), drawings, added.tables, _write_tex
+        board,
+        _list_facts(run),
+        tasks,
+        _write_legend("Bold"),
+        list_warnings(run),
+        drawings,
+        added.tables,
+        _write_tex,
+        matrix,
     )
-    return {
+    properties = {"properties.csv": make_properties_frame(board).to_csv(index=False)} if matrix.rows else {}
+    return properties | {
         "leaderboard.md": make_markdown_environment().get_template("leaderboard.md.j2").render(context),
         "leaderboard.html": render_page(material),
         "leaderboard.tex": _write_tex([*overview, *narrow]),

@@ -47,6 +47,12 @@ FACTS: dict[str, dict[str, Any]] = {
     "order_bshap": {"metric": "spearman", "range": (-1, 1), "truth": "bshap"},
     "off_bshap": {"metric": "local_minimum", "better": "lower", "range": (0, 9), "truth": "bshap"},
     "in_shadow": {"metric": "shadow", "better": "lower"},
+    "ignored_share": {"metric": "dummy", "better": "lower", "judges": False},
+    "apart": {"metric": "symmetry", "better": "lower", "range": (0, 2), "judges": False},
+    "deletion": {"metric": "deletion", "better": "lower"},
+    "certainty_deletion": {"metric": "certainty_deletion", "better": "lower"},
+    "insertion": {"metric": "insertion"},
+    "certainty_insertion": {"metric": "certainty_insertion"},
 }
 
 

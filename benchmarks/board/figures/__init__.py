@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from benchmarks.board.aggregate import Board
+from benchmarks.board.figures.agreement import draw_agreement
 from benchmarks.board.figures.curves import draw_curves
 from benchmarks.board.figures.frontier import draw_frontiers
 from benchmarks.board.figures.heat_maps import draw_attributions
@@ -21,6 +22,7 @@ KINDS: Final[tuple[Callable[[Board], Iterator[Drawing]], ...]] = (
     draw_curves,
     draw_frontiers,
     draw_runtimes,
+    draw_agreement,
     draw_saliency,
     draw_attributions,
 )

@@ -15,6 +15,7 @@ from benchmarks.board.page.boards import HEADLINE, make_task_boards
 from benchmarks.board.page.frontier import list_family_colours, make_panels
 from benchmarks.board.page.pictures import DRAWN_APART, encode_figure, make_galleries
 from benchmarks.board.page.summary import make_family_cards, make_overall
+from benchmarks.board.properties import LEAD, Matrix
 from benchmarks.board.tables import Table
 from benchmarks.run.records import CellRecord, ProblemRecord, Run, SplitRecord, slugify
 
@@ -35,6 +36,7 @@ class Material:
         drawings: ``name``, ``caption`` and ``file`` of every figure, relative to the run's folder.
         tables: of the papers, by heading.
         write_tex: tables in LaTeX.
+        matrix: which methods fail which tests.
     """
 
     board: Board
@@ -45,6 +47,7 @@ class Material:
     drawings: Sequence[Mapping[str, str]]
     tables: Mapping[str, Sequence[Table]]
     write_tex: Callable[[Sequence[Table]], str]
+    matrix: Matrix
 
 
 def render_page(material: Material) -> str:
@@ -62,6 +65,8 @@ def render_page(material: Material) -> str:
         "warnings": material.warnings,
         "cards": make_family_cards(board),
         "overall": make_overall(board) if len(board.first_judges) > 1 else None,
+        "matrix": material.matrix,
+        "matrix_lead": LEAD,
         "panels": make_panels(board),
         "colours": list_family_colours(board),
         "boards": [(found, material.write_tex([found.table])) for found in make_task_boards(board, material.tasks)],

@@ -54,7 +54,8 @@ def texts_of(figure: Figure) -> list[str]:
 
 
 def test_every_figure_that_the_run_has_data_for(figures):
-    assert list(figures) == ["sweep-samples", "curves-pictures", "frontier", "runtime", "saliency-pictures"]
+    drawn = ["sweep-samples", "curves-pictures", "frontier", "runtime", "agreement", "saliency-pictures"]
+    assert list(figures) == drawn
 
 
 def test_every_figure_of_certainty_aware_models(certainty_figures):

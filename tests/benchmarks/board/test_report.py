@@ -66,7 +66,7 @@ def table_lines(markdown: str, heading: str) -> list[str]:
 def test_what_is_written(report, folder):
     names = {file.relative_to(folder).as_posix() for file in report.files}
     texts = {f"leaderboard.{kind}" for kind in ("md", "html", "csv", "tex")}
-    drawn = {f"figures/{name}.png" for name in ("sweep-samples", "curves-pictures", "frontier", "runtime")}
+    drawn = {f"figures/{name}.png" for name in ("sweep-samples", "curves-pictures", "frontier", "runtime", "agreement")}
     assert names == texts | drawn | {"figures/saliency-pictures.png"}
     assert all(file.stat().st_size > 0 for file in report.files)
 
@@ -88,7 +88,7 @@ def test_a_supplement_is_shown_beside_the_leaderboard(tmp_path, folder):
     markdown = (directory / "leaderboard.md").read_text()
     assert (directory / "own.md").read_text() == "# Own: made-up\n"
     section = markdown.split("\n## What a rival\\_says\n")[1].split("\n## ")[0]
-    drawn = "sweep-samples, curves-pictures, frontier, runtime, saliency-pictures"
+    drawn = "sweep-samples, curves-pictures, frontier, runtime, agreement, saliency-pictures"
     assert section == f"\nDrawn before: {drawn}.\n\n| a |\n| --- |\n"
     assert markdown.index("## pictures") < markdown.index("## What a rival") < markdown.index("## Failed and skipped")
     assert markdown.endswith("![A figure of its own.](figures/own.png)\n\nA figure of its own.\n\n")
@@ -210,7 +210,7 @@ def test_checks_say_which_way_is_good_and_tasks_of_the_same_models_stand_togethe
 def test_figures_are_linked_and_there(markdown, folder):
     links = re.findall(r"\]\((figures/.*?)\)", markdown)
     assert set(links) == {f"figures/{file.name}" for file in (folder / "figures").glob("*.png")}
-    assert len(links) == 5
+    assert len(links) == 6
 
 
 def test_tex_escapes_and_uses_booktabs(tex):
