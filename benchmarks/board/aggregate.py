@@ -21,6 +21,7 @@ from sig import stats
 from sig.plugins import Registry
 
 Features = Float[np.ndarray, "shown *features"]
+Maps = Float[np.ndarray, "shown *places"]  # ``CellRecord.maps``: of each feature, or of fewer places
 
 STATUSES: Final = ["ok", "skipped", "failed", "missing"]
 GROUP: Final = ["task", "method", "budget", "headline", "column"]
@@ -33,13 +34,13 @@ class Shown:
 
     Attributes:
         problem: its record.
-        inputs: the explicands.
-        maps: the attributions by method, in the order of ``Board.methods``.
+        inputs: the explicands; NaN throughout where they are withheld.
+        maps: the attributions by method, in the order of ``Board.methods``, as ``CellRecord.maps`` has them.
     """
 
     problem: ProblemRecord
     inputs: Features
-    maps: Mapping[str, Features]
+    maps: Mapping[str, Maps]
 
 
 @dataclass(frozen=True)
@@ -142,16 +143,17 @@ class Board:
     @cached_property
     def shown(self) -> dict[str, list[Shown]]:
         """By task, what is shown of each repetition; tasks without a picture of any method are left out."""
-        maps: dict[str, dict[str, Features]] = {}
+        maps: dict[str, dict[str, Maps]] = {}
         for cell in self.run.cells:
             if cell.maps is not None:
                 maps.setdefault(cell.problem, {})[cell.label] = cell.maps.decode()
         found: dict[str, list[Shown]] = {}
         for problem in self.run.problems:
             of_problem = maps.get(problem.key, {})
-            if problem.shown_inputs is not None and of_problem:
+            inputs = _decode_inputs(problem)
+            if inputs is not None and of_problem:
                 ordered = {method: of_problem[method] for method in self.methods.index if method in of_problem}
-                shown = Shown(problem, problem.shown_inputs.decode(), ordered)
+                shown = Shown(problem, inputs, ordered)
                 found.setdefault(problem.task, []).append(shown)
         return found
 
@@ -384,6 +386,12 @@ def _make_columns(run: Run) -> pd.DataFrame:
     return pd.DataFrame(
         table, columns=["task", "column", "metric", "truth", "better", "range", "unit", "curve", "judges", "options"]
     ).astype({"judges": bool})
+
+
+def _decode_inputs(problem: ProblemRecord) -> Features | None:
+    if problem.inputs_withheld:
+        return np.full((len(problem.shown), *problem.features), np.nan, dtype="<f4")
+    return None if problem.shown_inputs is None else problem.shown_inputs.decode()
 
 
 def _name_model(record: ProblemRecord | CellRecord) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import jinja2
 import pandas as pd
+from PIL import Image
 from rich import box
 from rich.console import Group
 from rich.table import Table as RichTable
@@ -35,6 +36,7 @@ LEGEND: Final = (
     "↑: higher is better. ↓: lower is better.",
 )
 DPI: Final = 150
+COLOURS: Final = 256  # of a figure in few colours, which then has a byte for a pixel
 WIDEST: Final = 6  # columns of a table in LaTeX that is about a task
 WRITTEN: Final = "report-files.txt"  # lists what the latest report wrote, for the next one to remove
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -129,6 +131,10 @@ def _save_figure(drawing: Drawing, directory: Path) -> dict[str, str]:
     """Save a figure; its ``name``, ``caption`` and ``file``."""
     file = f"figures/{drawing.name}.png"
     drawing.figure.savefig(directory / file, dpi=DPI)
+    if drawing.few_colours:
+        with Image.open(directory / file) as picture:
+            few = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+        few.save(directory / file, optimize=True)
     return {"name": drawing.name, "caption": drawing.caption, "file": file}
 
 

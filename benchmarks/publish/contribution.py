@@ -33,6 +33,7 @@ from benchmarks.publish.manifest import (
     read_manifest,
     write_manifest,
 )
+from benchmarks.publish.photographs import withhold_photographs
 from benchmarks.publish.publish import MODELS, beside, put_in_place, restore
 from benchmarks.publish.rescore import draw_cells
 from benchmarks.publish.trial import OWN, find_published, find_registered, join_methods, plan_methods, read_published
@@ -109,7 +110,7 @@ def contribute(file: Path, suite: str, to: Path) -> Contribution:
         raise NotMerged(f"{file} cannot be contributed: {reasons[0]}")
     if to.exists():
         raise NotMerged(f"{str(to)!r} is there already; remove it, or name another folder with --to")
-    write_archive(own, to)
+    write_archive(withhold_photographs(own), to)
     shutil.copy(file, to / file.name)
     published_as = hash_file(find_published(suite) / PUBLISHED)
     facts = {"suite": published.manifest.suite.name, "published": published_as, "source": file.name, "methods": names}

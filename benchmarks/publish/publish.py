@@ -21,6 +21,7 @@ from benchmarks.publish.manifest import (
     read_manifest,
     write_manifest,
 )
+from benchmarks.publish.photographs import blame_photographs, withhold_photographs
 from benchmarks.run import RESULTS
 from benchmarks.run.archive import MANIFEST as ARCHIVE
 from benchmarks.run.archive import write_archive
@@ -29,7 +30,6 @@ from benchmarks.run.records import CellRecord, ProblemRecord, Run, SplitRecord, 
 from benchmarks.run.suite import SuiteError
 from benchmarks.run.suite_files import load_suite, suite_names
 from datasets.cache import PROJECT
-from datasets.problem import PHOTOGRAPHS
 from training.published import DamagedModel, MissingModel, collect_models
 
 MODELS = "models"
@@ -38,7 +38,8 @@ MODELS = "models"
 def publish_run(directory: Path, to: Path | None = None) -> tuple[Path, PublishedManifest]:
     """Publish a run in the folder ``to``, by default ``results/<suite>``, in the place of what is there.
 
-    A ``directory`` that is published itself is published once more: its records and models stay, its report is
+    Photographs in which others have rights are withheld (``benchmarks.publish.photographs``); the run keeps them. A
+    ``directory`` that is published itself is published once more: its records and models stay, its report is
     written again, as this commit does.
 
     Returns:
@@ -46,7 +47,8 @@ def publish_run(directory: Path, to: Path | None = None) -> tuple[Path, Publishe
 
     Raises:
         NotPublishable: when the checkout has uncommitted changes outside that folder, when the run is not finished, not
-            of this commit or not of the whole suite, or anything in it failed, or a model of it is no longer there;
+            of this commit or not of the whole suite, or anything in it failed, or a model of it is no longer there, or
+            it would show photographs all the same;
             when what is published is no longer as its manifest says.
         RecordError: when the folder holds no readable run.
         OSError: when the new folder cannot be written.
@@ -76,7 +78,7 @@ def _write(
     run: Run, directory: Path, models: Path | None, published_models: Path, commit: str, report_commit: str
 ) -> PublishedManifest:
     """Write all of a publication; ``models`` is the folder of those that stay as they are."""
-    write_archive(run, directory)
+    write_archive(withhold_photographs(run), directory)
     if models:
         shutil.copytree(models, directory / MODELS)
     else:
@@ -157,12 +159,8 @@ def _blame_run(run: Run, commit: str) -> Iterator[str]:
             f"of {len(records)} records {others.total()} are not of this commit {commit[:12]} ({counts}); "
             "run the suite again with --fresh"
         )
-    withheld = {problem.task for problem in run.problems if problem.shown and PHOTOGRAPHS in problem.provenance.data}
-    if withheld:
-        yield (
-            f"records and figures of {', '.join(sorted(withheld))} show photographs in which others have rights; "
-            "publish a suite without them"
-        )
+    if lines := list(blame_photographs(run)):
+        yield f"{', '.join(lines)} may hold photographs in which others have rights; publish a suite without that task"
     suite = run.manifest.suite
     if suite.name in suite_names() and not _is_current(run):
         yield (

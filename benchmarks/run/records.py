@@ -74,8 +74,9 @@ class ProblemRecord(ProblemSpec):
         explicands: how many there are.
         features: shape of one input.
         players: how many there are.
-        shown: indices of the explicands whose attributions figures show.
+        shown: indices of the explicands whose attributions figures show; of pictures in colour the first four alone.
         shown_inputs: those explicands, ``(shown, *features)``.
+        inputs_withheld: whether these were left out when they were published, since others have rights in them.
         shown_targets: the output explained of each.
         shown_predictions: the largest output of each; 0 for a model with one output.
         targets: the output explained, of every explicand.
@@ -96,6 +97,7 @@ class ProblemRecord(ProblemSpec):
     players: int = 0
     shown: list[int] = []
     shown_inputs: EncodedArray | None = None
+    inputs_withheld: bool = False
     shown_targets: list[int] = []
     shown_predictions: list[int] = []
     targets: list[int] = []
@@ -248,7 +250,9 @@ class CellRecord(CellSpec):
         facts: of each column in ``scores``.
         cost: of the attribution, for all explicands together.
         maps: attributions of the problem's ``shown`` explicands, ``(shown, *features)``, those of pictures in levels;
-            headline cells only.
+            of pictures in colour, ``(3, height, width)``, summed over colours and, where they are large, means over
+            squares of pixels, ``(shown, rows, columns)`` of at most 56 (``benchmarks.run.shown``). Earlier records
+            have these per pixel and colour. Headline cells only.
         part_shares: the share of the positive attribution on each part of the problem's regions
             (``sig.metrics.regions``), for every explicand; by part, headline cells only.
     """

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from benchmarks.run.fields import ColumnFacts, EncodedArray
 from benchmarks.run.records import CellRecord, CellSpec
+from benchmarks.run.shown import make_maps
 from benchmarks.run.suite import MetricChoice
 from datasets.problem import Problem
 from sig.explicand import Explicand
@@ -92,10 +93,7 @@ def score(watched: Watched, cell: CellSpec, found: Attributed, before: CellRecor
 def _for_figures(found: Attributed, problem: Problem) -> dict[str, Any]:
     """``maps`` and ``part_shares``."""
     outcome: dict[str, Any] = {"part_shares": share_among_regions(found.attribution, problem)}
-    if problem.shown:
-        shown = found.attribution[list(problem.shown)].cpu()
-        outcome["maps"] = EncodedArray.of_levels(shown) if shown.ndim > 2 else EncodedArray.of(shown)
-    return outcome
+    return outcome | {"maps": make_maps(found.attribution, problem)}
 
 
 def find_unchanged(before: CellRecord | None, cell: CellSpec) -> set[str]:

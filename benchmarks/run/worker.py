@@ -32,6 +32,7 @@ from benchmarks.run.scoring import (
     share_among_regions,
     to_number,
 )
+from benchmarks.run.shown import choose_shown
 from benchmarks.run.splits import try_splits
 from datasets.problem import Problem, make_columns, tasks
 from sig import path
@@ -183,7 +184,7 @@ def _outcome(watched: Watched, cell: CellSpec, known: Known) -> tuple[Attributed
 def _describe(
     spec: ProblemSpec, problem: Problem, seconds: float, started_at: datetime, *, series: bool
 ) -> ProblemRecord:
-    e, shown = problem.explicand, list(problem.shown)
+    e, shown = problem.explicand, choose_shown(problem)
     described: dict[str, Any] = {
         "status": "ok",
         "checks": {name: to_number(value) for name, value in problem.checks.items()},

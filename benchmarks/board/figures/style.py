@@ -29,11 +29,12 @@ INK: Final[Colour] = (0.15, 0.15, 0.15)
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure, the stem of its file, and a line that says what it shows."""
+    """A figure, the stem of its file, and a line that says what it shows; whether it is saved in few colours."""
 
     name: str
     caption: str
     figure: Figure
+    few_colours: bool = False
 
 
 @contextmanager

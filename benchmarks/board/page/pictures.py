@@ -13,16 +13,16 @@ from PIL import Image
 
 from benchmarks.board.aggregate import Board, Shown
 from benchmarks.board.figures.saliency import (
-    MOST_COLOURED,
     SCALES,
     colour_inputs,
     colour_maps,
-    is_coloured,
+    describe_withheld,
     label_pictures,
 )
+from benchmarks.run.shown import MOST_COLOURED, is_coloured
 
 EXACT: Final[dict[str, Any]] = {"lossless": True, "method": 4, "quality": 60}
-PHOTOGRAPH: Final[dict[str, Any]] = {"quality": 75}
+PHOTOGRAPH: Final[dict[str, Any]] = {"quality": 60}
 SMALLEST: Final = 96  # pixels, the least width that a map is shown with
 DRAWN_APART: Final = "saliency-"  # figures whose maps the page has one by one
 
@@ -31,7 +31,7 @@ Pixels = UInt8[np.ndarray, "height width rgb=3"]
 
 @dataclass(frozen=True)
 class Picture:
-    """An explicand, and what each method attributed to it, as addresses of pictures."""
+    """An explicand, and what each method attributed to it, as addresses of pictures; ``shown`` is empty if withheld."""
 
     label: str
     shown: str
@@ -40,37 +40,44 @@ class Picture:
 
 @dataclass(frozen=True)
 class Gallery:
-    """The pictures of a task's first repetition; ``width`` and ``height`` are those that one is shown with."""
+    """The pictures of a task's first repetition; ``width`` and ``height`` are those that one is shown with.
+
+    ``note`` says why they are withheld, if they are.
+    """
 
     task: str
     scale: str
     width: int
     height: int
     pictures: Sequence[Picture]
+    note: str = ""
 
 
 def make_galleries(board: Board) -> Iterator[Gallery]:
     """Of each task whose inputs are pictures."""
     for first, *_ in board.shown.values():
         if len(first.problem.features) in (2, 3):
-            yield _make_gallery(first)
+            yield _make_gallery(first, board.run.manifest.suite.name)
 
 
-def _make_gallery(shown: Shown) -> Gallery:
-    coloured = is_coloured(shown.inputs)
+def _make_gallery(shown: Shown, suite: str) -> Gallery:
+    problem = shown.problem
+    coloured, withheld = is_coloured(problem.features), problem.inputs_withheld
     most = MOST_COLOURED if coloured else len(shown.inputs)
     height, width = shown.inputs.shape[-2:]
-    inputs = [encode_pixels(pixels, coloured) for pixels in _to_pixels(colour_inputs(shown.inputs))[:most]]
+    colours = () if withheld else _to_pixels(colour_inputs(shown.inputs))[:most]
+    inputs = [encode_pixels(pixels, coloured) for pixels in colours] or [""] * most
     maps = {
         method: [encode_pixels(pixels, coloured) for pixels in _to_pixels(colour_maps(values, shown.inputs))[:most]]
         for method, values in shown.maps.items()
     }
     pictures = [
         Picture(label, inputs[i], {method: encoded[i] for method, encoded in maps.items()})
-        for i, label in enumerate(label_pictures(shown.problem)[:most])
+        for i, label in enumerate(label_pictures(problem)[:most])
     ]
     times = max(1, -(-SMALLEST // width))
-    return Gallery(shown.problem.task, SCALES[coloured], times * width, times * height, pictures)
+    note = describe_withheld(problem, suite) if withheld else ""
+    return Gallery(problem.task, SCALES[coloured], times * width, times * height, pictures, note)
 
 
 def _to_pixels(colours: np.ndarray) -> UInt8[np.ndarray, "shown height width rgb=3"]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
@@ -16,6 +17,7 @@ from benchmarks.board.figures.saliency import plot_saliency
 from benchmarks.board.figures.style import add_title, choose_family_colours, make_panels, name_panel
 from benchmarks.run.fields import EncodedArray, SweepPoint
 from benchmarks.run.records import read_run
+from benchmarks.run.shown import pool
 from tests.benchmarks.run_maker import RunMaker, certainty_run, small_run
 
 
@@ -238,6 +240,29 @@ def test_a_map_that_is_nearly_everywhere_zero_is_shown():
     over = np.asarray(figure.axes[0].get_images()[0].get_array())[1:21, 23:43, :3]
     assert over[3, 3] == pytest.approx([0, 0.2, 0.85])
     assert over[4, 4] == pytest.approx([1, 1, 1])
+
+
+def test_maps_of_fewer_places_lie_over_the_squares_that_they_are_means_of():
+    planes = torch.randn(1, 3, 225, generator=torch.Generator().manual_seed(0))
+    pooled = pool(planes).numpy()
+    assert pooled.shape == (1, 1, 45)
+    figure = plot_saliency(np.ones((1, 3, 3, 225)), {"m": pooled}, ["3"], title="t")
+    over = np.asarray(figure.axes[0].get_images()[0].get_array())[1:4, 228 : 228 + 225, :3]
+    expected = np.where(np.repeat(pooled[0, 0], 5)[:, np.newaxis] > 0, "red", "blue")[:, 0]
+    found = np.where(over[..., 0] > over[..., 2], "red", "blue")
+    assert (found == expected).all()
+
+
+def test_withheld_pictures_leave_the_maps_on_white():
+    plane = np.zeros((1, 2, 4))
+    plane[0, 0, :3] = (4.0, -4.0, 2.0)
+    inputs = np.full((1, 3, 4, 8), np.nan)
+    figure = plot_saliency(inputs, {"m": plane, "none": 0 * plane}, ["3"], title="t")
+    pixels = np.asarray(figure.axes[0].get_images()[0].get_array())
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["m", "none"]
+    assert pixels.shape == (4, 12, 4)
+    assert pixels[1, 1:4, :3] == pytest.approx(np.array([[0.8, 0, 0.05], [0, 0.2, 0.85], [0.9, 0.5, 0.525]]), abs=0.01)
+    assert (pixels[:, 7:, :3] == 1).all()
 
 
 def test_of_colour_pictures_the_first_four_are_drawn(tmp_path):

@@ -10,9 +10,8 @@ import pytest
 from benchmarks.publish import NotPublishable, publish
 from benchmarks.publish.manifest import check_files, read_manifest, write_manifest
 from benchmarks.publish.publish import publish_run
-from benchmarks.run.records import CellRecord, ProblemRecord, Run, read, read_run, write
+from benchmarks.run.records import CellRecord, ProblemRecord, Run, read_run, write
 from datasets.cache import PROJECT
-from datasets.problem import PHOTOGRAPHS
 from tests.benchmarks.run_maker import WHERE, RunMaker
 
 # ---- of runs made by hand, in a small repository -----------------------------------------------------------------
@@ -152,18 +151,6 @@ def test_what_cannot_be_published_says_why(make: Make, change: dict[str, object]
     assert "\n" not in str(raised.value)
     assert read_manifest(to) == before
     assert check_files(to) == []
-
-
-def test_photographs_of_others_are_not_published(make: Make) -> None:
-    directory = make()
-    (file,) = directory.glob("problems/**/*.json")
-    record = read(ProblemRecord, file)
-    where = record.provenance.model_copy(update={"data": {PHOTOGRAPHS: "a" * 64}})
-    write(record.model_copy(update={"provenance": where, "shown": [0]}), file)
-    with pytest.raises(NotPublishable, match="figures of t show photographs in which others have rights"):
-        publish_run(directory)
-    write(record.model_copy(update={"provenance": where, "shown": []}), file)
-    publish_run(directory)
 
 
 def test_missing_records_are_counted(make: Make) -> None:
