@@ -138,16 +138,21 @@ def compare(
     a: Annotated[str, typer.Argument(help="A run's folder, a published suite, or the name of either's suite.")],
     b: Annotated[str, typer.Argument(help="Likewise.")],
     file: Annotated[Path | None, typer.Option("--json", help="Write all that is found into this file.")] = None,
+    page: Annotated[Path | None, typer.Option(help="Write both runs side by side into this HTML file.")] = None,
     plugin: Plugins = None,
 ) -> None:
     """Say which scores, ranks and verdicts of two runs differ, and which cells only one has."""
-    from benchmarks.publish.compare import compare_runs, find_run
+    from benchmarks.publish.compare import Pair, compare_pair, find_run
+    from benchmarks.publish.compare_page import render_comparison
     from benchmarks.run.records import write
 
     _load_plugins(plugin)
-    found = compare_runs(find_run(a), find_run(b))
+    pair = Pair.read(find_run(a), find_run(b))
+    found = compare_pair(pair)
     if file is not None:
         write(found, file)
+    if page is not None:
+        page.write_text(render_comparison(pair, found), encoding="utf-8")
     _console().print(found)
 
 

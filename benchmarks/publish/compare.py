@@ -104,8 +104,9 @@ class Comparison(Model):
     only_b: dict[str, int]
 
     def __rich__(self) -> Group:
-        lines = Text("\n".join(_summarise(self)))
-        return Group(*(part for table in _make_tables(self) for part in make_rich(table)), lines)
+        lines = Text("\n".join(summarise(self)))
+        tables = [table for table in make_tables(self, SHOWN) if table.rows]
+        return Group(*(part for table in tables for part in make_rich(table)), lines)
 
 
 def find_run(name: str) -> Path:
@@ -120,14 +121,18 @@ def compare_runs(a: Path, b: Path) -> Comparison:
     Raises:
         RecordError: when one holds no readable run.
     """
-    pair = _Pair(aggregate(read_run(a)), aggregate(read_run(b)))
+    return compare_pair(Pair.read(a, b))
+
+
+def compare_pair(pair: "Pair") -> Comparison:
+    """Compare two boards."""
     scores = pair.scores
     differ = scores[scores["differs"]]
     ranks = pair.ranks
     first, second = list_models(pair.a.run), list_models(pair.b.run)
     return Comparison(
-        a=str(a),
-        b=str(b),
+        a=str(pair.a.run.directory),
+        b=str(pair.b.run.directory),
         commits=(_name_commit(pair.a.run), _name_commit(pair.b.run)),
         models=len(first & second),
         models_of=len(first | second),
@@ -148,11 +153,20 @@ def compare_runs(a: Path, b: Path) -> Comparison:
 
 
 @dataclass(frozen=True)
-class _Pair:
+class Pair:
     """Two boards."""
 
     a: Board
     b: Board
+
+    @classmethod
+    def read(cls, a: Path, b: Path) -> "Pair":
+        """The boards of two runs, or published suites, in their folders.
+
+        Raises:
+            RecordError: when one holds no readable run.
+        """
+        return cls(aggregate(read_run(a)), aggregate(read_run(b)))
 
     @cached_property
     def joined(self) -> pd.DataFrame:
@@ -274,7 +288,8 @@ def _name_commit(run: Run) -> str:
 # ---- for a terminal ----------------------------------------------------------------------------------------------
 
 
-def _summarise(found: Comparison) -> Iterator[str]:
+def summarise(found: Comparison) -> Iterator[str]:
+    """In sentences."""
     yield f"A {found.a} ({found.commits[0]}), B {found.b} ({found.commits[1]})."
     yield f"Models: {found.models} of {found.models_of} are the same."
     unknown = f", {found.without_interval} have no interval to tell by" if found.without_interval else ""
@@ -295,11 +310,11 @@ def _list_some(alone: Mapping[str, int], most: int = 8) -> str:
     return ", ".join([*names, f"and {len(alone) - most} more"] if len(alone) > most else names)
 
 
-def _make_tables(found: Comparison) -> Iterator[Table]:
-    if found.moved:
-        header = ["task", "method", "rows", "score", "A", "B"]
-        rows = [_make_row(moved) for moved in sorted(found.moved, key=lambda one: not one.judges)]
-        yield _shorten("Scores that moved", header, rows)
+def make_tables(found: Comparison, most: int | None = None) -> Iterator[Table]:
+    """All that changed, a table for each kind, of at most so many rows; without rows where nothing did."""
+    header = ["task", "method", "rows", "score", "A", "B"]
+    rows = [_make_row(moved) for moved in sorted(found.moved, key=lambda one: not one.judges)]
+    yield _shorten("Scores that moved", header, rows, most)
     for title, changes in (
         ("Ranks that moved beyond their intervals", found.ranks),
         ("Leaders that changed", found.leaders),
@@ -308,8 +323,7 @@ def _make_tables(found: Comparison) -> Iterator[Table]:
         ("Verdicts that changed", found.verdicts),
         ("Cells of another status", found.status),
     ):
-        if changes:
-            yield _shorten(title, ["what", "A", "B"], [[one.what, one.a, one.b] for one in changes])
+        yield _shorten(title, ["what", "A", "B"], [[one.what, one.a, one.b] for one in changes], most)
 
 
 def _make_row(moved: Moved) -> list[str]:
@@ -318,6 +332,7 @@ def _make_row(moved: Moved) -> list[str]:
     return [moved.task, moved.method, budget, column, format_score(*moved.a), format_score(*moved.b)]
 
 
-def _shorten(title: str, header: list[str], rows: list[list[str]]) -> Table:
-    notes = [f"{len(rows) - SHOWN:,} more: --json FILE has all."] if len(rows) > SHOWN else []
-    return make_table(title, header, rows[:SHOWN], notes, "", ["rows"])
+def _shorten(title: str, header: list[str], rows: list[list[str]], most: int | None) -> Table:
+    more = len(rows) - most if most is not None and len(rows) > most else 0
+    notes = [f"{more:,} more: --json FILE and --page FILE have all."] if more else []
+    return make_table(title, header, rows[:most], notes, "", ["rows"])

@@ -200,7 +200,8 @@ def _add_game(maker: RunMaker, repetition: int, best: float) -> None:
 
 
 def _add_pictures(maker: RunMaker, repetition: int) -> None:
-    pictures = EncodedArray.of(np.linspace(0, 1, 2 * 36).reshape(2, 1, 6, 6))
+    rising = np.linspace(0, 1, 2 * 36).reshape(2, 1, 6, 6)
+    pictures, falling = EncodedArray.of(rising), EncodedArray.of(-rising)
     shown = {"shown": [0, 2], "shown_inputs": pictures, "shown_targets": [3, 4], "shown_predictions": [3, 5]}
     maker.problem("pictures", repetition, checks={"accuracy": 0.98}, features=(1, 6, 6), **shown)
     scores = {"ig-zero": [0.5] * 4, "sig-game": [0.1, 0.3] * 2, "icg": [0.2] * 4, "random-attribution": [0.9] * 4}
@@ -211,7 +212,8 @@ def _add_pictures(maker: RunMaker, repetition: int) -> None:
             "100%_right": [None, *(1 - value for value in values[1:])],
         }
         curve = EncodedArray.of([[1.0, 2 * value - 1.0] for value in values])
-        outcome: dict[str, Any] = {"curves": {"iaccuracy": curve, "iaccuracy_mean": curve}, "maps": pictures}
+        maps = falling if label == "icg" else pictures
+        outcome: dict[str, Any] = {"curves": {"iaccuracy": curve, "iaccuracy_mean": curve}, "maps": maps}
         maker.cell(
             "pictures",
             repetition,

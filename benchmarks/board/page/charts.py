@@ -17,6 +17,7 @@ PAD: Final = 5
 RESULTS: Final = (WIN, TIE, UNDECIDED, LOSS)
 
 Domain = tuple[float, float]
+Ends = tuple[float, float, float]  # mean, low and high
 
 
 def find_domain(values: Sequence[float | None]) -> Domain:
@@ -40,6 +41,16 @@ def draw_interval(mean: float | None, low: float | None, high: float | None, dom
     if low is not None and high is not None and high > low:
         inside = f'<line x1="{place_on(low, domain)}" x2="{place_on(high, domain)}" y1="8" y2="8"/>'
     return _wrap("interval", f'{inside}<circle cx="{place_on(mean, domain)}" cy="8" r="3.5"/>')
+
+
+def draw_pair(a: Ends, b: Ends, domain: Domain) -> Markup:
+    """Mean and interval of two runs on one axis, the first above the second."""
+    lines = ""
+    for name, y, (mean, low, high) in (("a", 4.5, a), ("b", 11.5, b)):
+        at = f'y1="{y}" y2="{y}"'
+        lines += f'<line class="{name}" x1="{place_on(low, domain)}" x2="{place_on(high, domain)}" {at}/>'
+        lines += f'<circle class="{name}" cx="{place_on(mean, domain)}" cy="{y}" r="3"/>'
+    return _wrap("both", lines)
 
 
 def draw_places(low: float, high: float, count: int) -> Markup:

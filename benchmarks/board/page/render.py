@@ -52,7 +52,7 @@ class Material:
 
 def render_page(material: Material) -> str:
     """The page as HTML; the same records and figures give the same text."""
-    board, environment = material.board, _make_environment()
+    board, environment = material.board, make_environment()
     run = board.run
     context = {
         "suite": run.manifest.suite,
@@ -74,10 +74,8 @@ def render_page(material: Material) -> str:
         "tables": material.tables,
         "run_tables": _list_run_tables(board),
         "figures": _encode_figures(run.directory, material.drawings),
-        "style": _read_style(),
-        "library": _read_library(),
-        "script": Markup((TEMPLATES / "page.js").read_text(encoding="utf-8")),
         "headline": HEADLINE,
+        **page_parts(),
     }
     return environment.get_template("page.html.j2").render(context)
 
@@ -104,19 +102,20 @@ def _encode_figures(directory: Path, drawings: Sequence[Mapping[str, str]]) -> l
     return found
 
 
-def _read_style() -> Markup:
+def page_parts() -> dict[str, Markup]:
+    """What every page holds: its style, the table library as text in a script element, and the script that uses it."""
     own = (TEMPLATES / "page.css").read_text(encoding="utf-8")
-    return Markup(f"{read_package_file(*LIBRARY_STYLE)}\n{own}")
+    return {
+        "style": Markup(f"{read_package_file(*LIBRARY_STYLE)}\n{own}"),
+        "library": Markup(read_package_file(*LIBRARY).replace("</script", "<\\/script")),  # which would end it
+        "script": Markup((TEMPLATES / "page.js").read_text(encoding="utf-8")),
+    }
 
 
-def _read_library() -> Markup:
-    """DataTables, as text in a script element; it stays one as long as it does not end that."""
-    return Markup(read_package_file(*LIBRARY).replace("</script", "<\\/script"))
-
-
-def _make_environment() -> jinja2.Environment:
+def make_environment(*more: Path) -> jinja2.Environment:
+    """Of the templates of pages, and of those in ``more`` folders."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader([TEMPLATES, *more]),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -1,6 +1,7 @@
 """Made-up runs of which it is known what moved."""
 
 import json
+import re
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks.publish.compare import compare_runs
+from benchmarks.publish.compare import Pair, compare_pair, compare_runs
+from benchmarks.publish.compare_page import make_side_boards, render_comparison
 from benchmarks.run.archive import write_archive
 from benchmarks.run.records import read_run
 from sig import stats
@@ -105,12 +107,33 @@ def test_it_is_printed_and_written(call: Callable[..., tuple[object, str, list[s
     assert [one["method"] for one in json.loads(file.read_text())["moved"]] == ["mover"]
 
 
+def test_a_page_has_both_runs_side_by_side(call: Callable[..., tuple[object, str, list[str]]], tmp_path: Path) -> None:
+    a, b, file = make_run(tmp_path / "a", 0.3), make_run(tmp_path / "b", 0.7), tmp_path / "compare.html"
+    assert call("compare", a, b, "--page", file)[0] == 0
+    page = file.read_text(encoding="utf-8")
+    boards = page.partition('<table class="sortable sides">')[2]
+    (row,) = re.findall(r"<tr>(?:(?!</tr>).)*>mover<(?:(?!</tr>).)*</tr>", boards, re.DOTALL)
+    texts = [text.strip() for text in re.split(r"<[^>]*>", row) if text.strip()]
+    assert texts[:3] == ["2", "1", "mover"]
+    assert [texts[3][:4], texts[4][:4], texts[5]] == ["0.30", "0.70", "higher"]
+    assert page.count("<strong>higher</strong>") == 1
+    assert "steady" in page.partition("Leaders that changed")[2]
+
+
+def test_the_page_of_a_run_and_itself_says_that_nothing_changed(tmp_path: Path) -> None:
+    run = small_run(tmp_path / "a").write()
+    pair = Pair.read(run, run)
+    page = render_comparison(pair, compare_pair(pair))
+    assert "Nothing that is said in both has changed." in page
+    assert {board.moved for board in make_side_boards(pair)} == {0}
+
+
 def test_a_long_table_is_cut_and_says_so(tmp_path: Path) -> None:
     found = compare_runs(make_run(tmp_path / "a", 0.3), make_run(tmp_path / "b", 0.7))
     many = found.model_copy(update={"moved": found.moved * 40})
     console = Console(file=StringIO(), width=150)
     console.print(many)
-    assert "10 more: --json FILE has all." in console.file.getvalue()  # type: ignore[attr-defined]
+    assert "10 more: --json FILE and --page FILE have all." in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_a_folder_that_is_no_run_is_said_so(call: Callable[..., tuple[object, str, list[str]]], tmp_path: Path) -> None:

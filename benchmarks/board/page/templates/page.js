@@ -123,7 +123,7 @@ function saveJson(table, name, exportOptions) {
   setTimeout(() => URL.revokeObjectURL(link.href));
 }
 
-for (const board of document.querySelectorAll("details.board")) {
+for (const board of document.querySelectorAll("details.board[data-task]")) {
   board.addEventListener("toggle", () => board.open && makeBoard(board));
 }
 
@@ -138,11 +138,30 @@ function makePlain(table) {
 }
 for (const table of document.querySelectorAll("table.sortable")) {
   const closed = table.closest("details");
-  if (closed) closed.addEventListener("toggle", () => closed.open && makePlain(table));
+  if (closed && !closed.open) closed.addEventListener("toggle", () => closed.open && makePlain(table));
   else makePlain(table);
 }
 
 // ---- pictures
+
+function makeLine(figures) {
+  const line = Object.assign(document.createElement("div"), { className: "maps" });
+  line.append(...figures);
+  return line;
+}
+
+// One map upon the other, blended so that what is equal is black.
+function makeDifference(first, second) {
+  const figure = first.cloneNode(true);
+  const images = [figure.querySelector("img"), second.querySelector("img").cloneNode(true)];
+  images[1].alt = "";
+  images[0].alt = `Where ${first.dataset.method} and ${second.dataset.method} differ`;
+  const stack = Object.assign(document.createElement("div"), { className: "difference" });
+  stack.append(...images);
+  figure.prepend(stack);
+  figure.querySelector("figcaption").textContent = "where they differ (black: equal)";
+  return figure;
+}
 
 for (const gallery of document.querySelectorAll(".gallery")) {
   const pair = gallery.querySelector(".pair");
@@ -152,14 +171,10 @@ for (const gallery of document.querySelectorAll(".gallery")) {
   selects[1].selectedIndex = Math.min(1, selects[1].length - 1);
   const show = () => {
     const wanted = selects.map((select) => select.value);
-    shown.replaceChildren(
-      ...[undefined, ...wanted].map((method) => {
-        const line = Object.assign(document.createElement("div"), { className: "maps" });
-        const all = [...gallery.querySelectorAll("details > .maps > figure")];
-        all.filter((figure) => figure.dataset.method === method).forEach((figure) => line.append(figure.cloneNode(true)));
-        return line;
-      }),
-    );
+    const all = [...gallery.querySelectorAll("details > .maps > figure")];
+    const copies = (method) => all.filter((figure) => figure.dataset.method === method).map((figure) => figure.cloneNode(true));
+    const [first, second] = wanted.map(copies);
+    shown.replaceChildren(...[copies(undefined), first, second, first.map((figure, i) => makeDifference(figure, second[i]))].map(makeLine));
   };
   selects.forEach((select) => select.addEventListener("change", show));
 }

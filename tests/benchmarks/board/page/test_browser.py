@@ -5,12 +5,17 @@ import io
 import json
 import shutil
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 from benchmarks.board.report import write_report
 from benchmarks.papers.supplement import supplement_report
+from benchmarks.publish.compare import Pair, compare_pair
+from benchmarks.publish.compare_page import render_comparison
+from tests.benchmarks.publish.test_compare import make_run
 from tests.benchmarks.run_maker import small_run
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -39,10 +44,12 @@ def chromium():
 
 @pytest.fixture
 def visit(chromium, address):
-    """Opens the page with a hash; whatever goes to the console, or asks for anything but the file, fails the test."""
-    said, asked, contexts = [], [], []
+    """Opens a page with a hash; whatever goes to the console, or asks for anything but the file, fails the test."""
+    said, asked, visited, contexts = [], [], [], []
+    report = address
 
-    def visit(hash_="", **options) -> Page:
+    def visit(hash_="", *, address=report, **options) -> Page:
+        visited.append(address)
         context = chromium.new_context(**{"viewport": WIDE, **options})
         contexts.append(context)
         page: Page = context.new_page()
@@ -58,7 +65,7 @@ def visit(chromium, address):
     for context in contexts:
         context.close()
     assert said == []
-    assert {url.partition("#")[0] for url in asked if not url.startswith(("data:", "blob:"))} == {address}
+    assert {url.partition("#")[0] for url in asked if not url.startswith(("data:", "blob:"))} == set(visited)
 
 
 def names(page, task):
@@ -140,9 +147,35 @@ def test_two_methods_stand_side_by_side(visit):
     gallery = page.locator(".gallery")
     gallery.get_by_label("with").select_option("icg")
     shown = gallery.locator(".shown .maps")
-    assert shown.count() == 3
+    assert shown.count() == 4
     assert shown.nth(0).locator("figcaption").all_inner_texts() == ["input", "input"]
     assert shown.nth(2).locator("figcaption").all_inner_texts() == ["icg", "icg"]
+    differences = shown.nth(3).locator(".difference")
+    assert differences.count() == 2
+    assert darkness(page, differences.first) < 1
+    gallery.get_by_label("Compare").select_option("icg")
+    assert darkness(page, differences.first) == 1  # a map and itself differ nowhere
+
+
+def darkness(page, place):
+    """The share of the pixels inside the frame that are black on the screen."""
+    pixels = np.asarray(Image.open(io.BytesIO(place.screenshot())).convert("RGB"))[3:-3, 3:-3]
+    return (pixels.max(2) == 0).mean()
+
+
+def test_two_runs_stand_side_by_side(visit, tmp_path):
+    pair = Pair.read(make_run(tmp_path / "a", 0.3), make_run(tmp_path / "b", 0.7))
+    file = tmp_path / "compare.html"
+    file.write_text(render_comparison(pair, compare_pair(pair)), encoding="utf-8")
+    page = visit(address=file.as_uri(), bypass_csp=True)
+    rows = page.locator("table.sides tbody tr")
+    methods = [row.locator("th").inner_text().split()[0] for row in rows.all()]
+    assert methods == ["steady", "mover", "random-attribution"]
+    assert "higher" in rows.nth(1).inner_text()
+    page.locator("table.sides thead th", has_text="change").first.click()
+    assert rows.first.locator("th").inner_text() == "mover"
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
 
 
 def test_it_is_readable_without_javascript(visit):
