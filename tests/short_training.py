@@ -10,13 +10,14 @@ from torch import nn
 
 import training
 from datasets import mnist
-from training import task_burnt_snacks, task_local_minimum
+from training import task_burnt_snacks, task_local_minimum, task_natural_crops
 from training.recipe import Bounds, Recipe
 
 BATCH = 32
-STEPS = 16
+STEPS = 8
 HELD_OUT = 500
-FEW_TRAINED, FEW_HELD_OUT = 640, 200
+FEW_TRAINED, FEW_HELD_OUT = 320, 150
+PROBED = 50
 NO_BOUNDS = Bounds(accuracy=0.0, neutrality_gap=None, absence_spread=None)
 
 
@@ -33,6 +34,7 @@ def shorten_training(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(mnist, "load", lambda *, full=False: few)
     patch.setattr(task_local_minimum, "find_boundary", lambda model: 0.5)  # a network that knows nothing has none
     patch.setattr(task_burnt_snacks, "NETWORKS", dict.fromkeys(task_burnt_snacks.NETWORKS, make_tiny))
+    patch.setattr(task_natural_crops, "make_network", lambda: make_tiny(channels=6, classes=4))
     for module in task_modules():
         patch.setattr(module, "RECIPES", {name: shorten(recipe) for name, recipe in module.RECIPES.items()})
         for name, value in (("BOUNDS", NO_BOUNDS), ("HELD_OUT", HELD_OUT)):
@@ -42,13 +44,13 @@ def shorten_training(patch: pytest.MonkeyPatch) -> None:
 
 def shorten(recipe: Recipe) -> Recipe:
     """The recipe for a few small steps, with damage from the beginning."""
-    return replace(recipe, batch=BATCH, samples=BATCH * STEPS, release=None, ramp=0)
+    return replace(recipe, batch=BATCH, samples=BATCH * STEPS, release=None, ramp=0, probe_rows=PROBED)
 
 
-def make_tiny() -> nn.Sequential:
-    """Of pictures with their certainty, in place of Burnt Snacks' networks, of which a row costs milliseconds."""
+def make_tiny(channels: int = 2, classes: int = 2) -> nn.Sequential:
+    """Of pictures with their certainty, in place of networks of which a row costs milliseconds."""
     return nn.Sequential(
-        nn.Conv2d(2, 4, 5, stride=5), nn.ReLU(), nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(4, 2)
+        nn.Conv2d(channels, 4, 5, stride=5), nn.ReLU(), nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(4, classes)
     )
 
 
