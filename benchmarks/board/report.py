@@ -22,8 +22,8 @@ from benchmarks.board.figures import Drawing
 from benchmarks.board.figures.style import apply_style
 from benchmarks.board.overview import make_overview_tables
 from benchmarks.board.page import Material, render_page
-from benchmarks.board.tables import Table
 from benchmarks.board.properties import make_matrix, make_properties_frame, make_properties_table
+from benchmarks.board.tables import Table
 from benchmarks.run.fields import Provenance
 from benchmarks.run.records import Run, read_run
 
@@ -146,16 +146,16 @@ def _render_leaderboards(board: Board, drawings: Sequence[Mapping[str, str]], ad
     tasks = {
         name: (leaderboard.make_task_table(board, name), leaderboard.make_details_table(board, name)) for name in names
     }
+    matrix = make_matrix(board)
     context = {
         "suite": run.manifest.suite,
+        "properties": make_properties_table(matrix),
         "warnings": list_warnings(run),
         "facts": _list_facts(run),
         "legend": _write_legend("Bold"),
         "overview": overview,
-    matrix = make_matrix(board)
         "tasks": tasks.values(),
         "sections": added.sections,
-        "properties": make_properties_table(matrix),
         "failures": run_tables.make_failures_table(run),
         "inapplicable": run_tables.make_inapplicable_table(run),
         "checks": run_tables.make_checks_table(run),
