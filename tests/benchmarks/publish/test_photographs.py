@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
+from distributed import Client
 from jaxtyping import Float
 from PIL import Image
 from scipy.stats import pearsonr
@@ -155,7 +157,7 @@ def test_what_is_published_verifies(run: Run, monkeypatch: pytest.MonkeyPatch) -
     published = read_run(to)
     assert check_files(to) == []
     assert check_derived(to).differences == []
-    level = rescore.rescore(published, published.cells, client=None, setting=Setting())  # type: ignore[arg-type]
+    level = rescore.rescore(published, published.cells, Mock(spec=Client), Setting())
     assert level.checked == {"problems": 1, "cells": 3}
     assert level.differences == []
 
