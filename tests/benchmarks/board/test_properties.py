@@ -140,7 +140,8 @@ def test_the_report_shows_it_where_methods_fail(folder, board):
 def test_the_page_says_it_in_words(folder):
     page = Tree((folder / "leaderboard.html").read_text(encoding="utf-8")).root
     section = page.one("section", id="tests")
-    table = section.one("table")
+    table = section.one("div", class_="tall").one("table")
+    assert section.one(role="region").attributes["aria-label"]  # another name than the section's
     header, *rows = table.all("tr")
     assert header.words().startswith("method fails dummy at most 0.1 symmetry at most 0.1")
     found = {row.one("th").words(): row for row in rows}
