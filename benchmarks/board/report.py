@@ -16,7 +16,7 @@ from rich.console import Group
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from benchmarks.board import figures, leaderboard, run_tables
+from benchmarks.board import advice, figures, leaderboard, run_tables
 from benchmarks.board.aggregate import STATUSES, Board, aggregate
 from benchmarks.board.figures import Drawing
 from benchmarks.board.figures.style import apply_style
@@ -146,7 +146,7 @@ def _render_leaderboards(board: Board, drawings: Sequence[Mapping[str, str]], ad
     tasks = {
         name: (leaderboard.make_task_table(board, name), leaderboard.make_details_table(board, name)) for name in names
     }
-    matrix = make_matrix(board)
+    matrix, advised = make_matrix(board), advice.make_advice(board)
     context = {
         "suite": run.manifest.suite,
         "properties": make_properties_table(matrix),
@@ -154,6 +154,8 @@ def _render_leaderboards(board: Board, drawings: Sequence[Mapping[str, str]], ad
         "facts": _list_facts(run),
         "legend": _write_legend("Bold"),
         "overview": overview,
+        "advice": advised,
+        "advice_lead": advice.LEAD,
         "tasks": tasks.values(),
         "sections": added.sections,
         "failures": run_tables.make_failures_table(run),
@@ -175,6 +177,7 @@ def _render_leaderboards(board: Board, drawings: Sequence[Mapping[str, str]], ad
         added.tables,
         _write_tex,
         matrix,
+        advised,
     )
     properties = {"properties.csv": make_properties_frame(board).to_csv(index=False)} if matrix.rows else {}
     return properties | {

@@ -10,6 +10,8 @@ from itables.utils import read_package_file
 from markupsafe import Markup
 
 from benchmarks.board import run_tables
+from benchmarks.board.advice import LEAD as ADVICE_LEAD
+from benchmarks.board.advice import Advice
 from benchmarks.board.aggregate import Board
 from benchmarks.board.page.boards import HEADLINE, make_task_boards
 from benchmarks.board.page.frontier import list_family_colours, make_panels
@@ -37,6 +39,7 @@ class Material:
         tables: of the papers, by heading.
         write_tex: tables in LaTeX.
         matrix: which methods fail which tests.
+        advice: what to use and what to avoid.
     """
 
     board: Board
@@ -48,6 +51,7 @@ class Material:
     tables: Mapping[str, Sequence[Table]]
     write_tex: Callable[[Sequence[Table]], str]
     matrix: Matrix
+    advice: Sequence[Advice]
 
 
 def render_page(material: Material) -> str:
@@ -67,6 +71,8 @@ def render_page(material: Material) -> str:
         "overall": make_overall(board) if len(board.first_judges) > 1 else None,
         "matrix": material.matrix,
         "matrix_lead": LEAD,
+        "advice": material.advice,
+        "advice_lead": ADVICE_LEAD,
         "panels": make_panels(board),
         "colours": list_family_colours(board),
         "boards": [(found, material.write_tex([found.table])) for found in make_task_boards(board, material.tasks)],
