@@ -58,9 +58,12 @@ class Advice:
 
 
 def make_advice(board: Board) -> list[Advice]:
-    """For each family in which methods are judged, at the smallest and at the headline budget of its tasks."""
+    """For each family in which methods are judged, at the smallest and at the headline budget of its tasks.
+
+    Families come in the order of how many of their duels are decided.
+    """
     suite, tests, found = board.run.manifest.suite, make_properties_frame(board), []
-    for family in board.duels:
+    for family in sorted(board.duels, key=lambda family: _count_undecided(board, board.duels[family])):
         own = [task for task in suite.tasks if task.family == family]
         judged = [task for task in own if task.name in board.first_judges]
         small = Level(board, {t.name: t.budgets[0] for t in judged if len(t.budgets) > 1}, headline=False)
@@ -72,6 +75,13 @@ def make_advice(board: Board) -> list[Advice]:
                 use = [*_say_use(level, tests), *_say_cheapest(level, cheaper)]
                 found.append(Advice(family, models, level.heading, level.text, use, [*_say_avoid(level), *fails]))
     return found
+
+
+def _count_undecided(board: Board, duels: pd.DataFrame) -> float:
+    """The share of the duels between methods, but controls, that are undecided; 1 where there is none."""
+    kept = [method for method in duels.index if method not in board.controls]
+    found = duels.loc[kept, kept].to_numpy()
+    return float((found == UNDECIDED).sum() / met if (met := (found != NOT_MET).sum()) else 1)
 
 
 # ---- sentences ---------------------------------------------------------------------------------------------------
@@ -97,24 +107,29 @@ def _say_use(level: Level, tests: pd.DataFrame) -> Iterable[Sentence]:
         named.append(Named(method, f"{wins}, {level.describe(method)}{fails}"))
     ties = int((level.duels.loc[chosen, chosen] == TIE).to_numpy().sum())
     tied = ", tied" if len(chosen) > 1 and ties == len(chosen) * (len(chosen) - 1) else ""
-    yield Sentence(f"{len(chosen)} of {len(level.best)} unbeaten{tied}", level.task, named)
+    above = " and above the control" if level.control else ""
+    yield Sentence(f"{len(chosen)} of {len(level.best)} unbeaten{above}{tied}", level.task, named)
 
 
 def _say_cheapest(level: Level, small: Level | None) -> Iterable[Sentence]:
-    """The fewest rows, at this budget or at the smallest, whose scores tie with those of the best method here."""
+    """The fewest rows, at this budget or at the smallest, that no test tells from the best method here, on as many
+    models as that takes; tests of few models miss much, so the mean has to be in the interval of the best as well."""
     if not level.best or level.independent < stats.ENOUGH:
         return
     best = level.best[0]
+    task, own = level.find(best)
     tied = [(level, method) for method in level.methods if level.duels.loc[best, method] == TIE]
-    if small is not None and small.scores.keys() == level.scores.keys():
+    if small is not None and small.scores.keys() == level.scores.keys() and small.task == task:
         rivals = {task: small.scores[task].rename(index="small {}".format) for task in level.scores}
         both = {task: pd.concat([table.loc[table.index == best], rivals[task]]) for task, table in level.scores.items()}
         duels = judge_family([level.judge(task, table) for task, table in both.items()]).loc[best]
         tied += [(small, method) for method in small.methods if duels[f"small {method}"] == TIE]
-    where, method = min(tied, key=lambda of: of[0].find(of[1])[1]["cost"], default=(level, best))
-    if where.find(method)[1]["cost"] <= CHEAP * level.find(best)[1]["cost"]:
-        said = f"Cheapest of {len(tied)} that no test tells from {best}"
-        yield Sentence(said, where.task, [Named(method, where.describe(method))])
+    there = [(at, method) for at, method in tied if method in at.rows[task]]
+    near = [(at, method) for at, method in there if own["low"] <= at.rows[task][method]["mean"] <= own["high"]]
+    cheap, method = min(near, key=lambda of: of[0].find(of[1])[1]["cost"], default=(level, best))
+    if cheap.find(method)[1]["cost"] <= CHEAP * own["cost"]:
+        said = f"Cheapest of {len(near)} in the interval of {best} that no test tells from it"
+        yield Sentence(said, cheap.task, [Named(method, cheap.describe(method))])
 
 
 def _say_avoid(level: Level) -> Iterable[Sentence]:
