@@ -1,6 +1,7 @@
 """README's examples, as they stand."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -48,6 +49,15 @@ def run(directory: Path, *arguments: str) -> Run:
     )
     assert done.returncode == 0, done.stderr
     return read_run(directory / "run")
+
+
+def test_who_leads_is_as_published() -> None:
+    published, readme = PROJECT / "results" / "default", (PROJECT / "README.md").read_text()
+    table = (published / "leaderboard.md").read_text().partition("## Who leads\n\n")[2].partition("\n\n")[0]
+    assert len(table.splitlines()) > 8
+    assert table in readme
+    (picture,) = re.findall(r"!\[[^]]+\]\((results/default/figures/[^)]+)\)", readme)
+    assert (PROJECT / picture).is_file()
 
 
 def test_a_method_of_your_own(tmp_path: Path) -> None:

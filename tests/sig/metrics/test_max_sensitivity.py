@@ -46,7 +46,12 @@ def test_captum_agrees_on_the_same_perturbations(request, explicand):
 def test_perturbations_stay_in_the_cube_and_in_the_input_range(picture_explicand):
     e = replace(picture_explicand, input_range=(-1.0, 3.0))
     seen = []
-    run(trial_of(e, lambda other: seen.append(other.inputs) or other.inputs), samples=40, radius=0.25)
+
+    def attribute(other):
+        seen.append(other.inputs)
+        return other.inputs
+
+    run(trial_of(e, attribute), samples=40, radius=0.25)
     moved = torch.stack(seen[1:])
     assert moved.min() >= -1
     assert moved.max() <= 3
