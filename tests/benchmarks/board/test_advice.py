@@ -73,6 +73,17 @@ def test_the_known_answer(board):
     assert words(large.avoid)[1:] == ["1 of 4 fail dummy (at most 0.1): first (0.500)"]
 
 
+def test_a_method_with_one_cost_stands_where_that_is_no_more_than_the_budget(tmp_path):
+    maker = known_run(tmp_path / "run")
+    maker.families = {**maker.families, "cheap": "family", "dear": "family"}
+    for repetition, noise in enumerate(NOISE):
+        for name, rows in (("cheap", 5), ("dear", 60)):
+            maker.cell("Some.task", repetition, name, {"spearman_game": [0.7 + noise]}, rows=rows)
+    board = aggregate(read_run(maker.write()))
+    assert set(Level(board, {"Some.task": 10}, headline=False).methods) == {*NAMES[:4], "cheap"}
+    assert set(Level(board, {"Some.task": 100}, headline=True).methods) == {*NAMES[:4], "cheap", "dear"}
+
+
 def test_names_have_no_say(board, tmp_path):
     other = ("random-attribution", "zzz", "icg", "bshap", "sig-game")
     renamed = make_advice(aggregate(read_run(known_run(tmp_path / "run", other).write())))
