@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.board.aggregate import Board, list_rows
-from benchmarks.board.duels import LOSS, WIN, judge_family, judge_task
+from benchmarks.board.duels import LOSS, NOT_MET, WIN, judge_family, judge_task
 from benchmarks.board.leaderboard import Standings
 from benchmarks.board.tables import format_count, format_number, format_score, format_seconds
 from sig import stats
@@ -90,8 +90,9 @@ class Level:
 
     @cached_property
     def control(self) -> str:
-        """The control that does best against methods; empty where there is none."""
-        controls = [str(name) for name in self.duels.index if name in self.board.controls]
+        """The control that does best against methods, of those with a score; empty where there is none."""
+        named = [str(name) for name in self.duels.index if name in self.board.controls]
+        controls = [name for name in named if self.count(name, NOT_MET) < len(self.methods)]
         return max(controls, key=lambda name: self.count(name, WIN) - self.count(name, LOSS), default="")
 
     def count(self, method: str, result: str) -> int:

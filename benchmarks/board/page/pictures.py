@@ -24,7 +24,8 @@ from benchmarks.run.shown import MOST_COLOURED, is_coloured
 EXACT: Final[dict[str, Any]] = {"lossless": True, "method": 4, "quality": 60}
 PHOTOGRAPH: Final[dict[str, Any]] = {"quality": 60}
 SMALLEST: Final = 96  # pixels, the least width that a map is shown with
-DRAWN_APART: Final = "saliency-"  # figures whose maps the page has one by one
+DRAWN_APART: Final = ("saliency-", "frontier")  # figures of what the page draws itself, map by map and panel by panel
+LEVELS: Final = 15  # of each colour of a figure above 0: lines and letters need no more, and take half the room
 
 Pixels = UInt8[np.ndarray, "height width rgb=3"]
 
@@ -90,10 +91,11 @@ def encode_pixels(pixels: Pixels, photograph: bool) -> str:
 
 
 def encode_figure(file: Path) -> tuple[str, int, int]:
-    """A figure as an address that holds it, without any loss; its width and its height."""
+    """A figure as an address that holds it, in fewer levels of each colour; its width and its height."""
     with Image.open(file) as figure:
-        plain = figure.convert("RGB")
-    return _encode(plain, EXACT), plain.width, plain.height
+        pixels = np.asarray(figure.convert("RGB"), dtype=float)
+    fewer = np.rint(np.rint(pixels / 255 * LEVELS) * 255 / LEVELS).astype(np.uint8)
+    return _encode(Image.fromarray(fewer), EXACT), fewer.shape[1], fewer.shape[0]
 
 
 def _encode(picture: Image.Image, options: Mapping[str, Any]) -> str:

@@ -19,13 +19,14 @@ NOISE = np.array([0.01, -0.01, 0.02, -0.02, 0.0, 0.0])
 NAMES = ("first", "second", "third", "fourth", "guess")
 
 
-def known_run(directory, names=NAMES, models=6) -> RunMaker:
+def known_run(directory, names=NAMES, models=6, *, without_score=()) -> RunMaker:
     """Six models. At 100 rows the first two tie, the third is worse, and the fourth ties with the control.
 
     At 10 rows the first is as good as at 100, and wins. The first fails a test.
     """
     first, second, third, fourth, guess = names
     families = {name: "control" if name == guess else "family" for name in names}
+    families |= dict.fromkeys(without_score, "control")
     maker = RunMaker(
         directory, families, {"Some.task": {"repetitions": models, "budgets": [10, 100], "family": "kind"}}
     )
@@ -40,6 +41,8 @@ def known_run(directory, names=NAMES, models=6) -> RunMaker:
                 rows = {"budget": budget, "headline": budget == 100, "rows": budget / 2 if name == second else budget}
                 maker.cell("Some.task", repetition, name, columns, distance=0.25, **rows)
         maker.cell("Some.task", repetition, guess, {"spearman_game": [np.roll(NOISE, 4)[repetition]]}, rows=0)
+        for name in without_score:
+            maker.cell("Some.task", repetition, name, {"spearman_game": [None]}, rows=0)
     return maker
 
 
@@ -51,6 +54,12 @@ def board(tmp_path_factory):
 def words(sentences):
     named = [", ".join(f"{one.method} ({one.facts})" for one in found.named) for found in sentences]
     return [found.said + (f": {names}" if names else "") for found, names in zip(sentences, named, strict=True)]
+
+
+def test_a_control_without_a_score_is_not_the_one_to_beat(board, tmp_path):
+    """As |x| has none where all features are 1, so that it meets no method."""
+    other = aggregate(read_run(known_run(tmp_path / "run", without_score=("flat",)).write()))
+    assert make_advice(other) == make_advice(board)
 
 
 def test_the_known_answer(board):
