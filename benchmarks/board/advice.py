@@ -23,8 +23,8 @@ CERTAINTY: Final = "neutrality_gap"  # a check of certainty-aware models alone
 MEASURED: Final = ("pass", "fail", "open")
 LEAD: Final = (
     f"Use: at most {USED} of the unbeaten, which lose to none and beat the best control by paired tests at 5 %, Holm-"
-    "corrected; most wins first, with score, rows and seconds per explicand. Avoid: what is no better than the best "
-    f"control, which takes {stats.ENOUGH} models to tell, and what fails 1 test or more."
+    "corrected; most wins first, with score, rows and seconds per explicand. Avoid: what scores no better than the best "
+    f"control and loses to it or ties, which takes {stats.ENOUGH} models to tell, and what fails 1 test or more."
 )
 
 
@@ -134,11 +134,13 @@ def _say_cheapest(level: Level, small: Level | None) -> Iterable[Sentence]:
 
 def _say_avoid(level: Level) -> Iterable[Sentence]:
     if level.control:
-        won, lost, unsure = (level.against_control(*of) for of in ((WIN,), (LOSS, TIE), (UNDECIDED,)))
-        of = f"{len(won)} of {len(level.methods)} beat the control {level.control} ({level.score(level.control)})"
-        of += f", {len(unsure)} undecided" if unsure else ""
-        named = [Named(method, level.score(method)) for method in lost[:AVOIDED]]
-        yield Sentence(f"{of}, {len(lost)} do not" if lost else of, level.task, named)
+        said = f"{len(level.against_control(WIN))} of {len(level.methods)} beat the control {level.control}"
+        said += f" ({level.score(level.control)})"
+        for result, text in ((UNDECIDED, "undecided"), (TIE, "tie with it"), (LOSS, "lose to it")):
+            count = len(level.against_control(result))
+            said += f", {count} {text}" if count else ""
+        worse = [method for method in level.against_control(LOSS, TIE) if not level.scores_better(method)]
+        yield Sentence(said, level.task, [Named(method, level.score(method)) for method in worse[:AVOIDED]])
 
 
 def _say_failed(board: Board, tests: pd.DataFrame) -> Iterable[Sentence]:

@@ -6,7 +6,7 @@ At the headline budget the duels are those of ``Board.duels``; at a smaller one 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
@@ -15,6 +15,8 @@ from benchmarks.board.duels import LOSS, NOT_MET, WIN, judge_family, judge_task
 from benchmarks.board.leaderboard import Standings
 from benchmarks.board.tables import format_count, format_number, format_score, format_seconds
 from sig import stats
+
+ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,15 @@ class Level:
             tables[task] = table.reindex([method for method in map(str, self.board.methods.index) if method in rows])
         return {task: table for task, table in tables.items() if len(table)}
 
-    def judge(self, task: str, scores: pd.DataFrame) -> pd.DataFrame:
-        """``judge_task`` of scores on the units of a task."""
+    def find_better(self, task: str) -> Any:
+        """Whether lower or higher scores of a task are better."""
         columns = self.board.first_scores(self.board.columns)
         (better,) = columns.loc[columns["task"] == task, "better"]
-        return judge_task(scores, self.board.find_models(task, scores.columns), better)
+        return better
+
+    def judge(self, task: str, scores: pd.DataFrame) -> pd.DataFrame:
+        """``judge_task`` of scores on the units of a task."""
+        return judge_task(scores, self.board.find_models(task, scores.columns), self.find_better(task))
 
     @cached_property
     def by_task(self) -> dict[str, pd.DataFrame]:
@@ -103,6 +109,14 @@ class Level:
         """The methods whose duel with the best control is one of these, those that lose most duels first."""
         found = [m for m in self.methods if self.control and self.duels.loc[m, self.control] in results]
         return sorted(found, key=lambda method: -self.count(method, LOSS))
+
+    def scores_better(self, method: str) -> bool:
+        """Whether the mean is better than the best control's, where both have one, by more than rounding."""
+        task, row = self.find(method)
+        if self.control not in self.rows[task]:
+            return True
+        ahead = row["mean"] - self.rows[task][self.control]["mean"]
+        return bool((ahead if self.find_better(task) == "higher" else -ahead) > ROUNDING)
 
     @cached_property
     def best(self) -> list[str]:

@@ -76,7 +76,7 @@ def test_the_known_answer(board):
     assert re.fullmatch(rf"2 of 2 unbeaten and above the control, tied: {cheap}, {dear}", best)
     at_small = rf"first \({interval}, 10 rows, 0\.5 s, 0\.25 from limit\)"
     assert re.fullmatch(rf"Cheapest of 2 in the interval of second that no test tells from it: {at_small}", cheapest)
-    control = r"3 of 4 beat the control guess \(0\.00\d?\), 1 do not: fourth \(0\.00\d?\)"
+    control = r"3 of 4 beat the control guess \(0\.00\d?\), 1 tie with it: fourth \(0\.00\d?\)"
     assert re.fullmatch(control, words(small.avoid)[0])
     assert re.fullmatch(control, words(large.avoid)[0])
     assert words(large.avoid)[1:] == ["1 of 4 fail dummy (at most 0.1): first (0.500)"]
