@@ -23,8 +23,8 @@ CERTAINTY: Final = "neutrality_gap"  # a check of certainty-aware models alone
 MEASURED: Final = ("pass", "fail", "open")
 LEAD: Final = (
     f"Use: at most {USED} of the unbeaten, which lose to none and beat the best control by paired tests at 5 %, Holm-"
-    "corrected; most wins first, with score, rows and seconds per explicand. Avoid: what scores no better than the best "
-    f"control and loses to it or ties, which takes {stats.ENOUGH} models to tell, and what fails 1 test or more."
+    "corrected; most wins first, with score, rows and seconds per explicand. Avoid: what scores no better than the "
+    f"best control and loses to it or ties, which takes {stats.ENOUGH} models to tell, and what fails 1 test or more."
 )
 
 
