@@ -28,7 +28,7 @@ timings: $(READY)  ## time the hot paths beside their peers; save, and compare w
 	$(BIN)/python -m benchmarks.perf $(ARGS)
 
 test: $(READY)  ## run the tests
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-slow: $(READY)  ## run the slow tests too
 	$(BIN)/python -m pytest -m "slow or not slow" $(ARGS)
