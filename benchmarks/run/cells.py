@@ -65,7 +65,11 @@ def _group(
         run for choice in _choices(suite, task) for run in _runs(choice, task, splits.get((task.name, choice.label)))
     ]
     runs += [run for sweep in task.sweeps for run in _sweep_runs(sweep)]
-    return Group(problem, [_cell(task, problem, run) for run in runs], gpu=task.gpu)
+    codes = _Codes(
+        {run.method.name: fingerprint(run.method.run, Guard.attribute, part_shares) for run in _first_of_each(runs)},
+        {metric.name: fingerprint(metrics[metric.name].run) for metric in task.metrics},
+    )
+    return Group(problem, [_cell(task, problem, run, codes) for run in runs], gpu=task.gpu)
 
 
 def _choices(suite: Suite, task: TaskChoice) -> list[MethodChoice]:
@@ -152,13 +156,25 @@ def _sweep_runs(sweep: Sweep) -> Iterator[_Run]:
         yield _Run(sweep.method, methods[sweep.method], {**sweep.options, sweep.option: value}, sweep=point)
 
 
-def _cell(task: TaskChoice, problem: ProblemSpec, run: _Run) -> CellSpec:
+def _first_of_each(runs: Sequence[_Run]) -> list[_Run]:
+    """A run of each method."""
+    return list({run.method.name: run for run in runs}.values())
+
+
+@dataclass(frozen=True)
+class _Codes:
+    """Fingerprints by name, made once for all cells of a problem."""
+
+    methods: Mapping[str, str]
+    metrics: Mapping[str, str]
+
+
+def _cell(task: TaskChoice, problem: ProblemSpec, run: _Run, codes: _Codes) -> CellSpec:
     method_seed = derive_seed(problem.task, problem.repetition, run.label, run.budget, run.options)
     decisive = [problem.key, run.method.name, run.options, run.budget, method_seed]
-    attribution_key = _hash(*decisive, fingerprint(run.method.run, Guard.attribute, part_shares))
+    attribution_key = _hash(*decisive, codes.methods[run.method.name])
     metric_keys = {
-        metric.label: _hash(attribution_key, metric.model_dump(), fingerprint(metrics[metric.name].run))
-        for metric in task.metrics
+        metric.label: _hash(attribution_key, metric.model_dump(), codes.metrics[metric.name]) for metric in task.metrics
     }
     chosen = {
         "label": run.label,
