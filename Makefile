@@ -18,7 +18,7 @@ $(READY): requirements.lock
 benchmark: $(READY)  ## train the models, score every method, write and print the leaderboard
 	$(BIN)/python -m benchmarks run $(SUITE) $(ARGS)
 
-smoke: $(READY)  ## the same on the smallest suite, in about a minute
+smoke: $(READY)  ## the same on the smallest suite, in about two minutes
 	$(BIN)/python -m benchmarks run smoke $(ARGS)
 
 report: $(READY)  ## write the leaderboard and figures again from the records of SUITE
