@@ -56,10 +56,10 @@ class Attributed:
 class Guard:
     """Remembers what a problem is made of.
 
-    Watched are the explicand's inputs, target, background and players; the tally that it brought; of every
-    ``torch.nn.Module`` that is the model, or that a function as model refers to, its weights, buffers, other tensors,
-    training mode, submodules and hooks; tensors given besides; and torch's default type, gradient mode, autocast,
-    number of threads and global hooks. Classes, and what else a function as model may reach, are not.
+    Watched are the explicand's inputs, target, background with its classes, and players; the tally that it brought; of
+    every ``torch.nn.Module`` that is the model, or that a function as model refers to, its weights, buffers, other
+    tensors, training mode, submodules and hooks; tensors given besides; and torch's default type, gradient mode,
+    autocast, number of threads and global hooks. Python classes, and what else a function as model may reach, are not.
 
     Args:
         e: the explicand, with its model.
@@ -71,6 +71,8 @@ class Guard:
         self._modules = list(dict.fromkeys(part for module in _modules_behind(e.model) for part in module.modules()))
         self._states = [_state_of(module) for module in self._modules]
         named = {"inputs": e.inputs, "target": e.target, "background": e.background, "players": e.players}
+        if e.background_classes is not None:
+            named["background_classes"] = e.background_classes
         of_model = {f"the model's {name}": tensor for name, tensor in _tensors_of(self._modules)}
         self._tensors = {name: _Kept.of(tensor) for name, tensor in {**of_model, **(others or {}), **named}.items()}
         self._tally = replace(e.tally)

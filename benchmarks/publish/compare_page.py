@@ -39,7 +39,7 @@ class SideRow:
 
     method: str
     control: bool
-    places: tuple[str, str]
+    places: Sequence[str]
     place_order: int
     scores: Sequence[Side]
 
@@ -68,8 +68,8 @@ def render_comparison(pair: Pair, found: Comparison) -> str:
     return make_environment(TEMPLATES).get_template("compare.html.j2").render(context)
 
 
-def _name_runs(found: Comparison) -> tuple[str, str]:
-    return tuple(f"{Path(of).name} ({commit})" for of, commit in zip((found.a, found.b), found.commits, strict=True))  # type: ignore[return-value]
+def _name_runs(found: Comparison) -> list[str]:
+    return [f"{Path(of).name} ({commit})" for of, commit in zip((found.a, found.b), found.commits, strict=True)]
 
 
 def make_side_boards(pair: Pair) -> Iterator[SideBoard]:
@@ -110,7 +110,7 @@ class _Sides:
             SideRow(
                 method,
                 method in self.pair.a.controls,
-                tuple(format_place(both[method][f"rank_low_{of}"], both[method][f"rank_high_{of}"]) for of in "ab"),  # type: ignore[arg-type]
+                [format_place(both[method][f"rank_low_{of}"], both[method][f"rank_high_{of}"]) for of in "ab"],
                 i,
                 [column[i] for column in columns],
             )

@@ -65,8 +65,9 @@ def _group(
         run for choice in _choices(suite, task) for run in _runs(choice, task, splits.get((task.name, choice.label)))
     ]
     runs += [run for sweep in task.sweeps for run in _sweep_runs(sweep)]
+    used = {run.method.name: run.method for run in runs}
     codes = _Codes(
-        {run.method.name: fingerprint(run.method.run, Guard.attribute, part_shares) for run in _first_of_each(runs)},
+        {name: fingerprint(method.run, Guard.attribute, part_shares) for name, method in used.items()},
         {metric.name: fingerprint(metrics[metric.name].run) for metric in task.metrics},
     )
     return Group(problem, [_cell(task, problem, run, codes) for run in runs], gpu=task.gpu)
@@ -154,11 +155,6 @@ def _sweep_runs(sweep: Sweep) -> Iterator[_Run]:
     for value in sweep.values:
         point = SweepPoint(name=sweep.name, option=sweep.option, value=value)
         yield _Run(sweep.method, methods[sweep.method], {**sweep.options, sweep.option: value}, sweep=point)
-
-
-def _first_of_each(runs: Sequence[_Run]) -> list[_Run]:
-    """A run of each method."""
-    return list({run.method.name: run for run in runs}.values())
 
 
 @dataclass(frozen=True)

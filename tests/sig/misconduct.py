@@ -27,6 +27,13 @@ def writes_background(e: Explicand, *, generator: Generator) -> Tensor:
     return e.inputs.clone()
 
 
+@method("bad-writes-classes", family="bad", source="by hand")
+def writes_classes(e: Explicand, *, generator: Generator) -> Tensor:
+    assert e.background_classes is not None
+    e.background_classes.zero_()
+    return e.inputs.clone()
+
+
 @method("bad-writes-players", family="bad", source="by hand")
 def writes_players(e: Explicand, *, generator: Generator) -> Tensor:
     e.players.copy_(e.players.flatten().flip(0).view_as(e.players))

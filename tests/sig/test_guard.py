@@ -19,6 +19,7 @@ MISCONDUCT = Path(__file__).with_name("misconduct.py")
 SAID = {  # of each method there
     "bad-writes-inputs": "changed inputs",
     "bad-writes-background": "changed background",
+    "bad-writes-classes": "changed background_classes",
     "bad-writes-players": "changed players",
     "bad-writes-target": "changed target",
     "bad-leaves-gradients": "changed inputs",
@@ -43,7 +44,7 @@ SAID = {  # of each method there
     "bad-calls-parts-forward": "called a part of the model by itself",
     "bad-changes-and-raises": "changed inputs and raised RuntimeError: after changing the inputs; work on copies",
 }
-FINE = ["ig-zero", "sig-game", "kernel-shap", "captum/GradientShap", "expected-gradients"]
+FINE = ["ig-zero", "sig-game", "kernel-shap", "captum/GradientShap", "expected-gradients", "class-mean"]
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +63,8 @@ def e() -> Explicand:
         torch.manual_seed(3)
         model = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.Softplus(), nn.Linear(8, 2))
         model.eval().requires_grad_(False)
-        return Explicand(model, torch.rand(3, 5), torch.tensor([0, 1, 0]), torch.rand(6, 5), torch.arange(5))
+        e = Explicand(model, torch.rand(3, 5), torch.tensor([0, 1, 0]), torch.rand(6, 5), torch.arange(5))
+        return replace(e, background_classes=torch.arange(6) % 2)
 
 
 def attribute(guard: Guard, name: str) -> torch.Tensor:

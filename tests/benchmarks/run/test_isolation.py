@@ -40,7 +40,7 @@ def registered(registries: None) -> Iterator[None]:
             model = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.Softplus(), nn.Linear(8, 2))
             e = Explicand(
                 model.eval().requires_grad_(False), torch.rand(4, 5), torch.tensor([0, 1, 0, 1]), torch.rand(6, 5),
-                torch.arange(5),
+                torch.arange(5), background_classes=torch.arange(6) % 2,
             )  # fmt: skip
         return Problem(e, truths={"made up": torch.rand(4, 5)}, regions={"left": torch.arange(20).view(4, 5) % 5 < 2})
 
@@ -91,7 +91,7 @@ def test_misconduct_fails_alone_and_says_why(run: Run) -> None:
             assert record.scores == scores[record.label, record.budget]
 
 
-@pytest.mark.parametrize("position", range(25))
+@pytest.mark.parametrize("position", range(26))
 def test_what_follows_any_of_them_is_as_without(run: Run, position: int) -> None:
     names = bad()
     name = names[position % len(names)]
