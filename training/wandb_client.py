@@ -87,7 +87,8 @@ class TrackedRun:
         self._try(lambda run: run.log({name: _wandb().Table(dataframe=plain, allow_mixed_types=True)}))
 
     def log_picture(self, name: str, file: Path) -> None:
-        self._try(lambda run: run.log({name: _wandb().Image(str(file))}))
+        """Log a picture; one in SVG as a page, since W&B has no other place for it."""
+        self._try(lambda run: run.log({name: _make_media(file)}))
 
     def upload(self, name: str, kind: str, files: Sequence[Path], *, base: Path) -> None:
         """Keep files as an artifact, and as files of the run for servers that drop what artifacts contain.
@@ -108,6 +109,12 @@ class TrackedRun:
         if self._run is not None:
             with _forgiven():
                 action(self._run)
+
+
+def _make_media(file: Path) -> Any:
+    if file.suffix == ".svg":
+        return _wandb().Html(file.read_text(encoding="utf-8"), data_is_not_path=True)
+    return _wandb().Image(str(file))
 
 
 @contextmanager

@@ -124,11 +124,20 @@ class Board:
 
     def exact(self, task: str, column: str) -> frozenset[str]:
         """The methods that compute the truth of a column; they are not ranked by it."""
-        facts = self.columns[(self.columns["task"] == task) & (self.columns["column"] == column)]
-        truths = set(facts["truth"]) - {""}
-        records = (problem for problem in self.run.problems if problem.task == task)
-        names = {name for record in records for truth in truths for name in record.exact.get(truth, ())}
-        return frozenset(label for name in names for label in self._labels.get(name, ()))
+        return self._exact.get((task, column), frozenset())
+
+    @cached_property
+    def _exact(self) -> dict[tuple[str, str], frozenset[str]]:
+        names: dict[tuple[str, str], set[str]] = {}  # by task and truth
+        for problem in self.run.problems:
+            for truth, exact in problem.exact.items():
+                names.setdefault((problem.task, truth), set()).update(exact)
+        labels = {truth: frozenset(x for name in of for x in self._labels.get(name, ())) for truth, of in names.items()}
+        none: frozenset[str] = frozenset()
+        return {
+            (row["task"], row["column"]): labels.get((row["task"], row["truth"]), none)
+            for row in list_rows(self.columns)
+        }
 
     def has_too_few_units(self, task: str, column: str) -> bool:
         """Whether no method is scored on as many independent units as ties with the best need."""

@@ -6,10 +6,11 @@ What else a report shows, of whatever the run is compared with, comes as a ``Sup
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import jinja2
 import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 from rich import box
 from rich.console import Group
@@ -20,6 +21,7 @@ from benchmarks.board import advice, figures, leaderboard, run_tables
 from benchmarks.board.aggregate import STATUSES, Board, aggregate
 from benchmarks.board.figures import Drawing
 from benchmarks.board.figures.style import apply_style
+from benchmarks.board.figures.vector import make_svg
 from benchmarks.board.overview import make_overview_tables
 from benchmarks.board.page import Material, render_page
 from benchmarks.board.properties import make_matrix, make_properties_frame, make_properties_table
@@ -88,19 +90,19 @@ class Report:
         boards = [leaderboard.make_task_table(self.board, task.name) for task in suite.tasks]
         boards = [*make_overview_tables(self.board), *boards]
         counts = Text("\n".join([f"{suite.name}: {_count_cells(run)}.", *_write_legend("*")]))
-        files = Text("\n".join(str(file) for file in self.files if file.suffix != ".png"), style="dim")
+        files = Text("\n".join(str(file) for file in self.files if file.parent.name != "figures"), style="dim")
         warnings = [Text(f"Incomplete: {warning}", style="yellow") for warning in list_warnings(run)]
         failures = [Text(line, style="red") for line in run_tables.list_failures(run)]
         return Group(*(part for table in boards for part in make_rich(table)), counts, files, *warnings, *failures)
 
 
-def write_report(directory: Path, supplement: Callable[[Board, Sequence[str]], Supplement] | None = None) -> Report:
-    """Write ``leaderboard.{md,html,csv,tex}``, ``properties.csv`` where the run tests any, ``figures/*.png`` and what
-    the supplement has into a run's folder.
+def write_report(directory: Path, supplement: Callable[[Board, Mapping[str, str]], Supplement] | None = None) -> Report:
+    """Write ``leaderboard.{md,html,csv,tex}``, ``properties.csv`` where the run tests any, ``figures/*.svg``, those
+    made of pictures as ``.png``, and what the supplement has into a run's folder.
 
     A run that is not finished is reported as far as it went, and said to be incomplete. What an earlier report wrote is
-    removed first. ``supplement`` takes the board and the names of the generic figures drawn, and is called within
-    ``styled``.
+    removed first. ``supplement`` takes the board and the files of the generic figures drawn, by name, and is called
+    within ``apply_style``.
 
     Raises:
         RecordError: when the folder holds no readable manifest.
@@ -110,7 +112,8 @@ def write_report(directory: Path, supplement: Callable[[Board, Sequence[str]], S
     (directory / "figures").mkdir(exist_ok=True)
     with apply_style():
         drawn = [_save_figure(drawing, directory) for drawing in figures.draw(board)]
-        added = supplement(board, [drawing["name"] for drawing in drawn]) if supplement else Supplement()
+        files_by_name = {drawing["name"]: drawing["file"] for drawing in drawn}
+        added = supplement(board, files_by_name) if supplement else Supplement()
         drawn += [_save_figure(drawing, directory) for drawing in added.drawings]
     texts = {**_render_leaderboards(board, drawn, added), **added.pages}
     files = [_write(directory / name, text) for name, text in texts.items()]
@@ -129,13 +132,20 @@ def _remove_earlier(directory: Path) -> None:
 
 def _save_figure(drawing: Drawing, directory: Path) -> dict[str, str]:
     """Save a figure; its ``name``, ``caption`` and ``file``."""
-    file = f"figures/{drawing.name}.png"
-    drawing.figure.savefig(directory / file, dpi=DPI)
+    if drawing.pixels:
+        _save_pixels(drawing, directory / drawing.file)
+    else:
+        _write(directory / drawing.file, make_svg(drawing.figure))
+    return {"name": drawing.name, "caption": drawing.caption, "file": drawing.file}
+
+
+def _save_pixels(drawing: Drawing, file: Path) -> None:
+    drawing.figure.set_dpi(DPI)
+    cast(Any, FigureCanvasAgg(drawing.figure)).print_png(file)  # ``savefig`` would draw it twice
     if drawing.few_colours:
-        with Image.open(directory / file) as picture:
+        with Image.open(file) as picture:
             few = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-        few.save(directory / file, optimize=True)
-    return {"name": drawing.name, "caption": drawing.caption, "file": file}
+        few.save(file, optimize=True)
 
 
 def _render_leaderboards(board: Board, drawings: Sequence[Mapping[str, str]], added: Supplement) -> dict[str, str]:

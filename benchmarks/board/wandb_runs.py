@@ -17,7 +17,7 @@ from benchmarks.board.leaderboard import find_split
 from benchmarks.run.records import CellRecord, Run, read_run
 from training.wandb_client import Tracking, tracked_run
 
-REPORT_FILES: Final = {".csv", ".html", ".json", ".md", ".png", ".tex"}
+REPORT_FILES: Final = {".csv", ".html", ".json", ".md", ".png", ".svg", ".tex"}
 NOT_REPORT: Final = {"problems", "records", "wandb"}  # folders
 
 
@@ -84,7 +84,7 @@ def _log_whole(board: Board, tracking: Tracking, verdicts: Mapping[str, str]) ->
         if verdicts:
             run.log_table("verdicts", pd.DataFrame(list(verdicts.items()), columns=["on", "verdict"]))
         for file in files:
-            if file.suffix == ".png":
+            if file.suffix in (".png", ".svg"):
                 run.log_picture(file.relative_to(directory).with_suffix("").as_posix(), file)
         run.upload(f"{suite.name}-results", "results", files, base=directory)
 

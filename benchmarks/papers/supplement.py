@@ -55,10 +55,10 @@ class Line:
     command: str
 
 
-def supplement_report(board: Board, figures: Sequence[str]) -> Supplement:
-    """What the papers add to a report that has drawn these figures; each sees the tasks that reproduce it alone.
+def supplement_report(board: Board, figures: Mapping[str, str]) -> Supplement:
+    """What the papers add to a report that has drawn these figures, files by name.
 
-    They add nothing to a run that reproduces none.
+    Each sees the tasks that reproduce it alone. They add nothing to a run that reproduces none.
     """
     if not any(task.reproduces for task in board.run.manifest.suite.tasks):
         return Supplement()
@@ -66,7 +66,7 @@ def supplement_report(board: Board, figures: Sequence[str]) -> Supplement:
     drawings = [drawing for paper, part in evidence for draw in paper.figures for drawing in draw(part)]
     tables = [table for paper, part in evidence for table in paper.tables(part) if table.rows]
     claims = [table for own in OURS_LAST for paper, part in evidence for table in make_claim_tables(paper, part, own)]
-    figures = [*figures, *(drawing.name for drawing in drawings)]
+    figures = {**figures, **{drawing.name: drawing.file for drawing in drawings}}
     ledger = {paper: [fill_line(entry, part, figures) for entry in paper.entries] for paper, part in evidence}
     sections, pages = {}, {"reproduction.md": render_ledger(board, ledger)}
     if tables:
@@ -86,13 +86,13 @@ def make_claim_tables(paper: Publication, board: Board, own: bool) -> Iterator[T
             yield make_table(f"{entry.says} ({whose})", list(rows[0]), [list(row.values()) for row in rows], notes)
 
 
-def fill_line(entry: Entry, board: Board, figures: Sequence[str]) -> Line:
+def fill_line(entry: Entry, board: Board, figures: Mapping[str, str]) -> Line:
     """The line of an entry, with links to pages and to those figures that were drawn, if anything was measured."""
     outcome, by = entry.by(board), entry.by
     see = (*entry.see, "claims") if isinstance(by, Claim) else entry.see
     tasks = find_looked_at(entry, board)
     names = dict.fromkeys(name.format(task=task) for name in see for task in tasks or [""])
-    addresses = PAGES | {name: f"figures/{name}.png" for name in figures}
+    addresses = {**PAGES, **figures}
     links = {name: addresses[name] for name in names if name in addresses and outcome.verdict != NOT_RUN}
     nothing_is_run = outcome.verdict in WHATEVER_THE_RUN or not tasks
     return Line(entry, outcome, links, entry.command or ("" if nothing_is_run else make_command(board, tasks)))

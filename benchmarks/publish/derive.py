@@ -1,9 +1,9 @@
 """Tables, claims, the ledger and figures once more, from the published records alone.
 
 Texts have to be the same byte for byte; but in CSV files, which have all digits of a number, numbers have to agree to
-``DIGITS``, since another processor adds them up in another order. Pictures, also those within a page, have to have the
-same pixels, but for one in ten thousand whose levels differ by more than ``LEVELS``: the library that compresses them,
-and the last bit of a number that is drawn, are not what is verified.
+``DIGITS``, since another processor adds them up in another order. Figures, also those within a page, have to have the
+same places up to ``PLACES``, and pictures the same pixels, but for one in ten thousand whose levels differ by more than
+``LEVELS``: the library that compresses them, and the last bit of a number that is drawn, are not what is verified.
 """
 
 import base64
@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Int
 from PIL import Image
 
+from benchmarks.board.figures.vector import PLACED
 from benchmarks.board.report import WRITTEN, write_report
 from benchmarks.papers.supplement import supplement_report
 from benchmarks.publish.verification import Difference, Level
@@ -31,6 +32,8 @@ SPREAD: Final = 1e-12  # absolute: that of equal numbers is rounding
 LEVELS: Final = 8  # of 255
 PIXELS: Final = 1e-4
 EMBEDDED: Final = re.compile(r"data:image/webp;base64,([A-Za-z0-9+/=]+)")
+PLACES: Final = 0.05  # points
+NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?")
 
 Levels = Int[np.ndarray, "_ _ rgba=4"]  # of 255
 Apart = tuple[str, str, str]  # what was published, what is found, and what differs
@@ -48,8 +51,8 @@ def check_derived(directory: Path) -> Level:
         published = listed.read_text(encoding="utf-8").splitlines() if listed.exists() else []
         names = dict.fromkeys([*files, *published])
         differences = [found for name in names for found in _compare(name, directory / name, again / name)]
-    pictures = sum(name.endswith(".png") for name in names)
-    return Level(name="derive", checked={"texts": len(names) - pictures, "pictures": pictures}, differences=differences)
+    pictures = sum(name.startswith("figures/") for name in names)
+    return Level(name="derive", checked={"texts": len(names) - pictures, "figures": pictures}, differences=differences)
 
 
 def _compare(name: str, published: Path, again: Path) -> Iterator[Difference]:
@@ -59,8 +62,8 @@ def _compare(name: str, published: Path, again: Path) -> Iterator[Difference]:
     elif published.read_bytes() == again.read_bytes():
         return
     else:
-        compare = {".png": _compare_pictures, ".html": _compare_pages}.get(published.suffix, _compare_texts)
-        difference = compare(published, again)
+        by_kind = {".png": _compare_pictures, ".svg": _compare_figures, ".html": _compare_pages}
+        difference = by_kind.get(published.suffix, _compare_texts)(published, again)
         if difference is None:
             return
         found = difference
@@ -84,12 +87,30 @@ def _compare_lines(was: str, is_now: str, *, numbers: bool = False) -> Apart | N
     return a, b, f"line {number} is the first of {len(apart)} lines that differ"
 
 
+def _compare_figures(published: Path, again: Path) -> Apart | None:
+    return _compare_places(*(file.read_text(encoding="utf-8") for file in (published, again)))
+
+
+def _compare_places(was: str, is_now: str) -> Apart | None:
+    """The first line that differs in anything but, a little, where something stands in a figure."""
+    (bare, places), (bare_now, places_now) = (_take_out_places(text) for text in (was, is_now))
+    if bare == bare_now and np.allclose(places, places_now, rtol=0, atol=PLACES):
+        return None
+    return _compare_lines(was, is_now)
+
+
+def _take_out_places(text: str) -> tuple[str, Sequence[float]]:
+    """A text without the places in figures, but for how many there are; and these."""
+    places = [float(number) for placed in PLACED.findall(text) for number in NUMBER.findall(placed)]
+    return PLACED.sub(lambda found: NUMBER.sub("0", found[0]), text), places
+
+
 def _compare_pages(published: Path, again: Path) -> Apart | None:
     """The first line that differs but for the pictures in it; then the first picture that does."""
     texts = [file.read_text(encoding="utf-8") for file in (published, again)]
     bare = [EMBEDDED.sub("(a picture)", text) for text in texts]
-    if bare[0] != bare[1]:
-        return _compare_lines(*bare)
+    if difference := _compare_places(*bare):
+        return difference
     pictures: list[Sequence[str]] = [EMBEDDED.findall(text) for text in texts]
     pairs = [(was, is_now) for was, is_now in zip(*pictures, strict=True) if was != is_now]
     found = (_compare_pixels(*(_read_pixels(io.BytesIO(base64.b64decode(data))) for data in pair)) for pair in pairs)

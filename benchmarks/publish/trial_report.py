@@ -23,6 +23,7 @@ from benchmarks.publish.trial import Trial
 PICTURES: Final = "pictures"  # folder
 RIVALS: Final = 3  # the strongest, whose attributions a picture shows
 NAMED: Final = 4  # methods in a cell of a table
+LEADERS: Final = 3  # of a new score
 AGAINST: Final = {
     "better than": duels.WIN,
     "tied with": duels.TIE,
@@ -163,7 +164,8 @@ def _make_metric_row(board: Board, task: str, column: str) -> list[Any]:
     order = sorted(known, key=lambda method: sign * known[method]["mean"])
     places = {method: place for place, method in enumerate(order, 1)}
     controls = [f"{method} {places[method]}" for method in order if method in board.controls][:1]
-    leading = ", ".join(f"{method} {standings.format(method, column, interval=False).text}" for method in order[:3])
+    leaders = [method for method in order if method not in board.controls][:LEADERS]
+    leading = ", ".join(f"{method} {standings.format(method, column, interval=False).text}" for method in leaders)
     agreement = _measure_agreement(board, standings, known, column)
     return [task, standings.heading(column), leading, str(len(order)), *(controls or [NONE]), agreement]
 

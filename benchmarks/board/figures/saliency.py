@@ -54,7 +54,7 @@ def draw_saliency(board: Board) -> Iterator[Drawing]:
             drawn = slice(MOST_COLOURED if coloured else None)
             maps = {method: values[drawn] for method, values in first.maps.items()}
             figure = plot_saliency(first.inputs[drawn], maps, label_pictures(problem)[drawn], title=title)
-            yield Drawing(f"saliency-{problem.task}", caption, figure, few_colours=coloured)
+            yield Drawing(f"saliency-{problem.task}", caption, figure, pixels=True, few_colours=coloured)
 
 
 def plot_saliency(inputs: Features, maps: Mapping[str, Maps], labels: Sequence[str], *, title: str) -> Figure:

@@ -29,18 +29,30 @@ INK: Final[Colour] = (0.15, 0.15, 0.15)
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure, the stem of its file, and a line that says what it shows; whether it is saved in few colours."""
+    """A figure, the stem of its file, and a line that says what it shows.
+
+    Attributes:
+        pixels: made of pictures, so that it is saved as one; others are saved as vector graphics.
+        few_colours: as a picture in few colours.
+    """
 
     name: str
     caption: str
     figure: Figure
+    pixels: bool = False
     few_colours: bool = False
+
+    @property
+    def file(self) -> str:
+        """Where it is saved, relative to the run's folder."""
+        return f"figures/{self.name}.{'png' if self.pixels else 'svg'}"
 
 
 @contextmanager
 def apply_style() -> Iterator[None]:
     """Draw in the project's style; matplotlib's settings are put back afterwards."""
     settings: dict[Any, Any] = {"axes.titlesize": 10, "axes.labelsize": 9, "figure.titlesize": 12, "legend.fontsize": 8}
+    settings |= {"font.sans-serif": ["DejaVu Sans", "Verdana"]}  # matplotlib brings the one, the other is as wide
     settings |= {"xtick.labelsize": 8, "ytick.labelsize": 8, "legend.frameon": False, "grid.color": "0.9"}
     with sns.axes_style("whitegrid"), sns.plotting_context("paper"), mpl.rc_context(settings):
         yield

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 from jaxtyping import UInt8
+from markupsafe import Markup
 from PIL import Image
 
 from benchmarks.board.aggregate import Board, Shown
@@ -25,7 +27,9 @@ EXACT: Final[dict[str, Any]] = {"lossless": True, "method": 4, "quality": 60}
 PHOTOGRAPH: Final[dict[str, Any]] = {"quality": 60}
 SMALLEST: Final = 96  # pixels, the least width that a map is shown with
 DRAWN_APART: Final = ("saliency-", "frontier")  # figures of what the page draws itself, map by map and panel by panel
-LEVELS: Final = 15  # of each colour of a figure above 0: lines and letters need no more, and take half the room
+SIZE: Final = re.compile(r'<svg [^>]*width="([\d.]+)pt" height="([\d.]+)pt"')
+POINT: Final = 96 / 72  # CSS pixels
+ENCODED: Final = str.maketrans({"%": "%25", "#": "%23", "&": "&amp;", "'": "&#39;"})  # in an address in single quotes
 
 Pixels = UInt8[np.ndarray, "height width rgb=3"]
 
@@ -90,12 +94,13 @@ def encode_pixels(pixels: Pixels, photograph: bool) -> str:
     return _encode(Image.fromarray(pixels), PHOTOGRAPH if photograph else EXACT)
 
 
-def encode_figure(file: Path) -> tuple[str, int, int]:
-    """A figure as an address that holds it, in fewer levels of each colour; its width and its height."""
-    with Image.open(file) as figure:
-        pixels = np.asarray(figure.convert("RGB"), dtype=float)
-    fewer = np.rint(np.rint(pixels / 255 * LEVELS) * 255 / LEVELS).astype(np.uint8)
-    return _encode(Image.fromarray(fewer), EXACT), fewer.shape[1], fewer.shape[0]
+def encode_figure(file: Path) -> tuple[Markup, int, int]:
+    """A figure in SVG as an address that holds it, within single quotes; its width and its height in pixels."""
+    text = file.read_text(encoding="utf-8")
+    size = SIZE.search(text)
+    assert size is not None, f"{file} has no size"  # we have written it
+    width, height = (round(POINT * float(length)) for length in size.groups())
+    return Markup(f"data:image/svg+xml,{text.translate(ENCODED)}"), width, height
 
 
 def _encode(picture: Image.Image, options: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -66,12 +66,12 @@ def table_lines(markdown: str, heading: str) -> list[str]:
 def test_what_is_written(report, folder):
     names = {file.relative_to(folder).as_posix() for file in report.files}
     texts = {f"leaderboard.{kind}" for kind in ("md", "html", "csv", "tex")}
-    drawn = {f"figures/{name}.png" for name in ("sweep-samples", "curves-pictures", "frontier", "runtime", "agreement")}
+    drawn = {f"figures/{name}.svg" for name in ("sweep-samples", "curves-pictures", "frontier", "runtime", "agreement")}
     assert names == texts | drawn | {"figures/saliency-pictures.png"}
     assert all(file.stat().st_size > 0 for file in report.files)
 
 
-def supplement_page(board: Board, drawn: Sequence[str]) -> Supplement:
+def supplement_page(board: Board, drawn: Mapping[str, str]) -> Supplement:
     figure = Figure()
     figure.subplots().plot([0, 1])
     suite = board.run.manifest.suite.name
@@ -91,8 +91,8 @@ def test_a_supplement_is_shown_beside_the_leaderboard(tmp_path, folder):
     drawn = "sweep-samples, curves-pictures, frontier, runtime, agreement, saliency-pictures"
     assert section == f"\nDrawn before: {drawn}.\n\n| a |\n| --- |\n"
     assert markdown.index("## pictures") < markdown.index("## What a rival") < markdown.index("## Failed and skipped")
-    assert markdown.endswith("![A figure of its own.](figures/own.png)\n\nA figure of its own.\n\n")
-    assert {directory / "own.md", directory / "figures" / "own.png"} <= set(report.files)
+    assert markdown.endswith("![A figure of its own.](figures/own.svg)\n\nA figure of its own.\n\n")
+    assert {directory / "own.md", directory / "figures" / "own.svg"} <= set(report.files)
     assert all(file.stat().st_size > 0 for file in report.files)
     plain = (folder / "leaderboard.md").read_text()  # nothing else is changed
     assert markdown.replace(section, "").replace("\n## What a rival\\_says\n", "").startswith(plain)
@@ -102,9 +102,10 @@ def test_what_an_earlier_report_wrote_does_not_stay(tmp_path):
     directory = small_run(tmp_path / "run").write()
     write_report(directory, supplement_page)
     (directory / "notes.md").write_text("of the user")
-    (directory / "figures" / "mine.png").touch()
-    kept = {file.name for file in write_report(directory).files} | {"notes.md", "mine.png"}
-    left = {file.name for file in directory.rglob("*") if file.suffix in (".md", ".html", ".png", ".csv", ".tex")}
+    (directory / "figures" / "mine.svg").touch()
+    kept = {file.name for file in write_report(directory).files} | {"notes.md", "mine.svg"}
+    kinds = (".md", ".html", ".svg", ".png", ".csv", ".tex")
+    left = {file.name for file in directory.rglob("*") if file.suffix in kinds}
     assert left == kept
 
 
@@ -209,7 +210,7 @@ def test_checks_say_which_way_is_good_and_tasks_of_the_same_models_stand_togethe
 
 def test_figures_are_linked_and_there(markdown, folder):
     links = re.findall(r"\]\((figures/.*?)\)", markdown)
-    assert set(links) == {f"figures/{file.name}" for file in (folder / "figures").glob("*.png")}
+    assert set(links) == {f"figures/{file.name}" for file in (folder / "figures").iterdir()}
     assert len(links) == 6
 
 

@@ -151,7 +151,8 @@ def run_folder(tmp_path, records):
         write(made, folder / made.file)
     (folder / "leaderboard.csv").write_text("method,spearman\nig-zero,0.5\n")
     (folder / "figures").mkdir()
-    imsave(folder / "figures" / "frontier.png", np.random.default_rng(0).random((8, 8, 3)))
+    imsave(folder / "figures" / "saliency.png", np.random.default_rng(0).random((8, 8, 3)))
+    (folder / "figures" / "frontier.svg").write_text('<svg viewBox="0 0 9 9"><path d="M 1 1 L 8 8"/></svg>')
     return folder
 
 
@@ -311,8 +312,11 @@ def test_a_suite_on_a_server(run_folder, records, server, tmp_path):
     assert history["burnt-snacks/series/training/accuracy"] == pytest.approx([0.6, 0.8])
     files = server.files(whole)
     assert files["leaderboard.csv"] == (run_folder / "leaderboard.csv").read_bytes()
-    assert files["figures/frontier.png"] == (run_folder / "figures" / "frontier.png").read_bytes()
-    assert [name for name in files if name.startswith("media/images/figures/frontier")]
+    for name in ("figures/saliency.png", "figures/frontier.svg"):
+        assert files[name] == (run_folder / name).read_bytes()
+    assert [name for name in files if name.startswith("media/images/figures/saliency")]
+    (page,) = [content for name, content in files.items() if name.startswith("media/html/figures/frontier")]
+    assert b'<path d="M 1 1 L 8 8"/>' in page
     artifacts = server.json(f"/api/v2/runs/{whole['run_id']}/artifacts")["artifacts"]
     assert "tiny-results" in [artifact["name"] for artifact in artifacts]
     (verdicts,) = [json.loads(content) for name, content in files.items() if name.startswith("media/table/verdicts")]

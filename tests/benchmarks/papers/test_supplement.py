@@ -36,7 +36,7 @@ def games(tmp_path_factory):
 
 
 def supplement_of(maker):
-    return supplement_report(aggregate(read_run(maker.write())), [])
+    return supplement_report(aggregate(read_run(maker.write())), {})
 
 
 # --- what the papers say
@@ -76,7 +76,7 @@ def test_links_lead_somewhere(ledger, papers):
     anchors = {f"leaderboard.md#{heading.lower().replace(' ', '-')}" for heading in headings}
     assert {link for link in links if "#" in link} <= anchors
     assert all((papers / link).exists() for link in links if "#" not in link)
-    assert {"claims.md", "figures/local-minimum.png", "leaderboard.md#tables-of-the-papers"} <= links
+    assert {"claims.md", "figures/local-minimum.svg", "leaderboard.md#tables-of-the-papers"} <= links
 
 
 def test_printed_numbers_readings_and_commands_stand_beside_what_was_measured(ledger):
@@ -104,21 +104,21 @@ def test_a_run_without_records_says_nothing(tmp_path):
 
 def test_an_unfinished_run_says_so(tmp_path):
     folder = small_run(tmp_path / "run").write(finished=False)
-    ledger = supplement_report(aggregate(read_run(folder)), []).pages["reproduction.md"]
+    ledger = supplement_report(aggregate(read_run(folder)), {}).pages["reproduction.md"]
     assert "> **Incomplete:** the run has not finished" in ledger
 
 
 def test_links_are_to_figures_that_were_drawn_of_tasks_looked_at(tmp_path):
     board = aggregate(read_run(small_run(tmp_path / "run").write()))
-    figures = ["curves-pictures", "curves-mine", "sweep-samples", "other"]
+    figures = {name: f"figures/{name}.svg" for name in ("curves-pictures", "curves-mine", "sweep-samples", "other")}
 
     def links(verdict, *see):
         return fill_line(Entry("a", "b", state(verdict, "c"), see), board, figures).links
 
     assert links("reading", "sweep-samples", "sweep-fraction", "claims", "curves-{task}") == {
-        "sweep-samples": "figures/sweep-samples.png",
+        "sweep-samples": "figures/sweep-samples.svg",
         "claims": "claims.md",
-        "curves-pictures": "figures/curves-pictures.png",  # "mine" is no task of this board
+        "curves-pictures": "figures/curves-pictures.svg",  # "mine" is no task of this board
     }
     assert links("not in this run", "claims") == {}
 

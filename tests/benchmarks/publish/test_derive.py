@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib import image
 
-from benchmarks.publish.derive import _compare_pictures, _have_close_numbers
+from benchmarks.publish.derive import _compare_pictures, _compare_places, _have_close_numbers
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,14 @@ from benchmarks.publish.derive import _compare_pictures, _have_close_numbers
 )
 def test_lines_of_numbers_agree_up_to_their_last_digits(published: str, again: str, close: bool) -> None:
     assert _have_close_numbers(published, again) == close
+
+
+def test_figures_may_differ_in_places_by_a_hair() -> None:
+    figure = '<svg width="9pt"><path d="M 1.23 4 L 5 6" class="s0"/><text x="7.01" y="8">0.25</text></svg>'
+    assert _compare_places(figure, figure.replace("1.23", "1.26").replace("7.01", "7")) is None
+    for was, is_now in (("1.23", "1.33"), ("0.25", "0.26"), ("M 1.23 4 L 5 6", "M 1.23 4 L 5 6 7"), ("s0", "s1")):
+        changed = figure.replace(was, is_now)
+        assert _compare_places(figure, changed) == (figure, changed, "line 1 is the first of 1 lines that differ")
 
 
 def test_pictures_may_differ_in_few_pixels(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 // Sorts, filters, opens rows and saves with DataTables; the address keeps the state of every board.
-// Parameters of the address are <task>.q, .order, .budget, .family, .control and .open.
+// Parameters of the address are <task>.q, .order, .budget, .family, .control and .open; all.q, .budget, .family, .control
+// of every board that does not say its own, and all.tasks, which boards there are.
 const text = document.getElementById("library").textContent;
 const { jQuery: $ } = await import(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -16,11 +17,21 @@ function writeAddress(task, values) {
     if (value === null) address.delete(`${task}.${name}`);
     else address.set(`${task}.${name}`, value);
   }
+  showAddress(address);
+}
+function showAddress(address) {
   const hash = address.toString().replaceAll("%2F", "/").replaceAll("%3A", ":").replaceAll("%2C", ",");
   history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
 }
 
 // ---- boards
+
+const EVERY = "all";
+const boards = [...document.querySelectorAll("details.board[data-task]")];
+const made = new Map(); // the table of each board that has been opened
+const ofEvery = (name) => readAddress().get(`${EVERY}.${name}`) ?? (name === "budget" ? HEADLINE : "");
+const read = (task, name) => readAddress().get(`${task}.${name}`) ?? ofEvery(name);
+const choose = (value) => value.replace(/^all$/, ""); // of a select, where empty is for all
 
 function makeBoard(board) {
   const table = board.querySelector("table.taskboard");
@@ -30,7 +41,7 @@ function makeBoard(board) {
   const names = [...table.tHead.rows[0].cells].map((cell) => cell.dataset.name ?? "");
   const filters = board.querySelector(".filters");
   filters.hidden = false;
-  const made = $(table)
+  const shown = $(table)
     .on("requestChild.dt", (event, row) => showRow(row))
     .DataTable({
       paging: false,
@@ -45,22 +56,23 @@ function makeBoard(board) {
       stateSaveCallback: (settings, state) => writeAddress(task, packState(state, names)),
       stateLoadCallback: () => unpackState(task, names),
     });
+  made.set(board, shown);
   for (const select of filters.querySelectorAll("select")) {
-    const column = made.column(names.indexOf(select.dataset.filter));
-    select.value = readAddress().get(`${task}.${select.dataset.filter}`)?.replace("all", "") ?? (select.dataset.filter === "budget" ? HEADLINE : "");
+    const column = shown.column(names.indexOf(select.dataset.filter));
+    select.value = choose(read(task, select.dataset.filter));
     select.addEventListener("change", () => column.search(exactly(select.value), true, false).draw());
   }
   table.addEventListener("click", (event) => {
     const link = event.target.closest("a.open");
     if (!link) return;
     event.preventDefault();
-    const row = made.row(link.closest("tr"));
+    const row = shown.row(link.closest("tr"));
     if (row.child.isShown()) row.child.hide();
     else showRow(row);
     link.setAttribute("aria-expanded", row.child.isShown());
-    made.state.save();
+    shown.state.save();
   });
-  table.querySelectorAll("a.open").forEach((link) => link.setAttribute("aria-expanded", made.row(link.closest("tr")).child.isShown() === true));
+  table.querySelectorAll("a.open").forEach((link) => link.setAttribute("aria-expanded", shown.row(link.closest("tr")).child.isShown() === true));
   board.querySelector(".rows").hidden = true;
 }
 
@@ -79,23 +91,22 @@ function showRow(row) {
 
 function packState(state, names) {
   const searched = (name) => state.columns[names.indexOf(name)].search.search.replace(/^\^|\$$/g, "").replace(/\\(.)/g, "$1");
+  const unlessEvery = (name, value) => (value === ofEvery(name) ? null : value);
   const [order] = state.order ?? [];
-  const budget = searched("budget");
   return {
-    q: state.search.search || null,
+    q: unlessEvery("q", state.search.search),
     order: order?.length ? `${order[0]}:${order[1]}` : null,
-    budget: budget === HEADLINE ? null : budget || "all",
-    family: searched("family") || null,
-    control: searched("control") || null,
+    budget: unlessEvery("budget", searched("budget") || "all"),
+    family: unlessEvery("family", searched("family")),
+    control: unlessEvery("control", searched("control")),
     open: state.childRows?.length ? state.childRows.map((id) => id.replace(/^#.*?--/, "")).join(",") : null,
   };
 }
 
 function unpackState(task, names) {
-  const address = readAddress();
-  const get = (name) => address.get(`${task}.${name}`) ?? "";
-  if (![...address.keys()].some((key) => key.startsWith(`${task}.`))) return null;
-  const filters = { budget: (get("budget") || HEADLINE).replace(/^all$/, ""), family: get("family"), control: get("control") };
+  const get = (name) => read(task, name);
+  if (![...readAddress().keys()].some((key) => key.startsWith(`${task}.`) || key.startsWith(`${EVERY}.`))) return null;
+  const filters = { budget: choose(get("budget")), family: get("family"), control: get("control") };
   const [column, direction] = get("order").split(":");
   return {
     time: Date.now(),
@@ -123,9 +134,47 @@ function saveJson(table, name, exportOptions) {
   setTimeout(() => URL.revokeObjectURL(link.href));
 }
 
-for (const board of document.querySelectorAll("details.board[data-task]")) {
+for (const board of boards) {
   board.addEventListener("toggle", () => board.open && makeBoard(board));
 }
+
+// ---- filters of every board
+
+const every = document.querySelector(".every"); // a page without boards has none
+const asked = [...(every?.querySelectorAll("[data-filter]") ?? [])];
+
+function filterEvery({ target }) {
+  const address = readAddress();
+  const { filter } = target.dataset;
+  const value = filter === "budget" ? target.value || "all" : target.value;
+  for (const board of boards) address.delete(`${board.dataset.task}.${filter}`);
+  if (value === (filter === "budget" ? HEADLINE : "")) address.delete(`${EVERY}.${filter}`);
+  else address.set(`${EVERY}.${filter}`, value);
+  showAddress(address);
+  if (filter === "tasks") return showTasks();
+  for (const [board, table] of made) {
+    const select = board.querySelector(`.filters select[data-filter="${filter}"]`);
+    if (filter === "q") table.search(value).draw();
+    else {
+      select.value = choose(value);
+      select.dispatchEvent(new Event("change"));
+    }
+  }
+}
+
+function showTasks() {
+  const wanted = ofEvery("tasks");
+  for (const board of boards) board.hidden = Boolean(wanted) && board.dataset.family !== wanted;
+}
+
+function showEvery() {
+  for (const control of asked) control.value = choose(ofEvery(control.dataset.filter));
+  showTasks();
+}
+
+for (const control of asked) control.addEventListener(control.type === "search" ? "input" : "change", filterEvery);
+every?.querySelector("button").addEventListener("click", () => boards.forEach((board) => (board.open = !board.hidden)));
+if (every) every.hidden = false;
 
 // ---- other tables: sorted and searched, without a state
 
@@ -193,11 +242,12 @@ for (const button of document.querySelectorAll("button.copy")) {
 function follow() {
   const address = readAddress();
   const tasks = new Set([...address.keys()].map((key) => key.slice(0, key.lastIndexOf("."))));
-  const boards = [...tasks].map((task) => document.getElementById(`board-${task}`)).filter(Boolean);
-  const target = tasks.size ? boards[0] : document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  boards.forEach((board) => (board.open = true));
+  const named = [...tasks].map((task) => document.getElementById(`board-${task}`)).filter(Boolean);
+  const target = named[0] ?? document.getElementById(tasks.size ? "boards" : decodeURIComponent(location.hash.slice(1)));
+  named.forEach((board) => (board.open = true));
   for (let at = target?.closest("details"); at; at = at.parentElement.closest("details")) at.open = true;
-  boards.forEach(makeBoard);
+  named.forEach(makeBoard);
+  showEvery();
   if (location.hash) target?.scrollIntoView();
 }
 addEventListener("hashchange", follow);

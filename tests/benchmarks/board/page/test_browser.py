@@ -108,6 +108,44 @@ def test_filters_and_search_are_in_the_address_and_come_back(visit):
     assert again.locator("#board-game").get_by_role("searchbox").input_value() == "sig"
 
 
+def test_filters_of_every_board_hold_where_a_board_does_not_say_its_own(visit):
+    page = visit("#boards")
+    every, game = page.locator(".every"), page.locator("#board-game")
+    every.locator("[data-filter=control]").select_option("no")
+    every.get_by_role("button").click()
+    assert names(page, "game") == ["sig-game", "ig-zero"]
+    assert names(page, "pictures")[2:] == ["ig-zero", "broken"]
+    game.locator("[data-filter=control]").select_option("")
+    assert names(page, "game")[-1] == "random-attribution control"
+    again = visit("#" + page.url.partition("#")[2])
+    again.locator(".every").get_by_role("button").click()
+    assert names(again, "game")[-1] == "random-attribution control"
+    assert names(again, "pictures")[2:] == ["ig-zero", "broken"]
+    assert again.locator("#board-pictures [data-filter=control]").input_value() == "no"
+    every = again.locator(".every")
+    every.locator("[data-filter=q]").fill("zero")
+    every.locator("[data-filter=budget]").select_option("")
+    assert names(again, "pictures") == ["ig-zero"]
+    assert names(again, "game") == ["ig-zero", "ig-zero"]
+    every.locator("[data-filter=q]").fill("")
+    every.locator("[data-filter=budget]").select_option("headline")
+    every.locator("[data-filter=control]").select_option("yes")
+    assert names(again, "game") == names(again, "pictures") == ["random-attribution control"]
+    every.locator("[data-filter=tasks]").select_option(again.locator("#board-pictures").get_attribute("data-family"))
+    assert not again.locator("#board-game").is_visible()
+    once_more = visit("#" + again.url.partition("#")[2])
+    assert not once_more.locator("#board-game").is_visible()
+    assert once_more.locator("#board-pictures").is_visible()
+
+
+def test_figures_are_drawn(visit):
+    page = visit("#figure-runtime")
+    figure = page.locator("#figure-runtime img")
+    assert figure.evaluate("image => image.decode().then(() => image.naturalWidth)") > 400
+    picture = np.asarray(Image.open(io.BytesIO(figure.screenshot())).convert("L"), dtype=float)
+    assert picture.std() > 5
+
+
 def test_a_row_opens_by_keyboard_and_from_an_address(visit):
     page = visit("#board-pictures")
     link = page.locator("#table-pictures a.open", has_text="sig-game")

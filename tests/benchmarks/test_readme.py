@@ -1,21 +1,20 @@
 """README's examples, as they stand."""
 
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib.image
 import pytest
 import torch
 import torchvision
+from torch import nn
 
 from benchmarks.run.records import Run, read_run
 from datasets.cache import PROJECT
 from sig.plugins import load_plugin
 from sig.registry import metrics
+from tests.benchmarks.commands import Call
 from tests.readme import block
 
 SUITE = """
@@ -28,27 +27,20 @@ metrics = ["spearman"]
 """
 
 
+Runner = Callable[..., Run]
+
+
 @pytest.fixture
-def forget() -> Iterator[None]:
-    list(metrics)
-    before = dict(metrics._entries)
-    yield
-    metrics._entries = before
+def run(call: Call, registries: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    """Runs a suite in the test's folder; its records."""
+    monkeypatch.chdir(tmp_path)
 
+    def run(*arguments: str) -> Run:
+        code, _, errors = call("run", *arguments, "--workers", "1", "--wandb", "disabled", "--out", "run")
+        assert code == 0, errors
+        return read_run(tmp_path / "run")
 
-def run(directory: Path, *arguments: str) -> Run:
-    command = [sys.executable, "-m", "benchmarks", "run", *arguments, "--workers", "1", "--wandb", "disabled"]
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "ATTRIBUTION_CACHE": str(directory / "cache")}
-    done = subprocess.run(
-        [*command, "--out", str(directory / "run")],
-        cwd=directory,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return read_run(directory / "run")
+    return run
 
 
 def test_who_leads_is_as_published() -> None:
@@ -60,13 +52,13 @@ def test_who_leads_is_as_published() -> None:
     assert (PROJECT / picture).is_file()
 
 
-def test_a_method_of_your_own(tmp_path: Path) -> None:
+def test_a_method_of_your_own(run: Runner, tmp_path: Path) -> None:
     (tmp_path / "my_method.py").write_text(block("# my_method.py"))
     (tmp_path / "suite.toml").write_text(SUITE)
-    found = run(tmp_path, "suite.toml", "--plugin", "my_method.py", "--methods", "ig-zero")
+    found = run("suite.toml", "--plugin", "my_method.py", "--methods", "ig-zero")
     assert {cell.status for cell in found.cells} == {"ok"}
     (tmp_path / "suite.toml").write_text(SUITE.replace('"bshap"', '"my-ig"'))
-    found = run(tmp_path, "suite.toml", "--plugin", "my_method.py")
+    found = run("suite.toml", "--plugin", "my_method.py")
     (mine,) = [cell for cell in found.cells if cell.label == "my-ig"]
     (splits,) = [record for record in found.splits if record.label == "my-ig"]
     chosen = splits.choose(60)
@@ -75,11 +67,11 @@ def test_a_method_of_your_own(tmp_path: Path) -> None:
     assert mine.options["samples"] * mine.options["steps"] <= 30  # each goes forward and backward
 
 
-def test_a_metric_of_your_own_scores_what_is_there(tmp_path: Path) -> None:
+def test_a_metric_of_your_own_scores_what_is_there(run: Runner, tmp_path: Path) -> None:
     (tmp_path / "suite.toml").write_text(SUITE)
-    before = {cell.label: cell for cell in run(tmp_path, "suite.toml").cells}
+    before = {cell.label: cell for cell in run("suite.toml").cells}
     (tmp_path / "my_metric.py").write_text(block("# my_metric.py"))
-    found = run(tmp_path, "suite.toml", "--plugin", "my_metric.py", "--metrics", "top-player")
+    found = run("suite.toml", "--plugin", "my_metric.py", "--metrics", "top-player")
     for cell in found.cells:
         assert cell.scores.keys() > before[cell.label].scores.keys()
         assert cell.cost == before[cell.label].cost  # of the attribution that was there
@@ -88,7 +80,7 @@ def test_a_metric_of_your_own_scores_what_is_there(tmp_path: Path) -> None:
     assert exact.scores["top-player_bshap"] == [1.0, 1.0]
 
 
-def test_a_metric_of_your_own_by_hand(tmp_path: Path, forget: None) -> None:
+def test_a_metric_of_your_own_by_hand(tmp_path: Path, registries: None) -> None:
     from sig import Explicand, Trial
     from sig.registry import Cost
 
@@ -100,25 +92,24 @@ def test_a_metric_of_your_own_by_hand(tmp_path: Path, forget: None) -> None:
     assert metrics["top-player"](trial).tolist() == [1.0, 0.0]
 
 
-def test_attributions_are_loaded_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attributions_are_loaded_by_name(run: Runner, tmp_path: Path) -> None:
     name = "default"
     (tmp_path / "suite.toml").write_text(SUITE.replace('"game"', '"mnist"').replace('"bshap"', '"sig-game"'))
-    run(tmp_path, "suite.toml")
+    run("suite.toml")
     (tmp_path / "results" / "runs").mkdir(parents=True)
     (tmp_path / "run").rename(tmp_path / "results" / "runs" / name)
-    monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     exec(block("from benchmarks.run.attributions"), names)
     assert names["digits"].shape == (2, 2)  # type: ignore[attr-defined]
 
 
-def test_a_task_of_your_own_is_on_the_board(tmp_path: Path) -> None:
+def test_a_task_of_your_own_is_on_the_board(run: Runner, tmp_path: Path) -> None:
     code = block("# wine_task.py")
     assert len(code.splitlines()) <= 60
     (tmp_path / "wine_task.py").write_text(code)
     suite = block("# wine.toml", "toml")
     (tmp_path / "wine.toml").write_text(suite.replace('["*"]', '["bshap", "ig-zero", "random-attribution"]'))
-    found = run(tmp_path, "wine.toml", "--plugin", "wine_task.py", "--repetitions", "1")
+    found = run("wine.toml", "--plugin", "wine_task.py", "--repetitions", "1")
     assert {cell.status for cell in found.cells} == {"ok"}
     board = (tmp_path / "run" / "leaderboard.md").read_text()
     assert "## wine" in board
@@ -127,12 +118,15 @@ def test_a_task_of_your_own_is_on_the_board(tmp_path: Path) -> None:
 
 
 def test_a_model_of_your_own_without_the_harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def not_downloaded(*arguments: object, **options: object) -> dict[str, torch.Tensor]:
+    def small(*, weights: str) -> nn.Module:
+        """In place of a network to download, of which a row takes 50 milliseconds."""
+        assert torchvision.models.ResNet18_Weights[weights]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            return dict(torchvision.models.resnet18(weights=None).state_dict())
+            convolution = nn.Conv2d(3, 8, 16, stride=16)
+            return nn.Sequential(convolution, nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(128, 10))
 
-    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", not_downloaded)
+    monkeypatch.setattr(torchvision.models, "resnet18", small)
     monkeypatch.chdir(tmp_path)
     code = block("import torch, torchvision")
     names: dict[str, object] = {}
