@@ -260,7 +260,7 @@ def units(*, unit: UnitName, inputs: PositiveInt = 20, background: PositiveInt =
     return Problem(
         e,
         truths=truths,
-        provenance={"checkpoint": hash_weights(made.network)},
+        provenance={"weights": hash_weights(made.network)},
         tuning=made.draw_inputs(TUNING, generator),
         exact={"shapley": ("bshap",)},
         regions=made.mark_regions(x),

@@ -10,6 +10,7 @@ import pydantic
 import pytest
 import torch
 
+from benchmarks.publish.manifest import is_model
 from benchmarks.run.records import ProblemSpec
 from benchmarks.run.worker import Setting, prepare
 from datasets.problem import Problem, tasks
@@ -19,6 +20,7 @@ from sig.registry import Trial, methods, metrics
 from tests.picture_folder import make_folder
 from tests.short_training import shorten_training
 from training.imagenette import train_imagenette
+from training.published import collect_models
 
 OPTIONS: dict[str, dict[str, Any]] = {  # of tasks that cannot do without, or that take long
     "faces": {"faces": 3},
@@ -100,6 +102,11 @@ class TestEveryTask:
         record = prepare(spec, Setting())
         assert record.status == "ok", record.traceback
         assert type(record).model_validate_json(record.model_dump_json()) == record
+
+    def test_has_the_checkpoints_that_it_names_so_that_they_can_be_published(self, name: str, tmp_path: Path) -> None:
+        named = {value for key, value in problem_of(name).provenance.items() if is_model(key)}
+        collect_models(named, tmp_path)
+        assert {json.loads(file.read_text())["sha256"] for file in tmp_path.glob("*.json")} == named
 
     def test_states_its_facts(self, name: str) -> None:
         task = tasks[name]

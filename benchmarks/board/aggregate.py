@@ -90,8 +90,8 @@ class Board:
     def models(self) -> list[ProblemRecord]:
         """The first problem of every model that there is, in the order of the suite.
 
-        A model is known by its checkpoint, since several tasks may explain one; a task without a checkpoint explains
-        one model in all its repetitions.
+        A model is known by its checkpoint, or its weights where it was not trained, since several tasks may explain
+        one; a task that states neither explains one model in all its repetitions.
         """
         first: dict[str, ProblemRecord] = {}
         for problem in self.run.problems:
@@ -404,7 +404,8 @@ def _decode_inputs(problem: ProblemRecord) -> Features | None:
 
 
 def _name_model(record: ProblemRecord | CellRecord) -> str:
-    return record.provenance.data.get("checkpoint", record.task)
+    data = record.provenance.data
+    return data.get("checkpoint") or data.get("weights") or record.task
 
 
 def _number_models(run: Run) -> dict[tuple[str, int], int]:

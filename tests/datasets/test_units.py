@@ -191,7 +191,7 @@ def test_seeds_make_networks(unit) -> None:
     assert torch.equal(one.explicand.model(x), same.explicand.model(x))
     assert not torch.allclose(one.explicand.model(x), other.explicand.model(x))
     assert one.provenance == same.provenance
-    assert one.provenance["checkpoint"] != other.provenance["checkpoint"]
+    assert one.provenance["weights"] != other.provenance["weights"]
     small = problem_of(unit, inputs=2, background=3)
     assert len(small.explicand.inputs) == len(small.shown) == 2
     assert len(small.explicand.background) == 3

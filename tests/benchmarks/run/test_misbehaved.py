@@ -43,8 +43,8 @@ def suite(toy: Path, suite_of: Load) -> Callable[..., Suite]:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("bad-hangs", "Stopped: took longer than 15 s and was stopped; to allow more, give --cell-timeout"),
-        ("bad-hangs-in-c", "Stopped: took longer than 15 s and was stopped; to allow more, give --cell-timeout"),
+        ("bad-hangs", "Stopped: took longer than 8 s and was stopped; to allow more, give --cell-timeout"),
+        ("bad-hangs-in-c", "Stopped: took longer than 8 s and was stopped; to allow more, give --cell-timeout"),
         ("bad-leaves", "Stopped: ended its process with exit code 3; it must return instead"),
         ("bad-exits", "Stopped: ended its process with exit code 1; it must return instead"),
         ("bad-segfaults", "Killed: its process was killed by SIGSEGV; look for what crashes or kills it"),
@@ -53,7 +53,7 @@ def suite(toy: Path, suite_of: Load) -> Callable[..., Suite]:
 def test_what_ends_its_process_fails_alone(
     cluster: Client, suite: Callable[..., Suite], toy: Path, name: str, reason: str
 ) -> None:
-    record = run(cluster, suite(f'"{name}"'), toy, cell_timeout=15.0)[name]
+    record = run(cluster, suite(f'"{name}"'), toy, cell_timeout=8.0)[name]
     assert (record.status, record.reason) == ("failed", reason)
 
 
