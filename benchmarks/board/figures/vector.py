@@ -9,7 +9,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 UNSAID: Final = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-PLACED: Final = re.compile(r' (?:d|x|y|transform)="[^"]*"')
+PLACED: Final = re.compile(r' (?:d|x|y|transform)="(?!matrix|scale)[^"]*"')  # factors need all their digits
 DIGITS: Final = re.compile(r"-?\d+\.\d{3,}")
 HEAD: Final = re.compile(r"^<\?xml.*?<svg", re.DOTALL)  # a declaration and a type, which say what is the rule
 INDENTED: Final = re.compile(r" *\n *")
