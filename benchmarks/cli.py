@@ -211,8 +211,16 @@ def try_(
     if not all(budget.isdecimal() for budget in _names(budgets)):
         raise UserError(f"--budgets is {budgets!r}, expected numbers of rows, as in 100,1000")
     new_task = NewTask([int(budget) for budget in _names(budgets)], _names(metrics), repetitions)
-    workers, console = workers or os.cpu_count() or 1, Console(stderr=True)
-    trial = try_file(file, suite, only=_names(tasks), new_task=new_task, workers=workers, console=console)
+    console = Console(stderr=True, width=None if sys.stderr.isatty() else WIDTH)
+    trial = try_file(
+        file,
+        suite,
+        only=_names(tasks),
+        new_task=new_task,
+        workers=workers or os.cpu_count() or 1,
+        console=console,
+        show_first=lambda first: console.print(TrialReport(first)),
+    )
     report = TrialReport(trial)
     _console().print(report)
     for picture in report.draw():

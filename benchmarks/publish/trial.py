@@ -10,7 +10,7 @@ together, which ``report`` shows as any run. The published folder is only read.
 import inspect
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -26,6 +26,7 @@ from benchmarks.run import RESULTS, RUNS
 from benchmarks.run.archive import CELLS, write_archive
 from benchmarks.run.archive import MANIFEST as ARCHIVE
 from benchmarks.run.cells import plan, plan_splits
+from benchmarks.run.provenance import get_now
 from benchmarks.run.records import CellRecord, ProblemRecord, Run, SplitSpec, count_failed, read_run, slugify, write
 from benchmarks.run.runner import run_suite
 from benchmarks.run.suite import MethodChoice, MetricChoice, Suite, TaskChoice
@@ -62,6 +63,7 @@ class Trial:
         differing: where this machine's problem or attribution is not the published one, a line each; what is new has
             no score there.
         failed: how many of the new cells failed, in words; empty for none.
+        awaited: tasks that are still to come.
     """
 
     kind: Kind
@@ -69,6 +71,7 @@ class Trial:
     run: Run
     differing: list[str]
     failed: str
+    awaited: Sequence[str] = ()
 
 
 def try_file(
@@ -79,8 +82,12 @@ def try_file(
     new_task: NewTask | None = None,
     workers: int,
     console: Console,
+    show_first: Callable[[Trial], object] = lambda trial: None,
 ) -> Trial:
     """Try a method, a metric or a task on a published suite, or on the tasks ``only`` of it.
+
+    A method runs on the tasks that take little first, of which ``show_first`` is given a trial, unless all of it was
+    there.
 
     Raises:
         NotTried: when the suite is not published, or the file has not exactly one kind of thing to try, or one that the
@@ -102,12 +109,38 @@ def try_file(
     own_directory = directory / OWN
     if kind == "metric":
         _carry_splits(published, planned, setting, own_directory)
-    run_suite(planned, own_directory, workers=workers, console=console, setting=setting)
-    own = read_run(own_directory)
+
+    def compute(part: Suite) -> Run:
+        run_suite(part, own_directory, workers=workers, console=console, setting=setting)
+        return read_run(own_directory)
+
+    if kind == "method" and (cheap := find_cheap(published)):
+        began, own = get_now(), compute(planned.restricted(tasks=cheap))
+        if any(cell.provenance.started_at >= began for cell in own.cells):
+            joined = join_methods(_keep_tasks(published, published.manifest.suite.restricted(tasks=cheap)), own)
+            awaited = [task.name for task in planned.tasks if task.name not in cheap]
+            show_first(Trial(kind, names, joined.run, joined.differing, count_failed(own), awaited))
+    own = compute(planned)
     joined = {"method": join_methods, "metric": _join_metrics, "task": _join_tasks}[kind](published, own)
     run = replace(joined.run, directory=directory)
     _write(run, joined.new if kind == "method" else run.cells, published.directory / CELLS)
     return Trial(kind, names, run, joined.differing, count_failed(own))
+
+
+def find_cheap(published: Run) -> list[str]:
+    """The tasks, the shortest first, that together took less than half of the time when the suite was published."""
+    seconds = _measure_seconds(published)
+    order = sorted(seconds, key=lambda task: seconds[task])
+    taken = np.cumsum([seconds[task] for task in order])
+    return [task for task, until in zip(order, taken, strict=True) if until < taken[-1] / 2]
+
+
+def _measure_seconds(published: Run) -> dict[str, float]:
+    """What attributing took, by task."""
+    seconds = dict.fromkeys((task.name for task in published.manifest.suite.tasks), 0.0)
+    for cell in published.cells:
+        seconds[cell.task] += cell.cost.seconds if cell.cost else 0.0
+    return seconds
 
 
 def find_published(suite: str) -> Path:
@@ -170,9 +203,7 @@ def plan_methods(published: Run, names: Sequence[str]) -> Suite:
     """
     suite = published.manifest.suite
     choices = [MethodChoice(name=name, label=name) for name in names]
-    seconds = dict.fromkeys((task.name for task in suite.tasks), 0.0)
-    for cell in published.cells:
-        seconds[cell.task] += cell.cost.seconds if cell.cost else 0.0
+    seconds = _measure_seconds(published)
     longest_first = sorted(suite.tasks, key=lambda task: -seconds[task.name])
     of_tasks = [task.model_copy(update={"sweeps": [], "exclude": [], "only": []}) for task in longest_first]
     return suite.model_copy(update={"methods": choices, "tasks": of_tasks})

@@ -49,7 +49,8 @@ class TrialReport:
     def __rich__(self) -> Group:
         tables = {"method": make_method_tables, "metric": make_metric_tables, "task": make_new_task_tables}
         parts = [part for table in tables[self.trial.kind](self.board, self.trial.names) for part in make_rich(table)]
-        whole = Text(f"the whole board: python -m benchmarks report {self.trial.run.directory}", style="dim")
+        awaited = f"So far; still to come: {', '.join(self.trial.awaited)}" * bool(self.trial.awaited)
+        whole = Text(awaited or f"the whole board: python -m benchmarks report {self.trial.run.directory}", style="dim")
         differing = [Text(f"Not the published problem: {line}", style="red") for line in self.trial.differing]
         return Group(*parts, whole, *differing)
 

@@ -1,6 +1,7 @@
 """Trying things on a small published suite that needs no training."""
 
 import hashlib
+import io
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from rich.console import Console
 
 from benchmarks.board.aggregate import aggregate
 from benchmarks.publish import NotTried
-from benchmarks.publish.trial import find_differing, find_registered, join_methods, try_file
+from benchmarks.publish.trial import Trial, find_differing, find_registered, join_methods, try_file
 from benchmarks.publish.trial_report import TrialReport, judge_method, make_method_tables
 from benchmarks.run.archive import write_archive
 from benchmarks.run.records import Run, read_run
@@ -108,6 +109,39 @@ def test_a_method_is_set_beside_the_published_records(work: Path, call: Call) ->
     code, printed, _ = call("report", folder)
     assert code == 0
     assert "mine-good" in (folder / "leaderboard.md").read_text()
+
+
+def test_tasks_that_take_little_are_shown_first(published: Path, tmp_path: Path, registries: None) -> None:
+    again = SUITE.partition("[[tasks]]")[2].replace('"features"', '"longer"')
+    (tmp_path / "two.toml").write_text(f"{SUITE}\n[[tasks]]{again}")
+    suite, console = load_suite(str(tmp_path / "two.toml")), Console(quiet=True)
+    run_suite(suite, tmp_path / "run", workers=1, console=console, setting=Setting())
+    run = read_run(tmp_path / "run")
+    of_task = {"features": 1.0, "longer": 2.0}
+    cells = [
+        cell.model_copy(update={"cost": cell.cost and replace(cell.cost, seconds=of_task[cell.task])})
+        for cell in run.cells
+    ]
+    write_archive(replace(run, cells=cells), tmp_path / "two")
+    (tmp_path / "two" / "models").mkdir()
+    file = write_file(tmp_path, "soon", METHOD.format(name="soon", value="e.inputs"))
+    shown: list[Trial] = []
+
+    def show(trial: Trial) -> None:
+        shown.append(trial)
+        told = io.StringIO()
+        Console(file=told, width=120).print(TrialReport(trial))
+        assert "So far; still to come: longer" in told.getvalue()
+        assert {cell.task for cell in trial.run.cells} == {"features"}
+        assert {cell.label for cell in trial.run.cells} == {"ig-zero", "bshap", "random-attribution", "mine-soon"}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        for _ in range(2):  # the second time there is nothing to wait for
+            trial = try_file(file, "two", workers=1, console=console, show_first=show)
+            assert {cell.task for cell in trial.run.cells if cell.label == "mine-soon"} == {"features", "longer"}
+            assert len(shown) == 1
+    assert not trial.awaited
 
 
 def test_some_tasks_alone_can_be_tried_and_others_are_named(work: Path, call: Call) -> None:
