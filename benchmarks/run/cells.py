@@ -11,6 +11,7 @@ trained but published ones, ``models`` is their digest (``training.published``) 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 from benchmarks.run.fields import SweepPoint
@@ -55,21 +56,20 @@ def plan(suite: Suite, splits: Sequence[SplitRecord] = (), *, models: str = "") 
     problems = [
         (task, _problem(task, i, models)) for task in suite.tasks for i in range(task.repetitions or suite.repetitions)
     ]
-    return [_group(suite, task, problem, found) for task, problem in problems]
+    codes = _Codes(
+        cache(lambda name: fingerprint(methods[name].run, Guard.attribute, part_shares)),
+        cache(lambda name: fingerprint(metrics[name].run)),
+    )
+    return [_group(suite, task, problem, found, codes) for task, problem in problems]
 
 
 def _group(
-    suite: Suite, task: TaskChoice, problem: ProblemSpec, splits: Mapping[tuple[str, str], SplitRecord]
+    suite: Suite, task: TaskChoice, problem: ProblemSpec, splits: Mapping[tuple[str, str], SplitRecord], codes: "_Codes"
 ) -> Group:
     runs = [
         run for choice in _choices(suite, task) for run in _runs(choice, task, splits.get((task.name, choice.label)))
     ]
     runs += [run for sweep in task.sweeps for run in _sweep_runs(sweep)]
-    used = {run.method.name: run.method for run in runs}
-    codes = _Codes(
-        {name: fingerprint(method.run, Guard.attribute, part_shares) for name, method in used.items()},
-        {metric.name: fingerprint(metrics[metric.name].run) for metric in task.metrics},
-    )
     return Group(problem, [_cell(task, problem, run, codes) for run in runs], gpu=task.gpu)
 
 
@@ -159,18 +159,18 @@ def _sweep_runs(sweep: Sweep) -> Iterator[_Run]:
 
 @dataclass(frozen=True)
 class _Codes:
-    """Fingerprints by name, made once for all cells of a problem."""
+    """Fingerprints by name, each made once in a plan."""
 
-    methods: Mapping[str, str]
-    metrics: Mapping[str, str]
+    methods: Callable[[str], str]
+    metrics: Callable[[str], str]
 
 
 def _cell(task: TaskChoice, problem: ProblemSpec, run: _Run, codes: _Codes) -> CellSpec:
     method_seed = derive_seed(problem.task, problem.repetition, run.label, run.budget, run.options)
     decisive = [problem.key, run.method.name, run.options, run.budget, method_seed]
-    attribution_key = _hash(*decisive, codes.methods[run.method.name])
+    attribution_key = _hash(*decisive, codes.methods(run.method.name))
     metric_keys = {
-        metric.label: _hash(attribution_key, metric.model_dump(), codes.metrics[metric.name]) for metric in task.metrics
+        metric.label: _hash(attribution_key, metric.model_dump(), codes.metrics(metric.name)) for metric in task.metrics
     }
     chosen = {
         "label": run.label,
