@@ -44,6 +44,14 @@ class Group:
     gpu: bool = False
 
 
+@dataclass(frozen=True)
+class _Codes:
+    """Fingerprints by name, each made once in a plan."""
+
+    methods: Callable[[str], str]
+    metrics: Callable[[str], str]
+
+
 def plan_splits(suite: Suite, *, models: str = "") -> list[Group]:
     """The splits to find for each task of a resolved suite, on its first problem."""
     problems = [(task, _problem(task, 0, models)) for task in suite.tasks]
@@ -64,7 +72,7 @@ def plan(suite: Suite, splits: Sequence[SplitRecord] = (), *, models: str = "") 
 
 
 def _group(
-    suite: Suite, task: TaskChoice, problem: ProblemSpec, splits: Mapping[tuple[str, str], SplitRecord], codes: "_Codes"
+    suite: Suite, task: TaskChoice, problem: ProblemSpec, splits: Mapping[tuple[str, str], SplitRecord], codes: _Codes
 ) -> Group:
     runs = [
         run for choice in _choices(suite, task) for run in _runs(choice, task, splits.get((task.name, choice.label)))
@@ -155,14 +163,6 @@ def _sweep_runs(sweep: Sweep) -> Iterator[_Run]:
     for value in sweep.values:
         point = SweepPoint(name=sweep.name, option=sweep.option, value=value)
         yield _Run(sweep.method, methods[sweep.method], {**sweep.options, sweep.option: value}, sweep=point)
-
-
-@dataclass(frozen=True)
-class _Codes:
-    """Fingerprints by name, each made once in a plan."""
-
-    methods: Callable[[str], str]
-    metrics: Callable[[str], str]
 
 
 def _cell(task: TaskChoice, problem: ProblemSpec, run: _Run, codes: _Codes) -> CellSpec:
