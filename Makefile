@@ -13,6 +13,7 @@ ARGS ?=
 $(READY): requirements.lock
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m compileall -q benchmarks datasets sig training
 	touch $(READY)
 
 benchmark: $(READY)  ## train the models, score every method, write and print the leaderboard

@@ -157,6 +157,10 @@ class Explicand:
     def n_players(self) -> int:
         return int(self.players.max()) + 1
 
+    @cached_property
+    def _players_are_features(self) -> bool:
+        return self.players.ndim == 1 and torch.equal(self.players, torch.arange(self.n_players, device=self.device))
+
     @property
     def player_sizes(self) -> Int[Tensor, " players"]:
         """How many features each player has."""
@@ -221,7 +225,10 @@ class Explicand:
         return (values / self.player_sizes)[:, self.players].to(self.inputs.dtype)
 
     def _mix(self, coalitions: Tensor, owner: Tensor, default: Tensor) -> Tensor:
-        return torch.where(coalitions[:, self.players], self.inputs[owner], default[owner])
+        kept = coalitions if self._players_are_features else coalitions[:, self.players]
+        if len(self.inputs) == 1:  # who owns all rows, so that nothing has to be copied for each
+            return torch.where(kept, self.inputs, default)
+        return torch.where(kept, self.inputs[owner], default[owner])
 
     def _batch(self, x: Tensor) -> Tensor:
         out = self.model(x)

@@ -116,6 +116,16 @@ class Guard:
             NotApplicable: when it has no meaning for the explicand.
             Exception: whatever else it raises.
         """
+        attribution, cost, e = self.attribute_alone(method, options, generator=generator, budget=budget)
+        with self.watch(f"paths of method {method.name!r}"):
+            change = path.change_along_paths(e)
+            return Attributed(attribution, cost, change, _some_paths(e))
+
+    def attribute_alone(
+        self, method: Method, options: Mapping[str, Any], /, *, generator: Generator, budget: int | None = None
+    ) -> tuple[Float[Tensor, "batch *features"], Cost, Explicand]:
+        """As ``attribute``, but the change of score along the method's paths, which takes more rows, is not asked for;
+        with the explicand that the method was given."""
         e = self.explicand.with_tally(Tally())
         with self.watch(f"method {method.name!r}"), _rows_of_model(e) as (counted, rows):
             given, cost = measure(counted, lambda e: method(e, generator=generator, **options))
@@ -125,9 +135,7 @@ class Guard:
         attribution = given.to(torch.float32, copy=True)  # the method may go on using its own
         if not attribution.isfinite().all():
             raise ValueError(f"method {method.name!r} returned values beyond float32, whose largest is about 3e38")
-        with self.watch(f"paths of method {method.name!r}"):
-            change = path.change_along_paths(e)
-            return Attributed(attribution, cost, change, _some_paths(e))
+        return attribution, cost, e
 
     def attribute_again(
         self, method: Method, options: Mapping[str, Any], other: Explicand, /, *, generator: Generator

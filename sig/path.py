@@ -204,9 +204,11 @@ def _integrate(
 
 @torch.no_grad()
 def _scores(e: Explicand, points: Float[Tensor, "batch points *features"]) -> Float[Tensor, "batch points"]:
-    """The score of each explicand's points, uncounted."""
-    owner = torch.arange(len(points), device=e.device).repeat_interleave(points.shape[1])
-    return e.with_tally(Tally()).scores(points.flatten(0, 1), owner).view(points.shape[:2])
+    """The score of each explicand's points, uncounted; once of what is the same point for all its paths."""
+    distinct = points[:, :1] if points.stride(1) == 0 else points
+    owner = torch.arange(len(points), device=e.device).repeat_interleave(distinct.shape[1])
+    scores = e.with_tally(Tally()).scores(distinct.flatten(0, 1), owner)
+    return scores.view(distinct.shape[:2]).expand(points.shape[:2])
 
 
 def _require_fit(name: str, e: Explicand, points: Tensor) -> None:

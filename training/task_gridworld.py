@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 import pytorch_lightning as pl
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.stats import spearmanr
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
@@ -89,11 +89,11 @@ class Surrogate(pl.LightningModule):
 
 def make_data(recipe: Recipe, values: Float[Tensor, " coalitions"], *, share: float, seed: int) -> TrainingData:
     """A game's coalitions as 0/1 vectors, with their values: a random share to train on, the rest held out."""
-    coalitions, targets = coalition_matrix(table_players(values)).float(), values.float()
+    coalitions, targets = _coalitions(table_players(values)), values.float()
     order = torch.randperm(len(values), generator=torch.Generator().manual_seed(seed))
     shown, held_out = order.tensor_split([round(share * len(values))])
     batches = RandomBatches(
-        coalitions[shown],
+        coalitions[shown].float(),
         targets[shown],
         size=min(STEPS_PER_BATCH * recipe.batch, len(shown)),
         steps=recipe.steps // STEPS_PER_BATCH,
@@ -101,7 +101,7 @@ def make_data(recipe: Recipe, values: Float[Tensor, " coalitions"], *, share: fl
     )
     return DeferredData(
         batches,
-        lambda: (coalitions[held_out], targets[held_out]),
+        lambda: (coalitions[held_out].float(), targets[held_out]),
         features=tuple(coalitions.shape[1:]),
         held_out_size=ROWS_PER_BATCH,
     )
@@ -189,6 +189,11 @@ def fit_surrogate(
 def shapley_from_empty(e: Explicand) -> Float[Tensor, "batch players"]:
     """The exact Shapley values of the network's game, in which players that are out are 0."""
     return shapley_values(value_table(e, torch.zeros_like(e.inputs)))
+
+
+@cache
+def _coalitions(n_players: int) -> Bool[Tensor, "coalitions players"]:
+    return coalition_matrix(n_players)
 
 
 @cache

@@ -11,6 +11,7 @@ import inspect
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -114,17 +115,29 @@ def try_file(
         run_suite(part, own_directory, workers=workers, console=console, setting=setting)
         return read_run(own_directory)
 
-    if kind == "method" and (cheap := find_cheap(published)):
-        began, own = get_now(), compute(planned.restricted(tasks=cheap))
-        if any(cell.provenance.started_at >= began for cell in own.cells):
-            joined = join_methods(_keep_tasks(published, published.manifest.suite.restricted(tasks=cheap)), own)
-            awaited = [task.name for task in planned.tasks if task.name not in cheap]
-            show_first(Trial(kind, names, joined.run, joined.differing, count_failed(own), awaited))
-    own = compute(planned)
+    first = _try_cheap(published, planned, names, compute) if kind == "method" else None
+    with ThreadPoolExecutor(1) as beside:  # so that workers do not wait for what is shown
+        shown = beside.submit(show_first, first) if first else None
+        own = compute(planned)
+        if shown:
+            shown.result()
     joined = {"method": join_methods, "metric": _join_metrics, "task": _join_tasks}[kind](published, own)
     run = replace(joined.run, directory=directory)
     _write(run, joined.new if kind == "method" else run.cells, published.directory / CELLS)
     return Trial(kind, names, run, joined.differing, count_failed(own))
+
+
+def _try_cheap(published: Run, planned: Suite, names: list[str], compute: Callable[[Suite], Run]) -> Trial | None:
+    """The trial on the tasks that take little; None where there is none, or all of it was there."""
+    cheap = find_cheap(published)
+    if not cheap:
+        return None
+    began, own = get_now(), compute(planned.restricted(tasks=cheap))
+    if all(cell.provenance.started_at < began for cell in own.cells):
+        return None
+    joined = join_methods(_keep_tasks(published, published.manifest.suite.restricted(tasks=cheap)), own)
+    awaited = [task.name for task in planned.tasks if task.name not in cheap]
+    return Trial("method", names, joined.run, joined.differing, count_failed(own), awaited)
 
 
 def find_cheap(published: Run) -> list[str]:

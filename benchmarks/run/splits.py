@@ -39,7 +39,9 @@ def try_splits(problem: Problem, spec: SplitSpec) -> dict[str, Any]:
         seed = derive_seed(spec.seed, budget, split)
         seed_global_generators(seed)
         generator = torch.Generator().manual_seed(seed)
-        return guard.attribute(method, {**spec.options, **split}, generator=generator, budget=budget).attribution
+        options = {**spec.options, **split}
+        attribution, _, _ = guard.attribute_alone(method, options, generator=generator, budget=budget)
+        return attribution
 
     def try_one(budget: int, split: dict[str, int]) -> dict[str, Any]:
         try:

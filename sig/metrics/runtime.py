@@ -1,6 +1,8 @@
 """What an attribution costs: wall time, model rows, peak memory."""
 
+import ctypes
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
@@ -17,9 +19,9 @@ def measure(e: Explicand, call: Callable[[Explicand], Tensor]) -> tuple[Tensor, 
     """``call(e)`` and what it took; the caller warms up.
 
     The device is synchronised before and after. On CUDA, peak memory is what torch's allocator gave out; on a Linux CPU
-    it is the resident memory of the process, libraries and problem included, since memory that earlier calls freed and
-    the process still holds shows no growth; elsewhere None, where no peak of a part of the process's life is kept. It
-    is asked for before and after the time is taken.
+    it is the resident memory of the process, libraries and problem included, without what earlier calls freed;
+    elsewhere None, where no peak of a part of the process's life is kept. It is asked for before and after the time is
+    taken.
     """
     forward, backward = e.tally.forward_rows, e.tally.backward_rows
     has_peak = _restart_peak_memory(e.device)
@@ -59,11 +61,18 @@ def _restart_peak_memory(device: torch.device) -> bool:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         return True
+    _give_back_free_memory()
     try:
         Path("/proc/self/clear_refs").write_text("5")  # see proc(5): sets VmHWM back to VmRSS
     except OSError:
         return False
     return True
+
+
+def _give_back_free_memory() -> None:
+    """Have the system take what earlier calls freed, where the C library can (glibc): it is no part of the peak."""
+    if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "malloc_trim"):
+        library.malloc_trim(0)
 
 
 def _peak_memory(device: torch.device) -> int:
