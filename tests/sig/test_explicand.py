@@ -1,3 +1,4 @@
+import itertools
 import re
 from dataclasses import replace
 
@@ -36,6 +37,19 @@ def test_coalition_inputs_by_hand():
     )
     mixed = e.coalition_inputs(torch.tensor([[[True, False, True], [False, True, False]]]), torch.full((1, 4), 0.9))
     torch.testing.assert_close(mixed, torch.tensor([[[0.1, 0.2, 0.9, 0.4], [0.9, 0.9, 0.3, 0.9]]]))
+
+
+@pytest.mark.parametrize("players", [[0, 1, 2], [2, 0, 1], [0, 1, 1]])
+@pytest.mark.parametrize("count", [1, 2])
+def test_coalition_inputs_whoever_the_features_players_are(players: list[int], count: int, generator) -> None:
+    inputs, default = torch.rand(2, count, 3, generator=generator)
+    target = torch.zeros(count, dtype=torch.long)
+    e = Explicand.of(nn.Linear(3, 1).eval(), inputs, target=target, players=torch.tensor(players))
+    coalitions = torch.rand(count, 20, e.n_players, generator=generator) < 0.5
+    mixed = e.coalition_inputs(coalitions, default)
+    for b, s, feature in itertools.product(range(count), range(20), range(3)):
+        kept = coalitions[b, s, players[feature]]
+        assert mixed[b, s, feature] == (inputs if kept else default)[b, feature]
 
 
 def test_coalition_scores_are_the_models_scores_of_coalition_inputs(picture_explicand, generator):

@@ -1,10 +1,13 @@
 import os
+import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from distributed import Client
+from torch import nn
 
 from benchmarks.run.cells import plan
 from benchmarks.run.cluster import start_local_cluster
@@ -13,6 +16,8 @@ from benchmarks.run.own_process import OwnProcess
 from benchmarks.run.records import CellRecord, ProblemRecord
 from benchmarks.run.suite import Suite
 from benchmarks.run.worker import CellResult, Setting
+from sig.explicand import Explicand
+from sig.metrics.runtime import measure
 
 SUITE = """
 methods = ["toy-exact", "toy-noise", "toy-fails", "toy-refuses", "ig-zero", "expected-gradients"]
@@ -101,6 +106,33 @@ def test_cells_run_in_processes_with_one_thread(cluster: Client, suite_of: Load,
         found = [future.result() for future in futures]
         assert [answer[1:] for answer in found] == [(1, "1"), (1, "1")]
         assert len({os.getpid(), *(answer[0] for answer in found)}) == 3
+
+
+def hold_and_release() -> tuple[float, float, float]:
+    """Megabytes in use before 300 are held, after they are released, and at most in the next call that is measured."""
+
+    def in_use() -> float:
+        return float(psutil.Process().memory_info().rss) / 2**20
+
+    before = in_use()
+    parts = [torch.ones(2**18) for _ in range(300)]
+    del parts
+    after = in_use()
+    e = Explicand.of(nn.Linear(3, 1).eval(), torch.rand(1, 3), target=torch.zeros(1, dtype=torch.long))
+    peak = measure(e, lambda e: e.inputs)[1].peak_bytes
+    assert peak is not None
+    return before, after, peak / 2**20
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's memory is kept")
+def test_processes_keep_the_memory_that_a_cell_frees_and_the_next_ones_peak_is_without_it(one_worker: Client) -> None:
+    def ask_for_memory() -> tuple[float, float, float]:
+        found: tuple[float, float, float] = OwnProcess.of_this_thread().call(hold_and_release, seconds=600.0)
+        return found
+
+    before, after, peak = one_worker.submit(ask_for_memory, pure=False).result()
+    assert after - before > 280
+    assert peak - before < 20
 
 
 def addresses(client: Client) -> list[str]:

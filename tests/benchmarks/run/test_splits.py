@@ -124,6 +124,20 @@ def test_what_needs_steps_gets_steps_and_what_needs_samples_gets_samples(registr
         assert len(outcome["tried"]) == 5  # 1, 2, 5, 10 and 25 steps
 
 
+def test_splits_pass_no_more_rows_through_the_model_than_they_may_spend() -> None:
+    rows: list[int] = []
+    whole = problem()
+
+    def count(x: Tensor) -> Tensor:
+        rows.append(len(x))
+        return whole.explicand.model(x)
+
+    tried = try_splits(replace(whole, explicand=replace(whole.explicand, model=count)), spec_of("ig-background"))
+    inputs = tried["inputs"]
+    choosing_targets = inputs
+    assert sum(rows) <= choosing_targets + inputs * (4000 + 40 * len(tried["tried"])) / 2
+
+
 def test_a_split_that_cannot_be_spent_is_left_out_with_its_reason(registries: None) -> None:
     @method("two-at-least", family="f", source="s", spend=("samples", "steps"), gradient=False)
     def two_at_least(e: Explicand, *, samples: int = 5, steps: int = 50, generator: Generator) -> Tensor:
