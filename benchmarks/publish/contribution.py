@@ -24,6 +24,7 @@ from benchmarks.papers.supplement import supplement_report
 from benchmarks.publish import NotMerged
 from benchmarks.publish.apart import Asked, Limits, NotAnswered, attribute_apart
 from benchmarks.publish.comparison import Comparison
+from benchmarks.publish.joining import join_methods
 from benchmarks.publish.manifest import (
     PUBLISHED,
     PublishedFile,
@@ -36,7 +37,7 @@ from benchmarks.publish.manifest import (
 from benchmarks.publish.photographs import withhold_photographs
 from benchmarks.publish.publish import MODELS, beside, put_in_place, restore
 from benchmarks.publish.rescore import draw_cells
-from benchmarks.publish.trial import OWN, find_published, find_registered, join_methods, plan_methods, read_published
+from benchmarks.publish.trial import OWN, find_published, find_registered, plan_methods, read_published
 from benchmarks.run import RUNS
 from benchmarks.run.archive import write_archive
 from benchmarks.run.cells import plan

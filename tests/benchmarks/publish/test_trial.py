@@ -11,7 +11,8 @@ from rich.console import Console
 
 from benchmarks.board.aggregate import aggregate
 from benchmarks.publish import NotTried
-from benchmarks.publish.trial import Trial, find_differing, find_registered, join_methods, try_file
+from benchmarks.publish.joining import find_differing, join_methods
+from benchmarks.publish.trial import Trial, find_registered, try_file
 from benchmarks.publish.trial_report import TrialReport, judge_method, make_method_tables
 from benchmarks.run.archive import write_archive
 from benchmarks.run.records import Run, read_run
