@@ -55,7 +55,7 @@ def join_tasks(published: Run, own: Run) -> Joined:
 
 
 def join_metrics(published: Run, own: Run) -> Joined:
-    """The published run with scores of new metrics, at the leaderboard's budget and where attributions are as published."""
+    """The published run with scores of new metrics, at the headline budget and where attributions are as published."""
     differing = find_differing(published, own)
     lines = list(differing.values())
     found = {(cell.task, cell.repetition, cell.label): cell for cell in own.cells}
