@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.run.attributions import read_attribution, write_attribution
+from benchmarks.run.environment import ENVIRONMENT
 from benchmarks.run.records import CellSpec, Model, ProblemSpec, read, write
 from benchmarks.run.worker import CellResult, Setting, run_cells
 from datasets.cache import PROJECT
@@ -29,7 +30,6 @@ from sig.guard import Attributed
 
 # Where programs are, the language, and the instructions that the processor is asked for, which decide the last bits.
 ALLOWED: Final = ("PATH", "LANG", "LC_ALL", "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_CBWR")
-ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 LARGEST_FILE: Final = 10**9  # bytes
 SAID: Final = 300  # characters at the end of what it wrote on stderr
 JOB: Final = "job.json"
@@ -122,7 +122,7 @@ def _kill_group(process: "subprocess.Popen[bytes]") -> None:
 def _make_environment(folder: Path) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ALLOWED if name in os.environ}
     own = {name: str(folder) for name in ("HOME", "TMPDIR", "ATTRIBUTION_CACHE")}
-    return {**kept, **ONE_THREAD, **own, "PYTHONPATH": str(PROJECT), "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**kept, **ENVIRONMENT, **own, "PYTHONPATH": str(PROJECT), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _read_answer(place: Path, cell: CellSpec) -> tuple[Outcome, Attributed | None]:

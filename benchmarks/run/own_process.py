@@ -20,12 +20,10 @@ from typing import Any
 import psutil
 from distributed import Status, get_worker
 
+from benchmarks.run.environment import ENVIRONMENT
+
 PATIENCE = 0.2  # seconds between looks at a process that has not answered
 GRACE = 60  # seconds after which a process that nobody has stopped ends by itself, even if Python code cannot run
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")  # read when loaded
-# glibc gives large blocks back to the system as soon as they are freed, and every page of the next one then costs a
-# fault: a third of the time of a convolutional network. A Dask nanny has it give back small ones too.
-KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
 
 
 class Stopped(RuntimeError):
@@ -127,7 +125,7 @@ def start_fork_server() -> None:
     """
     multiprocessing.current_process().daemon = False  # as a Dask nanny's process it could not start others
     forkserver.set_forkserver_preload(["benchmarks.run.preloaded"])
-    os.environ.update(ONE_THREAD | KEEP_MEMORY)
+    os.environ.update(ENVIRONMENT)
     if threading.current_thread() is not threading.main_thread():  # of a Dask worker, whose terminal is another
         forkserver.ensure_running()
         return
