@@ -10,7 +10,7 @@ import pydantic
 import pytest
 import torch
 
-from benchmarks.publish.manifest import is_model
+from benchmarks.run.provenance import is_model
 from benchmarks.run.records import ProblemSpec
 from benchmarks.run.worker import Setting, prepare
 from datasets.problem import Problem, tasks

@@ -6,11 +6,10 @@ What else a report shows, of whatever the run is compared with, comes as a ``Sup
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import jinja2
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 from rich import box
 from rich.console import Group
@@ -20,6 +19,7 @@ from rich.text import Text
 from benchmarks.board import advice, figures, leaderboard, run_tables
 from benchmarks.board.aggregate import STATUSES, Board, aggregate
 from benchmarks.board.figures import Drawing
+from benchmarks.board.figures.raster import save_png
 from benchmarks.board.figures.style import apply_style
 from benchmarks.board.figures.vector import make_svg
 from benchmarks.board.overview import make_overview_tables
@@ -37,7 +37,6 @@ LEGEND: Final = (
     "split: baselines x steps. cost: rows through the model per explicand, forward + backward.",
     "↑: higher is better. ↓: lower is better.",
 )
-DPI: Final = 150
 COLOURS: Final = 256  # of a figure in few colours, which then has a byte for a pixel
 WIDEST: Final = 6  # columns of a table in LaTeX that is about a task
 WRITTEN: Final = "report-files.txt"  # lists what the latest report wrote, for the next one to remove
@@ -140,8 +139,7 @@ def _save_figure(drawing: Drawing, directory: Path) -> dict[str, str]:
 
 
 def _save_pixels(drawing: Drawing, file: Path) -> None:
-    drawing.figure.set_dpi(DPI)
-    cast(Any, FigureCanvasAgg(drawing.figure)).print_png(file)  # ``savefig`` would draw it twice
+    save_png(drawing.figure, file)
     if drawing.few_colours:
         with Image.open(file) as picture:
             few = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)

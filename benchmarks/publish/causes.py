@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
-from benchmarks.publish.manifest import is_model
 from benchmarks.publish.verification import Cause
 from benchmarks.run.fields import Provenance
+from benchmarks.run.provenance import is_model
 from benchmarks.run.records import CellRecord, CellSpec, ProblemRecord
 
 Reason = tuple[Cause, str]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from benchmarks.run.fields import Provenance
-from benchmarks.run.provenance import get_now
+from benchmarks.run.provenance import get_now, is_model
 from benchmarks.run.records import SCHEMA_VERSION, Model, Run, read, write
 from benchmarks.run.suite_files import SUITES
 from datasets.cache import PROJECT
@@ -138,11 +138,6 @@ def list_data(run: Run) -> dict[str, str]:
 def list_models(run: Run) -> set[str]:
     """SHA-256 of the weights that the problems were made with."""
     return {sha256 for problem in run.problems for name, sha256 in problem.provenance.data.items() if is_model(name)}
-
-
-def is_model(name: str) -> bool:
-    """Whether what a problem's provenance names so is a model, such as ``checkpoint_without_damage``."""
-    return name.startswith("checkpoint")
 
 
 def hash_file(file: Path) -> str:

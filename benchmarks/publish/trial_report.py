@@ -13,10 +13,11 @@ from rich.text import Text
 from benchmarks.board import duels
 from benchmarks.board.aggregate import Board, aggregate, list_rows
 from benchmarks.board.figures.heat_maps import draw_attributions
+from benchmarks.board.figures.raster import save_png
 from benchmarks.board.figures.saliency import draw_saliency
 from benchmarks.board.figures.style import apply_style
 from benchmarks.board.leaderboard import FAR, Standings, make_task_table, write_note
-from benchmarks.board.report import DPI, make_rich
+from benchmarks.board.report import make_rich
 from benchmarks.board.tables import NONE, Table, format_place, make_table
 from benchmarks.publish.trial import Trial
 
@@ -241,5 +242,5 @@ def _draw(board: Board, task: str, methods: Sequence[str], directory: Path) -> I
         for draw in (draw_saliency, draw_attributions):
             for drawing in draw(part):
                 file = directory / f"{drawing.name}.png"
-                drawing.figure.savefig(file, dpi=DPI)
+                save_png(drawing.figure, file)
                 yield file

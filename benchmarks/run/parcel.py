@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from benchmarks.run.provenance import is_model
 from benchmarks.run.records import ProblemRecord, write_atomically
 from benchmarks.run.worker import Setting
 from datasets.cache import PROJECT
@@ -84,7 +85,7 @@ def find_differences(expected: Mapping[str, str], found: Mapping[str, str]) -> s
 
 def collect_files(record: ProblemRecord, setting: Setting) -> Files:
     """The models that a problem was made with, from this machine's cache or the setting's folder."""
-    hashes = {sha256 for name, sha256 in record.provenance.data.items() if name.startswith("checkpoint")}
+    hashes = {sha256 for name, sha256 in record.provenance.data.items() if is_model(name)}
     with tempfile.TemporaryDirectory() as folder:
         collect_models(hashes, Path(folder), *([setting.models] if setting.models else []))
         return _read_folder(Path(folder))

@@ -36,6 +36,11 @@ def describe_provenance(
     )
 
 
+def is_model(name: str) -> bool:
+    """Whether what a problem's provenance names so is a model, such as ``checkpoint_without_damage``."""
+    return name.startswith("checkpoint")
+
+
 def get_now() -> datetime:
     """This moment, in UTC."""
     return datetime.now(UTC)
