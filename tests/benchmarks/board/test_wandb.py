@@ -1,6 +1,7 @@
 """What a suite looks like on W&B, read back from a real server where there is one (the package ``openwandb``)."""
 
 import json
+import logging
 import os
 import shlex
 import signal
@@ -355,6 +356,7 @@ def test_a_training_run_on_a_server(server, tmp_path):
 
 def test_nothing_is_lost_when_the_server_dies(server, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(tracking, "FINISH_SECONDS", 2)
+    caplog.set_level(logging.WARNING)  # a cluster of other tests silences pytest's handlers as if they were Dask's
     settings = Tracking("online", PROJECT, tmp_path)
     with tracked_run(settings, name="interrupted", job_type="method", config={}) as run:
         run.log({"score": 1.0})
