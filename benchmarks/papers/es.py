@@ -5,8 +5,8 @@ from typing import Final
 
 from benchmarks.board.aggregate import Board
 from benchmarks.papers import exact
-from benchmarks.papers.claims import Bound, Closeness, Comparison, Steadiness
 from benchmarks.papers.figures.along_edges import draw_along_edges
+from benchmarks.papers.interval_claims import Bound, Closeness
 from benchmarks.papers.ledger import (
     NOT_TESTABLE,
     PROVED,
@@ -21,24 +21,20 @@ from benchmarks.papers.ledger import (
     report_means,
     state,
 )
+from benchmarks.papers.paired_claims import Comparison, Steadiness
 from benchmarks.papers.quantities import MODEL, check, find_tasks, score, subtract
-from benchmarks.papers.sig import (
+from benchmarks.papers.sig_games import GAME, NEAR, NOT_DIFFERENT, SINGLE, emulate, find_games
+from benchmarks.papers.sig_pictures import (
     FACES,
-    GAME,
-    GAP,
-    NEAR,
-    NOT_DIFFERENT,
     ORGANS,
     PHOTOGRAPHS,
     REMOVED,
     SECONDS,
-    SINGLE,
     SLOWER_THAN_ZERO,
-    emulate,
     find_faces,
-    find_games,
     find_photographs,
 )
+from benchmarks.papers.sig_theory import GAP
 
 SIGS: Final = ("effective-sig", "sig-game")
 PROPOSAL_1, PROPOSAL_2, BOTH = "sig-game", "sig-game-from-default", "sig-game-both"

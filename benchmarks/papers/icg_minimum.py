@@ -11,9 +11,10 @@ import torch
 
 from benchmarks.board.aggregate import Board
 from benchmarks.papers import ledger
-from benchmarks.papers.claims import Bound, Comparison
 from benchmarks.papers.icg_tables import BSHAP, COLUMNS, TABLE_2, check_printed_2
+from benchmarks.papers.interval_claims import Bound
 from benchmarks.papers.ledger import NOT_HELD, PROVED, REPLACED, Entry, Outcome, Side, format_ends
+from benchmarks.papers.paired_claims import Comparison
 from benchmarks.papers.quantities import (
     Better,
     Limits,

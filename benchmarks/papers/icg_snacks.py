@@ -6,7 +6,6 @@ from typing import Final
 
 from benchmarks.board.aggregate import Board
 from benchmarks.papers import ledger
-from benchmarks.papers.claims import Bound, Comparison
 from benchmarks.papers.icg_claims import count_saliency_maps, judge_most
 from benchmarks.papers.icg_pictures import (
     LIGHT,
@@ -25,7 +24,9 @@ from benchmarks.papers.icg_pictures import (
     without_dark,
     without_light,
 )
+from benchmarks.papers.interval_claims import Bound
 from benchmarks.papers.ledger import REPLACED, Entry, Outcome, Side, format_ends
+from benchmarks.papers.paired_claims import Comparison
 from benchmarks.papers.quantities import Quantity, find_tasks, read_checks, score
 
 SNACKS: Final = partial(find_tasks, kind="burnt-snacks", damage="mixture")

@@ -8,7 +8,6 @@ import torch
 
 from benchmarks.board.aggregate import Board
 from benchmarks.papers import ledger
-from benchmarks.papers.claims import Comparison
 from benchmarks.papers.icg_claims import judge_every
 from benchmarks.papers.icg_minimum import BSHAP_DISTANCE, PROBABILITY
 from benchmarks.papers.icg_tables import (
@@ -20,6 +19,7 @@ from benchmarks.papers.icg_tables import (
     list_errors,
 )
 from benchmarks.papers.ledger import HELD, NOT_HELD, PROVED, SCHEMATIC, Entry, Outcome, Side, list_measured
+from benchmarks.papers.paired_claims import Comparison
 from benchmarks.papers.quantities import score
 from datasets.two_feature import bump
 

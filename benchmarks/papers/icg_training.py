@@ -9,12 +9,13 @@ import pandas as pd
 
 from benchmarks.board.aggregate import Board
 from benchmarks.papers import ledger
-from benchmarks.papers.claims import Bound, Comparison
 from benchmarks.papers.icg_claims import count_saliency_maps, judge_every, report_checks
 from benchmarks.papers.icg_minimum import BSHAP_RANKS, MINIMUM
 from benchmarks.papers.icg_pictures import look_at_pictures, share_off_input
 from benchmarks.papers.icg_snacks import SNACKS, describe_networks
+from benchmarks.papers.interval_claims import Bound
 from benchmarks.papers.ledger import NOT_TESTABLE, READING, Entry, Outcome, Side, list_measured
+from benchmarks.papers.paired_claims import Comparison
 from benchmarks.papers.quantities import (
     MODEL,
     Better,

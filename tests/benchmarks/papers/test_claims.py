@@ -4,8 +4,9 @@ import scipy.stats
 from statsmodels.stats.weightstats import DescrStatsW
 
 from benchmarks.board.aggregate import aggregate
-from benchmarks.papers.claims import Bound, Closeness, Comparison, Flatness, Steadiness, compare_spreads
+from benchmarks.papers.interval_claims import Bound, Closeness, Flatness
 from benchmarks.papers.ledger import Outcome, Side
+from benchmarks.papers.paired_claims import Comparison, Steadiness, compare_spreads
 from benchmarks.papers.quantities import check, find_tasks, score, sweep
 from benchmarks.run.fields import SweepPoint
 from benchmarks.run.records import read_run

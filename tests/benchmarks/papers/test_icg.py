@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.board.aggregate import aggregate
-from benchmarks.papers.claims import Bound, Claim
+from benchmarks.papers.claims import Claim
 from benchmarks.papers.icg import ICG
 from benchmarks.papers.icg_claims import judge_every, judge_most
 from benchmarks.papers.icg_minimum import (
@@ -16,6 +16,7 @@ from benchmarks.papers.icg_minimum import (
     read_minimum,
 )
 from benchmarks.papers.icg_snacks import LOGIT, MIXED
+from benchmarks.papers.interval_claims import Bound
 from benchmarks.papers.ledger import Outcome, Side
 from benchmarks.papers.quantities import Quantity, take_evidence
 from benchmarks.run.records import read_run

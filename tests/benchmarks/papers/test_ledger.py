@@ -17,7 +17,7 @@ from benchmarks.papers.ledger import (
     report_means,
 )
 from benchmarks.papers.quantities import find_tasks
-from benchmarks.papers.sig import GAME
+from benchmarks.papers.sig_games import GAME
 from benchmarks.run.records import read_run
 from tests.benchmarks.run_maker import RunMaker, papers_run, small_run
 

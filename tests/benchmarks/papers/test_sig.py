@@ -3,7 +3,8 @@ import pytest
 from benchmarks.board.aggregate import aggregate
 from benchmarks.papers.ledger import Outcome
 from benchmarks.papers.quantities import find_tasks
-from benchmarks.papers.sig import SIG, find_by_the_hundred, find_photographs
+from benchmarks.papers.sig import SIG
+from benchmarks.papers.sig_pictures import find_by_the_hundred, find_photographs
 from benchmarks.run.fields import ColumnFacts, SweepPoint
 from benchmarks.run.records import read_run
 from sig.metrics.removal import REMOVALS

@@ -1,0 +1,180 @@
+"""Claims judged by 95 % intervals: a *bound*, *closeness*, *flatness* (``claims``)."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+
+from benchmarks.board.aggregate import Board
+from benchmarks.board.tables import format_interval
+from benchmarks.papers.claims import SIGNIFICANT, Claim, Row, find_pairs, tell_tests
+from benchmarks.papers.ledger import NOT_HELD, UNDECIDED, Side, qualify
+from benchmarks.papers.quantities import Limits, Quantity
+from sig import stats
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Numbers of units, with the model of each; their range, and what they are of, as columns of a test."""
+
+    about: Row
+    values: Float[np.ndarray, " units"]
+    models: Int[np.ndarray, " units"]
+    limits: Limits | None
+
+
+def judge_samples(samples: Sequence[Sample], side: Side) -> list[Row]:
+    """A test for each sample: held where the whole interval of its mean lies on the side.
+
+    Not held where all of it lies on the other side, by Holm's procedure over the samples: at a confidence of
+    1 - 0.05 / (samples - those found already), as long as there are more.
+    """
+    found = [measure_mean(sample) for sample in samples]
+    verdicts = [side.judge(mean.low, mean.high) for mean in found]
+    against = {at for at, verdict in enumerate(verdicts) if verdict == NOT_HELD}
+    sure: set[int] = set()
+    while against - sure:
+        confidence = 1 - SIGNIFICANT / (len(samples) - len(sure))
+        wider = {at: measure_mean(samples[at], confidence) for at in against - sure}
+        more = {at for at, mean in wider.items() if side.judge(mean.low, mean.high) == NOT_HELD}
+        if not more:
+            break
+        sure |= more
+    for at in against - sure:
+        verdicts[at] = UNDECIDED
+    judged = zip(samples, found, verdicts, strict=True)
+    return [{**one.about, **vars(mean), "verdict": qualify(verdict, mean.models)} for one, mean, verdict in judged]
+
+
+def measure_mean(sample: Sample, confidence: float = 1 - SIGNIFICANT) -> stats.Interval:
+    """The mean over models, with its interval."""
+    return stats.mean_interval(sample.values, sample.models, limits=sample.limits, confidence=confidence)
+
+
+@dataclass(frozen=True)
+class IntervalClaim(Claim):
+    """A claim that some means lie on a side."""
+
+    def test(self, board: Board) -> list[Row]:
+        samples = [sample for task in self.tasks(board) for sample in self._collect(board, task)]
+        return judge_samples([sample for sample in samples if np.isfinite(sample.values).any()], self._side)
+
+    @property
+    @abstractmethod
+    def _side(self) -> Side: ...
+
+    @abstractmethod
+    def _collect(self, board: Board, task: str) -> Iterator[Sample]: ...
+
+    def _describe(self, tests: Sequence[Row]) -> str:
+        return f"{tell_tests(tests, 'means')} (claimed {self._side})"
+
+    def _show(self, row: Row) -> dict[str, str]:
+        return {
+            **{name: row[name] for name in ("task", "score", "method")},
+            **({"against": row["rival"]} if "rival" in row else {}),
+            "mean": format_interval(row["mean"], row["low"], row["high"]),
+            "claimed": str(self._side),
+            "verdict": row["verdict"],
+            "models": str(row["models"]),
+            "units": str(row["units"]),
+        }
+
+
+@dataclass(frozen=True)
+class Bound(IntervalClaim):
+    """The mean score of each method lies on a side."""
+
+    side: Side
+
+    @property
+    def _side(self) -> Side:
+        return self.side
+
+    def _collect(self, board: Board, task: str) -> Iterator[Sample]:
+        for score in self.scores:
+            table = score.values(board, task)
+            for method in (name for name in self.methods if name in table.index):
+                about = {"task": task, "score": score.name, "better": score.better, "method": method}
+                yield _make_sample(board, task, table.T[method], about, score.limits)
+
+
+@dataclass(frozen=True)
+class Closeness(IntervalClaim):
+    """The mean scores of each method and each rival differ by less than a margin.
+
+    So it is an equivalence test, of differences unit by unit: that no difference was found would not show that there is
+    none (Schuirmann 1987, here with the 95 % interval in place of the 90 % one).
+    """
+
+    rivals: Sequence[str]
+    margin: float
+
+    @property
+    def _side(self) -> Side:
+        return Side(above=-self.margin, below=self.margin)
+
+    def _collect(self, board: Board, task: str) -> Iterator[Sample]:
+        for score in self.scores:
+            for own, rival in find_pairs(score.values(board, task), self.methods, self.rivals):
+                about = {"task": task, "score": score.name, "better": score.better}
+                about |= {"method": str(own.name), "rival": str(rival.name)}
+                yield _make_sample(board, task, own - rival, about, _range_of_difference(score))
+
+    def _list_named(self) -> Sequence[str]:
+        return (*self.methods, *self.rivals)
+
+
+@dataclass(frozen=True)
+class Flatness(IntervalClaim):
+    """The mean score changes by less than a margin along an option that is swept.
+
+    The ``scores`` are sweeps (``quantities.sweep``). Looked at are the values from a ``share`` of the largest one on:
+    the difference from the score at the largest value for each of the others, and the change from the smallest to the
+    largest along the line that least squares fit to score and logarithm of the option, unit by unit.
+    """
+
+    share: float
+    margin: float
+
+    @property
+    def _side(self) -> Side:
+        return Side(above=-self.margin, below=self.margin)
+
+    def _collect(self, board: Board, task: str) -> Iterator[Sample]:
+        for score in self.scores:
+            table = score.values(board, task)
+            for method in (name for name in self.methods if name in table.index):
+                points = table.loc[method].sort_index()
+                points = points[points.index >= self.share * points.index.max()]
+                for what, change in _measure_changes(points):
+                    about = {"task": task, "score": f"{score.name}, {what}", "better": score.better, "method": method}
+                    yield _make_sample(board, task, change, about | {"sweep": score.name}, None)
+
+    def _describe(self, tests: Sequence[Row]) -> str:
+        return f"{tell_tests(tests, 'changes', by='sweep')} (claimed {self._side})"
+
+
+def _measure_changes(points: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
+    """Of scores by value and unit."""
+    if len(points) < 2:
+        return
+    logs = np.log(points.index.to_numpy(float))
+    largest = points.index[-1]
+    for value, scores in points.iloc[:-1].iterrows():
+        yield f"{value:g} less {largest:g}", scores - points.loc[largest]
+    centred = logs - logs.mean()
+    slope = points.mul(centred, axis=0).sum(skipna=False) / (centred**2).sum()
+    yield f"fitted change from {points.index[0]:g} to {largest:g}", slope * (logs[-1] - logs[0])
+
+
+def _make_sample(board: Board, task: str, values: pd.Series, about: Row, limits: Limits | None) -> Sample:
+    return Sample(about, values.to_numpy(float), board.find_models(task, values.index), limits)
+
+
+def _range_of_difference(score: Quantity) -> Limits | None:
+    low, high = score.limits
+    return (low - high, high - low) if np.isfinite(score.limits).all() else None
