@@ -8,7 +8,6 @@ they are drawn, never ranked.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from typing import Any, Final, cast
 
 import numpy as np
@@ -16,7 +15,8 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from benchmarks.board import duels
-from benchmarks.run.records import CellRecord, ProblemRecord, Run
+from benchmarks.board.frames import COSTS, make_cells, make_columns, make_units, name_model, number_models
+from benchmarks.run.records import ProblemRecord, Run
 from sig import stats
 from sig.plugins import Registry
 
@@ -25,7 +25,6 @@ Maps = Float[np.ndarray, "shown *places"]  # ``CellRecord.maps``: of each featur
 
 STATUSES: Final = ["ok", "skipped", "failed", "missing"]
 GROUP: Final = ["task", "method", "budget", "headline", "column"]
-COSTS: Final = ["rows", "backward_rows", "cost", "seconds", "peak_bytes"]
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ class Board:
         first: dict[str, ProblemRecord] = {}
         for problem in self.run.problems:
             if problem.status == "ok":
-                first.setdefault(_name_model(problem), problem)
+                first.setdefault(name_model(problem), problem)
         return list(first.values())
 
     def find_models(self, task: str, units: pd.Index) -> Int[np.ndarray, " units"]:
@@ -106,7 +105,7 @@ class Board:
 
     @cached_property
     def _model_numbers(self) -> dict[tuple[str, int], int]:
-        return _number_models(self.run)
+        return number_models(self.run)
 
     @cached_property
     def same_as(self) -> dict[str, str]:
@@ -331,105 +330,12 @@ def find_option(registry: Registry[Any], name: str, chosen: Mapping[str, Any], o
 
 def aggregate(run: Run) -> Board:
     """The leaderboard of a run, of whatever part of its records is there."""
-    columns = _make_columns(run)
-    cells = _make_cells(run)
-    return Board(run, cells, _make_units(run, cells, columns), columns)
-
-
-CELL_COLUMNS: Final[dict[str, Any]] = {
-    "task": str,
-    "repetition": int,
-    "method": str,
-    "family": str,
-    "control": bool,
-    "budget": "Int64",
-    "headline": bool,
-    "sweep": str,
-    "option": str,
-    "value": object,
-    "status": str,
-    "reason": str,
-    "distance": float,
-    "options": object,
-    "rows": float,
-    "backward_rows": float,
-    "cost": float,
-    "seconds": float,
-    "peak_bytes": float,
-}
-
-
-def _make_cells(run: Run) -> pd.DataFrame:
-    frame = pd.DataFrame([_make_cell(record) for record in run.cells], columns=list(CELL_COLUMNS)).astype(CELL_COLUMNS)
-    suite = run.manifest.suite
-    labels = [choice.label for choice in suite.methods] + [s.method for task in suite.tasks for s in task.sweeps]
-    frame["task"] = pd.Categorical(frame["task"], [task.name for task in suite.tasks])
-    frame["method"] = pd.Categorical(frame["method"], list(dict.fromkeys(labels)))
-    return frame
-
-
-def _make_cell(record: CellRecord) -> dict[str, Any]:
-    sweep, cost = record.sweep, record.cost
-    explicands = max((len(scores) for scores in record.scores.values()), default=0)
-    spent: dict[str, Any] = {}  # unknown where nothing is scored
-    if cost is not None and explicands:
-        totals = (cost.forward_rows, cost.backward_rows, cost.rows, cost.seconds)
-        spent = dict(zip(COSTS, (*(total / explicands for total in totals), cost.peak_bytes), strict=True))
-    return {
-        **{name: getattr(record, name) for name in CELL_COLUMNS if name in CellRecord.model_fields and name != "cost"},
-        "method": record.label,
-        "sweep": sweep.name if sweep else "",
-        "option": sweep.option if sweep else "",
-        "value": sweep.value if sweep else None,
-        **spent,
-    }
-
-
-def _make_columns(run: Run) -> pd.DataFrame:
-    """Columns in the order of the task's metrics, then of its truths."""
-    found = {(record.task, column): facts for record in run.cells for column, facts in record.facts.items()}
-    table = [
-        {"task": task, "column": column, **facts.model_dump(exclude={"source"})}
-        for (task, column), facts in found.items()
-    ]
-    return pd.DataFrame(
-        table, columns=["task", "column", "metric", "truth", "better", "range", "unit", "curve", "judges", "options"]
-    ).astype({"judges": bool})
+    columns = make_columns(run)
+    cells = make_cells(run)
+    return Board(run, cells, make_units(run, cells, columns), columns)
 
 
 def _decode_inputs(problem: ProblemRecord) -> Features | None:
     if problem.inputs_withheld:
         return np.full((len(problem.shown), *problem.features), np.nan, dtype="<f4")
     return None if problem.shown_inputs is None else problem.shown_inputs.decode()
-
-
-def _name_model(record: ProblemRecord | CellRecord) -> str:
-    data = record.provenance.data
-    return data.get("checkpoint") or data.get("weights") or record.task
-
-
-def _number_models(run: Run) -> dict[tuple[str, int], int]:
-    """A number for each model, by task and repetition."""
-    names: dict[tuple[str, int], str] = {}
-    records: list[ProblemRecord | CellRecord] = [*run.problems, *run.cells]  # a problem's own record may be missing
-    for record in records:
-        names.setdefault((record.task, record.repetition), _name_model(record))
-    numbers = {name: number for number, name in enumerate(dict.fromkeys(names.values()))}
-    return {place: numbers[name] for place, name in names.items()}
-
-
-def _make_units(run: Run, cells: pd.DataFrame, columns: pd.DataFrame) -> pd.DataFrame:
-    blocks = [
-        (i, column, scores) for i, record in enumerate(run.cells) for column, scores in record.scores.items() if scores
-    ]
-    lengths = [len(scores) for _, _, scores in blocks]
-    of_cell = ["task", "repetition", "method", "budget", "headline", "sweep", "option", "value"]
-    frame = cells.loc[np.repeat([i for i, _, _ in blocks], lengths).astype(int), of_cell].reset_index(drop=True)
-    names = np.repeat([column for _, column, _ in blocks], lengths).astype(str)
-    frame["column"] = pd.Categorical(names, columns["column"].unique())
-    frame["explicand"] = np.fromiter(chain.from_iterable(map(range, lengths)), dtype=int)
-    numbers = _number_models(run)
-    frame["model"] = np.repeat([numbers[run.cells[i].task, run.cells[i].repetition] for i, _, _ in blocks], lengths)
-    frame["model"] = frame["model"].astype(int)
-    frame["score"] = np.fromiter(chain.from_iterable(scores for _, _, scores in blocks), dtype=object).astype(float)
-    return frame
