@@ -1,9 +1,9 @@
 """The plan of a run: every problem and cell of a suite, with its seeds and its key.
 
 Seeds of data, model and background come from the task's name, or its ``seeds``, and the repetition alone, so that every
-method sees the same problem. A key is a hash of all that decides what it is the key of, the code and the versions of
-packages included (``training.fingerprint``), short since records have many; a record on disk with the key of a planned
-cell is that cell's.
+method sees the same problem. A key is a hash of all that decides what it is the key of, code, versions of packages
+(``training.fingerprint``) and the content of files (``benchmarks.run.option_files``) included; it is short since records
+have many. A record on disk with the key of a planned cell is that cell's.
 
 How the budgets of a task are split is found first (``plan_splits``), since cells depend on it. Where models are not
 trained but published ones, ``models`` is their digest (``training.published``) and decides problems too.
@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any, Final
 
 from benchmarks.run.fields import SweepPoint
+from benchmarks.run.option_files import hash_files
 from benchmarks.run.records import SCHEMA_VERSION, CellSpec, ProblemSpec, SplitRecord, SplitSpec
 from benchmarks.run.scoring import Known
 from benchmarks.run.splits import try_splits
@@ -54,7 +55,7 @@ class _Codes:
 
 def plan_splits(suite: Suite, *, models: str = "") -> list[Group]:
     """The splits to find for each task of a resolved suite, on its first problem."""
-    problems = [(task, _problem(task, 0, models)) for task in suite.tasks]
+    problems = [(task, problem) for task in suite.tasks for problem in _problems(task, 1, models)]
     return [Group(problem, _splits(suite, task, problem), gpu=task.gpu) for task, problem in problems]
 
 
@@ -62,7 +63,9 @@ def plan(suite: Suite, splits: Sequence[SplitRecord] = (), *, models: str = "") 
     """Every problem and cell of a resolved suite, in its order; a budget without a known split has the defaults."""
     found = {(record.task, record.label): record for record in splits}
     problems = [
-        (task, _problem(task, i, models)) for task in suite.tasks for i in range(task.repetitions or suite.repetitions)
+        (task, problem)
+        for task in suite.tasks
+        for problem in _problems(task, task.repetitions or suite.repetitions, models)
     ]
     codes = _Codes(
         cache(lambda name: fingerprint(methods[name].run, Guard.attribute, part_shares)),
@@ -111,25 +114,27 @@ def _can_spend(choice: MethodChoice) -> bool:
     return bool(method.spend) and method.spend[0] not in choice.options
 
 
-def _problem(task: TaskChoice, repetition: int, models: str) -> ProblemSpec:
+def _problems(task: TaskChoice, repetitions: int, models: str) -> list[ProblemSpec]:
     seeds = task.seeds or task.name
     identity = {
         "task": task.name,
         "seeds": seeds,
         "kind": task.kind,
-        "task_options": task.options,
-        "repetition": repetition,
+        "task_options": hash_files(tasks[task.kind], task.options),
         "models": models,
     }
     code = fingerprint(tasks[task.kind].run, part_shares)
-    return ProblemSpec(
-        task=task.name,
-        kind=task.kind,
-        task_options=task.options,
-        repetition=repetition,
-        problem_seed=derive_seed(seeds, repetition),
-        key=_hash(SCHEMA_VERSION, identity, code),
-    )
+    return [
+        ProblemSpec(
+            task=task.name,
+            kind=task.kind,
+            task_options=task.options,
+            repetition=repetition,
+            problem_seed=derive_seed(seeds, repetition),
+            key=_hash(SCHEMA_VERSION, {**identity, "repetition": repetition}, code),
+        )
+        for repetition in range(repetitions)
+    ]
 
 
 @dataclass(frozen=True)

@@ -184,3 +184,65 @@ def test_editing_one_method_changes_its_keys_alone(suite_of: Load, tmp_path: Pat
     files["mine-a"].write_text(files["mine-a"].read_text() + "# edited\n")
     after = keys()
     assert {label for label in labels if after[label] != before[label]} == {"mine-a"}
+
+
+READS_FILES = """
+from pathlib import Path
+from datasets.problem import task
+@task("reads-files")
+def prepare(*, folder: Path | None = None, table: Path = Path("t.csv"), note: str = "", seed):
+    pass
+"""
+
+
+@pytest.fixture
+def keys_of(suite_of: Load, tmp_path: Path) -> Callable[..., set[str]]:
+    (tmp_path / "reads.py").write_text(READS_FILES)
+    load_plugin(tmp_path / "reads.py")
+
+    def keys(**options: Path) -> set[str]:
+        chosen = ", ".join(f"{name} = {str(value)!r}" for name, value in options.items())
+        return {cell.key for cell in all_cells(plan(suite_of(TASK_OF_FILES.replace("OPTIONS", chosen))))}
+
+    return keys
+
+
+TASK_OF_FILES = """
+methods = ["gradient"]
+[[tasks]]
+name = "t"
+kind = "reads-files"
+budgets = [3]
+metrics = ["toy-mean"]
+options = { OPTIONS }
+"""
+
+
+def write_pictures(folder: Path) -> Path:
+    (folder / "cats").mkdir(parents=True)
+    (folder / "cats" / "a.png").write_bytes(b"a cat")
+    return folder
+
+
+def test_keys_change_with_the_content_of_files_and_not_with_their_place(
+    keys_of: Callable[..., set[str]], tmp_path: Path
+) -> None:
+    here, there = (write_pictures(tmp_path / name) for name in ("here", "there"))
+    before = keys_of(folder=here)
+    assert keys_of(folder=there) == before
+    assert not keys_of() & before
+    (there / "cats" / "a.png").write_bytes(b"a dog")
+    assert not keys_of(folder=there) & before
+    (here / "cats").rename(here / "dogs")
+    assert not keys_of(folder=here) & before
+
+    table = tmp_path / "table.csv"
+    table.write_text("1")
+    before = keys_of(table=table)
+    table.write_text("2")
+    assert not keys_of(table=table) & before
+    assert keys_of(note=table) != keys_of(note=tmp_path)  # text is text, whatever lies there
+
+
+def test_files_that_are_not_there_can_be_planned(keys_of: Callable[..., set[str]], tmp_path: Path) -> None:
+    assert keys_of(folder=tmp_path / "nowhere") != keys_of(folder=tmp_path / "elsewhere")
