@@ -2,8 +2,8 @@
 
 Seeds of data, model and background come from the task's name, or its ``seeds``, and the repetition alone, so that every
 method sees the same problem. A key is a hash of all that decides what it is the key of, code, versions of packages
-(``training.fingerprint``) and the content of files (``benchmarks.run.option_files``) included; it is short since records
-have many. A record on disk with the key of a planned cell is that cell's.
+(``training.fingerprint``) and the content of files (``benchmarks.run.option_files``) included; it is short, since
+records have many. A record on disk with the key of a planned cell is that cell's.
 
 How the budgets of a task are split is found first (``plan_splits``), since cells depend on it. Where models are not
 trained but published ones, ``models`` is their digest (``training.published``) and decides problems too.

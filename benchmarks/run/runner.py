@@ -104,10 +104,11 @@ def _run_suite(
 ) -> None:
     started_at, wanted = get_now(), plan_splits(suite, models=models)
     known = {} if fresh else _read_splits(wanted, directory, console)
-    _write_manifest(suite, wanted, plan(suite, list(known.values()), models=models), started_at, directory)
+    planned = plan(suite, list(known.values()), models=models)
+    _write_manifest(suite, wanted, planned, started_at, directory)
     with _sigterm_as_ctrl_c(), ExitStack() as stack:
         start = cache(lambda: stack.enter_context(cluster()))
-        progress = stack.enter_context(RunProgress(sum(len(group.cells) for group in plan(suite)), console))
+        progress = stack.enter_context(RunProgress(sum(len(group.cells) for group in planned), console))
 
         def compute(groups: Sequence[Group]) -> Iterator[Record]:
             for finished in execute(start(), groups, sent) if groups else ():
@@ -119,9 +120,9 @@ def _run_suite(
         for record in compute([group for group in unknown if group.cells]):
             if isinstance(record, SplitRecord):
                 known[record.key] = record
-        groups = plan(suite, list(known.values()), models=models)
-        manifest = _write_manifest(suite, wanted, groups, started_at, directory)
-        deque(compute(groups if fresh else list(_left(groups, directory, progress, console))), maxlen=0)
+        planned = plan(suite, list(known.values()), models=models)  # again, now that all splits are known
+        manifest = _write_manifest(suite, wanted, planned, started_at, directory)
+        deque(compute(planned if fresh else list(_left(planned, directory, progress, console))), maxlen=0)
     write(manifest.model_copy(update={"finished_at": get_now()}), directory / MANIFEST)
     console.print(f"{len(manifest.cells)} cells: {progress.summary()}", soft_wrap=True)
 
