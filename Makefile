@@ -10,9 +10,20 @@ READY := $(VENV)/.installed
 SUITE ?= default
 ARGS ?=
 
+# PyPI's torch for Linux is built for CUDA. With TORCH_INDEX=address of an index that has it for CPUs alone, as PyTorch's
+# makers keep one, torch and torchvision come from there, in the versions of the lock, and nothing for CUDA is installed.
+TORCH_INDEX ?=
+PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+WITHOUT_CUDA := awk '/^[a-z0-9]/ {cuda = /^(torch|torchvision|triton)==|^(cuda|nvidia)-/} !cuda' requirements.lock
+
 $(READY): requirements.lock
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+ifeq ($(TORCH_INDEX),)
+	$(PIP_INSTALL) --require-hashes -r requirements.lock
+else
+	$(PIP_INSTALL) --no-deps --index-url $(TORCH_INDEX) $$(grep -oE '^torch(vision)?==[^ ]+' requirements.lock)
+	$(PIP_INSTALL) --require-hashes -r <($(WITHOUT_CUDA))
+endif
 	$(BIN)/python -m compileall -q benchmarks datasets sig training
 	touch $(READY)
 
@@ -51,7 +62,7 @@ lock: $(READY)  ## pin every dependency again from pyproject.toml
 		--extra benchmark --extra pictures --extra dev $(ARGS) --output-file requirements.lock pyproject.toml
 
 wandb-server: $(READY)  ## add a local Weights & Biases server, for the tests that talk to one
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint <(grep -oE '^[a-z0-9._-]+==[^ ]+' requirements.lock) \
+	$(PIP_INSTALL) --constraint <(grep -oE '^[a-z0-9._-]+==[^ ]+' requirements.lock) \
 		$$($(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml','rb'))['project']['optional-dependencies']['wandb-server'])")
 
 clean:  ## remove the environment, caches and runs (published results stay)

@@ -1,3 +1,4 @@
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -32,6 +33,36 @@ def test_the_lock_satisfies_the_ranges():
     for line in stated:
         requirement = Requirement(line)
         assert PINS[requirement.name.lower()] in requirement.specifier, line
+
+
+def test_torch_from_an_index_for_cpus_leaves_cuda_out():
+    command = ["make", "--dry-run", "--assume-new=requirements.lock", ".venv/.installed", "TORCH_INDEX=an-index"]
+    lines = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    from_index, from_lock = (line for line in lines if "/pip install" in line)
+    assert "--index-url an-index $(" in from_index
+    (pins,) = re.findall(r"\$\((.*)\)$", from_index)
+    (rest,) = re.findall(r"-r <\((.*)\)$", from_lock)
+    assert run(pins) == [f"torch=={PINS['torch']}", f"torchvision=={PINS['torchvision']}"]
+    left = re.findall(r"^([a-z0-9._-]+)==", "\n".join(run(rest)), re.MULTILINE)
+    assert set(left) < set(PINS)
+    assert {"torchmetrics", "pytorch-lightning", "numpy"} < set(left)
+    cuda = set(PINS) - set(left) - {"torch", "torchvision"}
+    needed = {name for name in left for name in list_needed(name)}
+    assert cuda
+    assert not cuda & needed  # by what is installed beside torch
+    assert cuda >= {name for name in list_needed("torch") if re.match("nvidia|cuda|triton", name)}
+
+
+def run(command):
+    return subprocess.run(
+        ["bash", "-c", command], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+
+
+def list_needed(package):
+    """Names of the packages that an installed one needs, without its extras."""
+    stated = [Requirement(line) for line in importlib.metadata.requires(package) or ()]
+    return [one.name.lower() for one in stated if one.marker is None or one.marker.evaluate({"extra": ""})]
 
 
 def test_no_package_hides_behind_ours():
