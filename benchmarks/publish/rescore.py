@@ -23,6 +23,7 @@ from benchmarks.publish.tolerance import DRAWS
 from benchmarks.publish.verification import Difference, Level
 from benchmarks.run.cells import Group, plan
 from benchmarks.run.executor import execute
+from benchmarks.run.progress import RunProgress
 from benchmarks.run.records import CellRecord, CellSpec, ProblemRecord, ProblemSpec, Run
 from benchmarks.run.worker import CellResult, Setting
 from sig.plugins import UnknownName
@@ -66,7 +67,7 @@ def name_cell(cell: CellSpec) -> str:
     return f"{label} on {task}, repetition {repetition}{spent}{f', {point}' if point else ''}"
 
 
-def rescore(run: Run, wanted: Sequence[CellRecord], client: Client, setting: Setting) -> Level:
+def rescore(run: Run, wanted: Sequence[CellRecord], client: Client, setting: Setting, progress: RunProgress) -> Level:
     """Compare cells and their problems, and then what the board says with the new scores in place of the published."""
     problems: dict[str, ProblemRecord] = {}
     cells: dict[str, CellRecord] = {}
@@ -74,8 +75,10 @@ def rescore(run: Run, wanted: Sequence[CellRecord], client: Client, setting: Set
     for finished in execute(client, groups, setting):
         if isinstance(finished, ProblemRecord):
             problems[finished.key] = finished
+            progress.finished(finished)
         elif isinstance(finished, CellResult):
             cells[finished.record.key] = finished.record
+            progress.finished(finished.record)
     comparisons = [Comparison(cell, cells[cell.key]) for cell in wanted]
     _move(groups, comparisons, client, setting)
     return _judge(run, problems, comparisons, _plan_again(run, setting))

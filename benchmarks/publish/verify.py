@@ -19,6 +19,7 @@ from benchmarks.publish.rescore import draw_cells, rescore
 from benchmarks.publish.retrain import compare_retrained, draw_anew
 from benchmarks.publish.verification import Difference, Level, Name, Verification
 from benchmarks.run.cluster import start_local_cluster
+from benchmarks.run.progress import RunProgress
 from benchmarks.run.records import RecordError, Run, read_run
 from benchmarks.run.runner import run_suite
 from benchmarks.run.worker import Setting
@@ -92,8 +93,9 @@ class _Verifying:
     def _rescore(self, run: Run) -> Level:
         digest = hash_file(self.directory / PUBLISHED)
         setting = replace(self.setting, models=(self.directory / MODELS).resolve())
-        with start_local_cluster(self.extent.workers) as client:
-            return rescore(run, draw_cells(run.cells, self.extent.cells, digest), client, setting)
+        cells = draw_cells(run.cells, self.extent.cells, digest)
+        with start_local_cluster(self.extent.workers) as client, RunProgress(len(cells), self.console) as progress:
+            return rescore(run, cells, client, setting, progress)
 
     def _retrain(self, run: Run, folder: Path) -> Level:
         suite = draw_anew(run.manifest.suite)

@@ -24,6 +24,7 @@ from benchmarks.publish.photographs import ALIKE, measure_likeness, withhold_pho
 from benchmarks.publish.publish import publish_run
 from benchmarks.run.cells import Group, plan
 from benchmarks.run.fields import EncodedArray
+from benchmarks.run.progress import RunProgress
 from benchmarks.run.records import MANIFEST, CellRecord, Manifest, ProblemRecord, Run, read_run, write
 from benchmarks.run.suite import Suite
 from benchmarks.run.worker import CellResult, Setting, prepare, run_cells
@@ -157,7 +158,7 @@ def test_what_is_published_verifies(run: Run, monkeypatch: pytest.MonkeyPatch) -
     published = read_run(to)
     assert check_files(to) == []
     assert check_derived(to).differences == []
-    level = rescore.rescore(published, published.cells, Mock(spec=Client), Setting())
+    level = rescore.rescore(published, published.cells, Mock(spec=Client), Setting(), Mock(spec=RunProgress))
     assert level.checked == {"problems": 1, "cells": 3}
     assert level.differences == []
 
