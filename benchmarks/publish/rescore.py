@@ -80,7 +80,7 @@ def rescore(run: Run, wanted: Sequence[CellRecord], client: Client, setting: Set
             cells[finished.record.key] = finished.record
             progress.finished(finished.record)
     comparisons = [Comparison(cell, cells[cell.key]) for cell in wanted]
-    _move(groups, comparisons, client, setting)
+    _move(groups, comparisons, client, setting, progress)
     return _judge(run, problems, comparisons, _plan_again(run, setting))
 
 
@@ -100,7 +100,13 @@ def _take(record: CellRecord | ProblemRecord, spec: type[CellSpec] | type[Proble
     return record.model_dump(include=set(spec.model_fields))
 
 
-def _move(groups: Sequence[Group], comparisons: Sequence[Comparison], client: Client, setting: Setting) -> None:
+def _move(
+    groups: Sequence[Group],
+    comparisons: Sequence[Comparison],
+    client: Client,
+    setting: Setting,
+    progress: RunProgress,
+) -> None:
     """Have those that differ by more than the plain tolerance run on problems moved by rounding.
 
     What has no use for more draws gets no more: cells that differ in more than numbers; and all, where so many are left
@@ -111,6 +117,7 @@ def _move(groups: Sequence[Group], comparisons: Sequence[Comparison], client: Cl
         left = {one.published.key: one for one in comparisons if one.may_be_rounding and one.list_differing()}
         if not left or (done and len(left) > RARE * len(comparisons) + 1):
             return
+        progress.tell(f"{len(left):,} cells differ, and are run {draws} times more, to see how far rounding moves them")
         for record in _score_moved(groups, left.keys(), range(done, done + draws), client, setting):
             left[record.key.split()[0]].moved.append(record)
         done += draws

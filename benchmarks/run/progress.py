@@ -54,6 +54,10 @@ class RunProgress:
         if not self._console.is_terminal and isinstance(record, CellRecord) and self._is_line_due():
             self._console.print(f"{self.done}/{self._total} cells, now {where}: {self.summary()}", soft_wrap=True)
 
+    def tell(self, what: str) -> None:
+        """Say what is done besides, in one line."""
+        self._console.print(what, soft_wrap=True)
+
     def summary(self) -> str:
         """Such as ``300 ok (20 reused), 4 skipped, 1 failed``."""
         reused = f" ({self.counts['reused']} reused)" if self.counts["reused"] else ""
