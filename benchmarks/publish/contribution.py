@@ -35,7 +35,7 @@ from benchmarks.publish.manifest import (
     write_manifest,
 )
 from benchmarks.publish.photographs import withhold_photographs
-from benchmarks.publish.publish import MODELS, beside, put_in_place, restore
+from benchmarks.publish.publish import MODELS, SOURCES, beside, put_in_place, restore
 from benchmarks.publish.rescore import draw_cells
 from benchmarks.publish.trial import OWN, find_published, find_registered, plan_methods, read_published
 from benchmarks.run import RUNS
@@ -57,11 +57,12 @@ from benchmarks.run.records import (
 from benchmarks.run.scoring import Known
 from benchmarks.run.suite import MethodChoice, TaskChoice
 from benchmarks.run.worker import CellResult, Setting, run_cells
+from datasets.cache import PROJECT
 from sig.guard import Attributed
 from training.published import PublishedModels
 from training.seeds import derive_seed
+from training.sources import source_files
 
-SOURCES: Final = "methods"  # folder of contributed sources in a published suite
 SAMPLED: Final = 20  # cells attributed again, unless asked otherwise
 NAMED: Final = 3  # differences in a message
 
@@ -100,6 +101,8 @@ def contribute(file: Path, suite: str, to: Path) -> Contribution:
     if kind != "method" or not directory.is_dir():
         what = f"has a {kind}, expected a method" if kind != "method" else f"was not tried yet; run {again}"
         raise NotMerged(f"{file} {what}")
+    if others := [other.name for other in source_files(file) - {file.resolve()} if not _is_of_project(other)]:
+        raise NotMerged(f"{file} imports {', '.join(sorted(others))} beside it, expected one file; put all into it")
     published, own = read_published(suite), read_run(directory)
     digest = PublishedModels(find_published(suite) / MODELS).digest
     planned = [
@@ -120,6 +123,10 @@ def contribute(file: Path, suite: str, to: Path) -> Contribution:
     return found
 
 
+def _is_of_project(file: Path) -> bool:
+    return any(file.is_relative_to(PROJECT / package) for package in ("sig", "datasets", "training", "benchmarks"))
+
+
 def merge(folder: Path, into: Path, *, cells: int | None = SAMPLED, limits: Limits | None = None) -> list[str]:
     """Set a contribution on the board of a published suite, if it stands what is asked of it; the methods' names.
 
@@ -127,8 +134,14 @@ def merge(folder: Path, into: Path, *, cells: int | None = SAMPLED, limits: Limi
         NotMerged: when it does not, with the reason; then nothing is changed.
         RecordError: when what is published, or the contribution, cannot be read.
     """
+    restore(into.resolve())
+    if not (folder / PUBLISHED).is_file():
+        raise NotMerged(
+            f"{folder} is no contribution, it has no {PUBLISHED}; write one: python -m benchmarks contribute FILE "
+            f"--to {folder}"
+        )
     contribution, own, published = read(Contribution, folder / PUBLISHED), read_run(folder), read_published(str(into))
-    reasons = [*_blame_files(folder, contribution), *_blame_records(contribution, own, published)]
+    reasons = [*_blame_files(folder, contribution, into), *_blame_records(contribution, own, published)]
     if reasons:
         raise NotMerged(f"{folder} cannot be merged: {_list_some(reasons)}")
     joined = join_methods(published, own)
@@ -147,11 +160,13 @@ def merge(folder: Path, into: Path, *, cells: int | None = SAMPLED, limits: Limi
 # ---- what speaks against it --------------------------------------------------------------------------------------
 
 
-def _blame_files(folder: Path, contribution: Contribution) -> Iterator[str]:
+def _blame_files(folder: Path, contribution: Contribution, into: Path) -> Iterator[str]:
     yield from compare_files(contribution.files, list_files(folder))
     name = contribution.source
     if Path(name).name != name or Path(name).suffix != ".py" or not (folder / name).is_file():
         yield f"its source is {name!r}, expected a Python file in the folder"
+    elif (into / SOURCES / name).exists():
+        yield f"the board has a source {name!r} already; rename the file, then try and contribute it again"
 
 
 def _blame_records(contribution: Contribution, own: Run, published: Run) -> Iterator[str]:
@@ -159,6 +174,7 @@ def _blame_records(contribution: Contribution, own: Run, published: Run) -> Iter
     suite, names = published.manifest.suite, contribution.methods
     if taken := {choice.label for choice in suite.methods} & set(names):
         yield f"the board has a method {taken.pop()!r} already; give it another name"
+        return
     wanted = plan_methods(published, names)
     if own.manifest.suite.methods != wanted.methods or _by_name(own) != {task.name: task for task in wanted.tasks}:
         yield "its suite is not the published one with these methods alone; try it again"
@@ -258,7 +274,6 @@ def _list_some(reasons: Sequence[str]) -> str:
 def _set_on_board(source: Path, run: Run, new: Sequence[CellRecord], into: Path) -> None:
     """Write the suite with the new cells to the side, and put it in place."""
     target = into.resolve()
-    restore(target)
     folder = beside(target, "new")
     shutil.rmtree(folder, ignore_errors=True)
     try:

@@ -33,14 +33,15 @@ from datasets.cache import PROJECT
 from training.published import DamagedModel, MissingModel, collect_models
 
 MODELS = "models"
+SOURCES = "methods"  # of contributed methods
 
 
 def publish_run(directory: Path, to: Path | None = None) -> tuple[Path, PublishedManifest]:
     """Publish a run in the folder ``to``, by default ``results/<suite>``, in the place of what is there.
 
     Photographs in which others have rights are withheld (``benchmarks.publish.photographs``); the run keeps them. A
-    ``directory`` that is published itself is published once more: its records and models stay, its report is
-    written again, as this commit does.
+    ``directory`` that is published itself is published once more: its records, models and contributed sources stay, its
+    report is written again, as this commit does.
 
     Returns:
         The folder, and its manifest.
@@ -53,6 +54,7 @@ def publish_run(directory: Path, to: Path | None = None) -> tuple[Path, Publishe
         RecordError: when the folder holds no readable run.
         OSError: when the new folder cannot be written.
     """
+    restore(directory.resolve())
     run = read_run(directory)
     to = (to or RESULTS / run.manifest.suite.name).resolve()
     restore(to)
@@ -60,14 +62,14 @@ def publish_run(directory: Path, to: Path | None = None) -> tuple[Path, Publishe
     is_published = all((directory / name).exists() for name in (ARCHIVE, PUBLISHED))
     before = read_manifest(directory) if is_published else None
     of_run = _blame_published(directory) if before else _blame_run(run, head)
-    reasons = [*_blame_target(to), *_blame_checkout(to), *of_run]
+    reasons = [*_blame_target(to, run.manifest.suite.name), *_blame_checkout(to), *of_run]
     if reasons:
         raise NotPublishable(f"{directory} cannot be published: {'; '.join(reasons)}")
     new = beside(to, "new")
     shutil.rmtree(new, ignore_errors=True)
     try:
         commits = (before.commit, head) if before and before.commit != head else (head, "")
-        manifest = _write(run, new, directory / MODELS if before else None, to / MODELS, *commits)
+        manifest = _write(run, new, directory if before else None, to / MODELS, *commits)
         put_in_place(to, new)
     finally:
         shutil.rmtree(new, ignore_errors=True)
@@ -75,14 +77,15 @@ def publish_run(directory: Path, to: Path | None = None) -> tuple[Path, Publishe
 
 
 def _write(
-    run: Run, directory: Path, models: Path | None, published_models: Path, commit: str, report_commit: str
+    run: Run, directory: Path, before: Path | None, published_models: Path, commit: str, report_commit: str
 ) -> PublishedManifest:
-    """Write all of a publication; ``models`` is the folder of those that stay as they are."""
+    """Write all of a publication; ``before`` is the folder of the one whose models and sources stay as they are."""
     write_archive(withhold_photographs(run), directory)
-    if models:
-        shutil.copytree(models, directory / MODELS)
-    else:
+    if before is None:
         _collect_models(run, directory / MODELS, published_models)
+    else:
+        for kept in (name for name in (MODELS, SOURCES) if (before / name).is_dir()):
+            shutil.copytree(before / kept, directory / kept)
     write_report(directory, supplement_report)
     return write_manifest(directory, run, commit, report_commit)
 
@@ -105,6 +108,8 @@ def beside(to: Path, what: str) -> Path:
 def put_in_place(to: Path, new: Path) -> None:
     """Put the new folder in place; the old one is aside only in between, where ``restore`` finds it."""
     old = beside(to, "old")
+    if (old / PUBLISHED).exists():  # left by one that was killed after the new one was in place
+        shutil.rmtree(old)
     if to.exists():
         to.rename(old)
     new.rename(to)
@@ -112,20 +117,21 @@ def put_in_place(to: Path, new: Path) -> None:
 
 
 def restore(to: Path) -> None:
-    """Put back what a killed ``put_in_place`` has left aside, or remove it where the new one is in place."""
+    """Put back what ``put_in_place`` has left aside, if it was killed before the new one was in place."""
     old = beside(to, "old")
-    if old.exists() and not to.exists():
+    if (old / PUBLISHED).exists() and not to.exists():
         old.rename(to)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 # ---- reasons not to ----------------------------------------------------------------------------------------------
 
 
-def _blame_target(to: Path) -> Iterator[str]:
-    """Only what was published before may be replaced."""
+def _blame_target(to: Path, suite: str) -> Iterator[str]:
+    """Only what was published before may be replaced, and by the same suite."""
     if to.exists() and (not (to / "leaderboard.md").exists() or (to / "problems").exists()):
         yield f"{to} is no published suite, and would be replaced; name a new folder with --to"
+    elif (to / PUBLISHED).exists() and (there := read_manifest(to).suite) != suite:
+        yield f"{to} holds suite {there!r}, which {suite!r} would replace; name another folder with --to"
 
 
 def _blame_checkout(to: Path) -> Iterator[str]:

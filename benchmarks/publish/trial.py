@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
+from pydantic import ValidationError
 from rich.console import Console
 
 from benchmarks.publish import NotTried
@@ -30,6 +31,7 @@ from benchmarks.run.provenance import get_now
 from benchmarks.run.records import CellRecord, Run, SplitSpec, count_failed, read_run, slugify, write
 from benchmarks.run.runner import run_suite
 from benchmarks.run.suite import MethodChoice, MetricChoice, Suite, TaskChoice
+from benchmarks.run.suite_files import tell_mistakes
 from benchmarks.run.worker import Setting, prepare
 from datasets.problem import tasks
 from sig.plugins import Registry, load_plugin
@@ -211,8 +213,15 @@ def plan_methods(published: Run, names: Sequence[str]) -> Suite:
     """The suite of the new methods alone, without sweeps.
 
     Tasks that took long when published come first, so that no worker is left alone with one in the end.
+
+    Raises:
+        NotTried: when a file of records would have the name of another method's.
     """
     suite = published.manifest.suite
+    files = {slugify(choice.label): choice.label for choice in suite.methods}
+    for name in names:
+        if (there := files.get(slugify(name), name)) != name:
+            raise NotTried(f"the records of {name!r} would take the place of those of {there!r}; give it another name")
     choices = [MethodChoice(name=name, label=name) for name in names]
     seconds = _measure_seconds(published)
     longest_first = sorted(suite.tasks, key=lambda task: -seconds[task.name])
@@ -250,7 +259,10 @@ def _plan_tasks(published: Run, names: Sequence[str], asked: NewTask, setting: S
 def _make_task(name: str, asked: NewTask, suite: Suite, setting: Setting) -> TaskChoice:
     chosen = list(asked.metrics) or ["spearman", "completeness", "runtime"]
     content = {"name": slugify(name), "kind": name, "budgets": list(asked.budgets) or list(BUDGETS)}
-    task = TaskChoice.model_validate({**content, "repetitions": asked.repetitions, "metrics": chosen})
+    try:
+        task = TaskChoice.model_validate({**content, "repetitions": asked.repetitions, "metrics": chosen})
+    except ValidationError as error:
+        raise NotTried(f"task {name!r} cannot be tried so: {'; '.join(tell_mistakes(error))}") from None
     (first, *_) = plan(suite.model_copy(update={"tasks": [task]}))
     problem = prepare(first.problem, setting)
     if problem.status == "failed":

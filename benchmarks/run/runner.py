@@ -21,6 +21,7 @@ from distributed import Client
 from filelock import FileLock, Timeout
 from rich.console import Console
 
+from benchmarks.run.archive import MANIFEST as ARCHIVE
 from benchmarks.run.attributions import read_attribution, write_attribution
 from benchmarks.run.cells import Group, plan, plan_splits
 from benchmarks.run.cluster import connect, start_jobqueue, start_local_cluster
@@ -216,6 +217,10 @@ def _warn(error: Exception, console: Console) -> None:
 
 
 def _require_writable(directory: Path) -> None:
+    if (directory / ARCHIVE).exists():
+        raise FolderError(
+            f"{str(directory)!r} holds a published suite, or what was tried on one; name another folder with --out"
+        )
     try:
         directory.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=directory).close()

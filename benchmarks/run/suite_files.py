@@ -51,7 +51,7 @@ def load_suite(name_or_path: str) -> Suite:
     try:
         suite = Suite.model_validate({"name": path.stem, **content})
     except pydantic.ValidationError as error:
-        raise SuiteError([f"{_shown(path)}: {line}" for line in _explain(error)]) from None
+        raise SuiteError([f"{_shown(path)}: {line}" for line in tell_mistakes(error)]) from None
     mistakes = [f"{_shown(path)}: {where}: {what}" for where, what in _mistakes(suite)]
     if mistakes:
         raise SuiteError(mistakes)
@@ -92,7 +92,8 @@ def _resolved(suite: Suite) -> Suite:
 # ---- mistakes that pydantic finds --------------------------------------------------------------------------------
 
 
-def _explain(error: pydantic.ValidationError) -> list[str]:
+def tell_mistakes(error: pydantic.ValidationError) -> list[str]:
+    """A line for each mistake, as ``field: value, what was expected; remedy``."""
     return [_explain_one(mistake["loc"], mistake) for mistake in error.errors(include_url=False)]
 
 

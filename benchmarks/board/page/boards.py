@@ -352,8 +352,11 @@ class _Maker:
 
 
 def _order(values: Sequence[Any], better: str) -> list[int]:
-    """The place of each value, the best having 0, equals the same, and what is missing the last."""
-    numbers = pd.Series(values, dtype=float)
+    """The place of each value, the best having 0, equals the same, and what is missing the last.
+
+    Equal is what is so in twelve digits: in the last ones, means of the same numbers differ from machine to machine.
+    """
+    numbers = pd.Series([float(f"{value:.12g}") for value in pd.Series(values, dtype=float)], dtype=float)
     return [int(place) - 1 for place in numbers.rank(method="min", ascending=better == "lower", na_option="bottom")]
 
 

@@ -21,6 +21,7 @@ from benchmarks.run.runner import run_suite
 from benchmarks.run.suite_files import load_suite
 from benchmarks.run.worker import Setting
 from tests.benchmarks.commands import Call
+from training.sources import forget_files
 
 pytestmark = pytest.mark.slow  # whole runs, in processes of their own
 
@@ -154,6 +155,30 @@ def test_a_source_that_changed_since_is_not_contributed(contributed: Path, call:
     code, _, lines = call("contribute", file.with_name("theirs.py"), "--suite", "small", "--to", contributed)
     assert code == 2
     assert "is there already" in lines[0]
+
+
+def test_what_lies_beside_the_source_is_not_contributed(contributed: Path, call: Call) -> None:
+    file = contributed.parents[1] / "plugin" / "theirs.py"
+    (file.with_name("helper.py")).write_text("x = 1")
+    file.write_text(f"import helper\n{file.read_text()}")
+    forget_files()
+    code, _, lines = call("contribute", file, "--suite", "small", "--to", "contributed/again")
+    assert code == 2
+    assert "theirs.py imports helper.py beside it, expected one file; put all into it" in lines[0]
+
+
+def test_the_source_of_another_method_is_kept(contributed: Path) -> None:
+    (Path("results/small") / "methods").mkdir()
+    (Path("results/small") / "methods" / "theirs.py").write_text("another's")
+    with pytest.raises(NotMerged, match="the board has a source 'theirs.py' already; rename the file, then try"):
+        merge(contributed, Path("results/small"))
+    assert (Path("results/small") / "methods" / "theirs.py").read_text() == "another's"
+
+
+def test_a_folder_without_a_manifest_is_no_contribution(tmp_path: Path, call: Call) -> None:
+    code, _, lines = call("merge", tmp_path, "--into", tmp_path)
+    assert code == 2
+    assert f"{tmp_path} is no contribution, it has no manifest.json; write one: python -m benchmarks contr" in lines[0]
 
 
 # ---- the process of its own --------------------------------------------------------------------------------------

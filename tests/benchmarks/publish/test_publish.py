@@ -6,11 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from benchmarks.publish import NotPublishable, publish
 from benchmarks.publish.manifest import check_files, read_manifest, write_manifest
 from benchmarks.publish.publish import publish_run
-from benchmarks.run.records import CellRecord, ProblemRecord, Run, read_run, write
+from benchmarks.run.records import MANIFEST, CellRecord, ProblemRecord, Run, read_run, write
+from benchmarks.run.runner import FolderError, run_suite
+from benchmarks.run.worker import Setting
 from datasets.cache import PROJECT
 from tests.benchmarks.run_maker import WHERE, RunMaker
 
@@ -114,6 +117,8 @@ def test_the_report_of_what_is_published_is_written_again_by_a_later_commit(make
     to, first = publish_run(make(score=0.25))
     (to / "models").mkdir(exist_ok=True)
     (to / "models" / "m-1.json").write_text("{}")  # stays, whatever models the cache has
+    (to / "methods").mkdir()
+    (to / "methods" / "theirs.py").touch()  # of a method that was contributed
     first = write_manifest(to, read_run(to), first.commit)
     (repository / "code.py").write_text("2")
     later = commit(repository)
@@ -197,6 +202,35 @@ def test_only_what_was_published_is_replaced(make: Make, tmp_path: Path) -> None
             publish_run(directory, to)
     assert (mine / "letter.txt").exists()
     assert scores(directory) == [[1.0], [0.5]]
+
+
+def test_another_suite_is_not_replaced(make: Make) -> None:
+    to, _ = publish_run(make(score=0.25))
+    directory = make(score=0.75)
+    manifest = read_run(directory).manifest
+    other = manifest.suite.model_copy(update={"name": "other"})
+    write(manifest.model_copy(update={"suite": other}), directory / MANIFEST)
+    with pytest.raises(NotPublishable, match="holds suite 'made-up', which 'other' would replace; name another folder"):
+        publish_run(directory, to)
+    assert scores(to) == [[0.25], [0.5]]
+
+
+def test_a_hidden_folder_of_somebody_s_is_left_alone(make: Make) -> None:
+    mine = Path("results") / ".made-up.old"
+    mine.mkdir(parents=True)
+    (mine / "letter.txt").touch()
+    with pytest.raises(NotPublishable):
+        publish_run(make(finished=False))
+    assert (mine / "letter.txt").exists()
+
+
+def test_nothing_runs_in_the_folder_of_what_is_published(make: Make) -> None:
+    to, manifest = publish_run(make())
+    suite = read_run(to).manifest.suite
+    with pytest.raises(FolderError, match="'.*made-up' holds a published suite, .*; name another folder with --out"):
+        run_suite(suite, to, workers=1, console=Console(quiet=True), setting=Setting())
+    assert read_manifest(to) == manifest
+    assert check_files(to) == []
 
 
 def _die_at(moment: str, patch: pytest.MonkeyPatch) -> None:

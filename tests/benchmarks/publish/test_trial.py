@@ -12,11 +12,12 @@ from rich.console import Console
 from benchmarks.board.aggregate import aggregate
 from benchmarks.publish import NotTried
 from benchmarks.publish.joining import find_differing, join_methods
-from benchmarks.publish.trial import Trial, find_registered, try_file
+from benchmarks.publish.trial import Trial, find_registered, plan_methods, try_file
 from benchmarks.publish.trial_report import TrialReport, judge_method, make_method_tables
 from benchmarks.run.archive import write_archive
 from benchmarks.run.records import Run, read_run
 from benchmarks.run.runner import run_suite
+from benchmarks.run.suite import MethodChoice
 from benchmarks.run.suite_files import load_suite
 from benchmarks.run.worker import Setting
 from tests.benchmarks.commands import Call
@@ -193,12 +194,29 @@ def test_a_task_is_scored_for_all_methods(work: Path, call: Call) -> None:
         (METRIC + TASK, "small", "has metric 'largest' and task 'sums' to try, expected one kind"),
         (METRIC, "large", "suite 'large' is not published: no run.json.xz in 'results/large', published are: small"),
         (METHOD.format(name="x", value="e.inputs") + "\n1 / 0", "small", "ZeroDivisionError: division by zero"),
+        (TASK.replace("sums", "Übung"), "small", "task 'Übung' cannot be tried so: name: '_bung'"),
     ],
 )
 def test_what_cannot_be_tried_is_said_in_one_line(work: Path, call: Call, text: str, suite: str, message: str) -> None:
     code, printed, lines = call("try", write_file(work, "wrong", text), "--suite", suite)
     assert (code, printed, len(lines)) == (2, "", 1)
     assert message in lines[0]
+
+
+def test_a_budget_of_nothing_is_said_in_one_line(work: Path, call: Call) -> None:
+    code, printed, lines = call("try", write_file(work, "sums", TASK), "--suite", "small", "--budgets", "0")
+    assert (code, printed, len(lines)) == (2, "", 1)
+    assert "task 'sums' cannot be tried so: budgets[0]: 0, expected greater than 0; correct" in lines[0]
+
+
+def test_records_of_another_method_keep_their_file(work: Path) -> None:
+    published = read_run(work / "results" / "small")
+    assert plan_methods(published, ["ig-zero"])  # tried again, after a change
+    suite = published.manifest.suite
+    choices = [MethodChoice(name="ig-zero", label="ig/zero"), *suite.methods]
+    changed = published.manifest.model_copy(update={"suite": suite.model_copy(update={"methods": choices})})
+    with pytest.raises(NotTried, match="the records of 'ig_zero' would take the place of those of 'ig/zero'; give it"):
+        plan_methods(replace(published, manifest=changed), ["ig_zero"])
 
 
 def test_what_a_file_registers_is_found(work: Path) -> None:
