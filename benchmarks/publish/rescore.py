@@ -35,6 +35,7 @@ TASK_MOVED: Final = "moved-by-rounding"
 NUMBERS: Final = ("scores", "curves", "part_shares", "maps", "checks", "truths", "series")
 
 RARE: Final = 0.02  # of the cells
+BOARDS: Final = 40  # with scores of moved models, at most
 
 R = TypeVar("R", ProblemRecord, CellRecord)
 
@@ -220,24 +221,32 @@ def _compare_boards(
 ) -> tuple[list[Differing], list[Differing]]:
     """Ranks, ties, tiers and verdicts that are others with the new scores, and of these what hangs on rounding.
 
-    Costs and runtimes stay as published. What differs is put beside boards with the scores of the moved models.
+    Costs and runtimes stay as published. What differs is put beside boards with the scores of the moved models, until
+    what was published is among what they say: on each, every problem has a draw of its own, as rounding has.
     """
     prepared = [_put_in_place(problem, problems.get(problem.key)) for problem in run.problems]
 
-    def state(draw: int | None) -> Statements:
-        new = {one.published.key: _choose(one, draw) for one in comparisons}
+    def state(draws: Mapping[str, int]) -> Statements:
+        new = {one.published.key: _choose(one, draws) for one in comparisons}
         cells = [_put_in_place(cell, new.get(cell.key)) for cell in run.cells]
         return _state(replace(run, cells=cells, problems=prepared))
 
-    differing = list(compare_statements(_state(run), state(None)))
-    unstable = any(one.moved for one in comparisons)
-    moved = [state(draw) for draw in range(DRAWS[0])] if differing and unstable else []
-    on_rounding = [one for one in differing if hangs_on_rounding(one, moved)] if moved else []
-    return [one for one in differing if one not in on_rounding], on_rounding
+    differing = list(compare_statements(_state(run), state({})))
+    if not any(one.moved for one in comparisons):
+        return differing, []
+    at = sorted({one.published.problem for one in comparisons})
+    rng, moved, left = np.random.default_rng(0), list[Statements](), differing
+    while left and len(moved) < BOARDS:
+        moved.append(state(dict(zip(at, rng.integers(sum(DRAWS), size=len(at)).tolist(), strict=True))))
+        left = [one for one in left if not hangs_on_rounding(one, moved)]
+    return left, [one for one in differing if one not in left]
 
 
-def _choose(one: Comparison, draw: int | None) -> CellRecord:
-    return one.again if draw is None or draw >= len(one.moved) else one.moved[draw]
+def _choose(one: Comparison, draws: Mapping[str, int]) -> CellRecord:
+    """The record as it was moved at the draw of its problem, of those that it has; the plain one where it has none."""
+    if not (draws and one.moved):
+        return one.again
+    return one.moved[draws[one.published.problem] % len(one.moved)]
 
 
 def _state(run: Run) -> Statements:

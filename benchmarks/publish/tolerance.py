@@ -11,7 +11,7 @@ whose model is moved in the last bits of each layer (``benchmarks.publish.moved`
 in the range of all these numbers, widened by its own width on either side and by the plain tolerance. Of many numbers a
 few have moved as they rarely do. So cells that still differ are run more often (``DRAWS``): what happens with
 probability q is missed with probability (1 - q)^draws. Places and verdicts follow the same rule: what was published has
-to be among what boards with the moved scores say.
+to be among what boards with the moved scores say, each with a draw of its own for every problem.
 """
 
 from collections.abc import Sequence
@@ -21,13 +21,13 @@ from typing import Final
 import numpy as np
 from jaxtyping import Bool, Float
 
-from benchmarks.run.fields import ColumnFacts
+from benchmarks.run.fields import LEVELS, ColumnFacts
 from benchmarks.run.records import CellRecord
 from sig import stats
 
 PLAIN: Final = stats.SAME
 DRAWS: Final = (8, 32, 128)
-OF_LEVELS: Final = 0.02  # of the largest attribution: one level of a picture's map more or less
+OF_LEVELS: Final = 1.01 * (1 - (1 - 1 / LEVELS) ** 2)  # of the largest attribution: one level of a map more or less
 SECONDS: Final = "s"  # a unit that is never compared
 
 Numbers = Float[np.ndarray, "*shape"]

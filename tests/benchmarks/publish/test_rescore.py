@@ -3,6 +3,7 @@
 import copy
 import itertools
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ from benchmarks.publish.standings import (
     list_standings,
     list_verdicts,
 )
-from benchmarks.publish.tolerance import Numbered, find_excess
-from benchmarks.run.fields import EncodedArray
+from benchmarks.publish.tolerance import OF_LEVELS, Numbered, find_excess, measure_differences
+from benchmarks.run.fields import LEVELS, EncodedArray
 from benchmarks.run.records import CellRecord, CellSpec, ProblemRecord, Run, read_run
 from benchmarks.run.suite import MetricChoice
 from sig.registry import Cost
@@ -332,6 +333,43 @@ def test_a_place_that_rounding_gives_away_is_no_difference(tmp_path: Path, monke
         differing, on_rounding = _compare_boards(run, {}, comparisons)
         assert any("rank of ig-zero by spearman_game" in one.what for one in differing) == told
         assert any("rank of ig-zero by spearman_game" in one.what for one in on_rounding) != told
+
+
+def test_problems_are_moved_each_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rounding moves one of two scores far down, never both at the same draw; the published place needs both."""
+
+    def score(cell: CellRecord, to: float) -> CellRecord:
+        return cell.model_copy(update={"scores": {**cell.scores, "spearman_game": [to]}})
+
+    run = read_run(small_run(tmp_path / "run").write())
+    means = {"ig-zero": 0.1, "sig-game": 0.4}
+    cells = [
+        score(cell, means[cell.label]) if cell.task == "game" and cell.label in means else cell for cell in run.cells
+    ]
+    run = replace(run, cells=cells)
+    published = [cell for cell in cells if (cell.task, cell.label, cell.budget) == ("game", "ig-zero", 100)]
+    monkeypatch.setattr(rescore, "DRAWS", (2,))
+    for second, told in ((0.1, False), (1.0, True)):
+        moved = [(1.0, 0.1), (second, 1.0), (0.2, 0.2)]
+        comparisons = [
+            Comparison(cell, score(cell, 1.0), [score(cell, to) for to in of_cell])
+            for cell, of_cell in zip(published, moved, strict=True)
+        ]
+        differing, on_rounding = _compare_boards(run, {}, comparisons)
+        assert any("rank of ig-zero by spearman_game" in one.what for one in differing) == told
+        assert any("rank of ig-zero by spearman_game" in one.what for one in on_rounding) != told
+
+
+def test_one_level_of_a_map_more_or_less_is_no_difference() -> None:
+    levels = np.arange(-LEVELS, LEVELS + 1)
+    values = np.sign(levels) * (levels / LEVELS) ** 2 * 0.3
+    a, b = (EncodedArray.of_levels(one[None, None]).decode() for one in (values[1:], np.append(values[2:], values[-1])))
+    largest = float(np.abs(values).max())
+    first, second = (Numbered(one, "", largest, OF_LEVELS) for one in (a, b))
+    assert measure_differences(a, b).max() > 0.03 * largest  # in the largest ones
+    assert not find_excess(first, second).any()
+    two = EncodedArray.of_levels(np.append(values[3:], values[-2:])[None, None]).decode()
+    assert find_excess(first, Numbered(two, "", largest, OF_LEVELS)).any()
 
 
 @pytest.mark.parametrize(("unit", "told"), [("s", False), ("rows", True)])
