@@ -301,24 +301,25 @@ def main() -> None:
         _exit(1, str(failure))
     except typer.TyperException as error:
         _exit(2, f"{error.format_message()} (python -m benchmarks --help)")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:
         if not _is_users(error):
             raise
         _exit(2, str(error))
 
 
 def _is_users(error: Exception) -> bool:
-    from benchmarks.publish import NotMerged, NotPublishable, NotTried
+    from benchmarks.publish import NotMerged, NotPublishable, NotTried, NotVerifiable
     from benchmarks.run.cluster import ClusterError
     from benchmarks.run.parcel import DifferentWorker
     from benchmarks.run.records import RecordError
     from benchmarks.run.runner import FolderError
     from benchmarks.run.suite import SuiteError
+    from sig.plugins import UnknownName
     from training.published import DamagedModel
 
-    published = NotMerged | NotPublishable | NotTried | DamagedModel
+    published = NotMerged | NotPublishable | NotTried | NotVerifiable | DamagedModel
     of_run = RecordError | FolderError | SuiteError | ClusterError | DifferentWorker
-    return isinstance(error, OSError | UserError | of_run | published)
+    return isinstance(error, OSError | UserError | UnknownName | of_run | published)
 
 
 def _load_plugins(files: Sequence[Path] | None) -> tuple[Path, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from benchmarks.publish import NotVerifiable
 from benchmarks.publish.manifest import LOCK, PublishedManifest, compare_files, hash_file, list_files, read_manifest
 from benchmarks.publish.rescore import find_place, name_cell
 from benchmarks.publish.verification import Cause, Difference, Level
@@ -13,9 +14,26 @@ from benchmarks.run.records import CellRecord, CellSpec, Run
 from benchmarks.run.suite import Suite
 from benchmarks.run.suite_files import SUITES, load_suite
 from datasets.cache import PROJECT
+from sig.registry import methods
 
 MODELS: Final = "models/"
 RECORDS: Final = ("records/", "problems.", "splits.")
+SOURCES: Final = "methods"  # folder of contributed sources
+
+
+def require_methods(directory: Path, suite: Suite) -> None:
+    """Raise ``NotVerifiable`` where a method of the suite is not registered.
+
+    The source of a contributed method is not loaded by itself: whoever verifies has to trust it first.
+    """
+    known = {method.name for method in methods}
+    unknown = [repr(choice.name) for choice in suite.methods if choice.name not in known]
+    if unknown:
+        files = sorted((directory / SOURCES).glob("*.py")) or ["FILE"]
+        raise NotVerifiable(
+            f"{directory} has methods that are not registered: {', '.join(unknown)}; look at their source, then add "
+            f"{' '.join(f'--plugin {file}' for file in files)}"
+        )
 
 
 def check_integrity(directory: Path, run: Run) -> Level:

@@ -8,6 +8,7 @@ import pytest
 from benchmarks.run.records import read_run
 from benchmarks.run.suite import Suite
 from datasets.cache import PROJECT
+from sig.registry import methods
 from tests.benchmarks.commands import Call
 
 SUITE = """
@@ -112,6 +113,18 @@ def test_an_error_of_our_own_is_not_hidden(call: Call, suite_file: Path, monkeyp
     monkeypatch.setattr("benchmarks.run.runner.run_suite", wrong)
     with pytest.raises(ValueError, match="a bug"):
         call("run", suite_file, "--wandb", "disabled")
+
+
+def test_a_name_that_nothing_is_registered_under_is_a_mistake(
+    call: Call, suite_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(*arguments: object, **options: object) -> None:
+        methods["ig-zreo"]
+
+    monkeypatch.setattr("benchmarks.run.runner.run_suite", wrong)
+    code, _, lines = call("run", suite_file, "--wandb", "disabled")
+    assert (code, len(lines)) == (2, 1)
+    assert lines[0].startswith("unknown method 'ig-zreo'; did you mean 'ig-zero'?")
 
 
 def test_run_prints_the_leaderboard_and_report_prints_it_again(

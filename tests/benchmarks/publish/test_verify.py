@@ -21,6 +21,7 @@ from benchmarks.publish.verify import LEVELS, Extent, verify
 from benchmarks.run.archive import MANIFEST, write_archive
 from benchmarks.run.records import Run, read_run
 from benchmarks.run.runner import run_suite
+from benchmarks.run.suite import MethodChoice
 from benchmarks.run.suite_files import load_suite
 from benchmarks.run.worker import Setting
 from sig.registry import methods, metrics
@@ -321,6 +322,21 @@ def test_a_bad_call(published: Path, call: Call, arguments: tuple[str, ...], mes
     code, _, errors = call("verify", *(argument.format(published) for argument in arguments))
     assert code == 2
     assert message in errors[0]
+
+
+def test_a_contributed_method_is_not_loaded_unasked(published: Path, call: Call) -> None:
+    source = published / "methods" / "theirs.py"
+    source.parent.mkdir()
+    source.write_text("raise AssertionError('loaded')")
+    manifest = read_run(published).manifest
+    methods_of = [*manifest.suite.methods, MethodChoice(name="theirs", label="theirs")]
+    suite = manifest.suite.model_copy(update={"methods": methods_of})
+    changed = manifest.model_copy(update={"suite": suite})
+    (published / MANIFEST).write_bytes(lzma.compress(f"{changed.model_dump_json()}\n".encode()))
+    forge(published)
+    code, _, errors = call("verify", published)
+    assert (code, len(errors)) == (2, 1)
+    assert f"not registered: 'theirs'; look at their source, then add --plugin {source}" in errors[0]
 
 
 def test_a_manifest_of_another_version_is_a_bad_call(published: Path, call: Call) -> None:
