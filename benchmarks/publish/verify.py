@@ -12,7 +12,7 @@ from rich.console import Console
 
 from benchmarks.board.aggregate import aggregate
 from benchmarks.publish.derive import check_derived
-from benchmarks.publish.integrity import blame_files, check_integrity, require_methods
+from benchmarks.publish.integrity import blame_files, check_integrity, list_lacking, require_methods
 from benchmarks.publish.manifest import PUBLISHED, PublishedManifest, hash_file, read_manifest
 from benchmarks.publish.publish import MODELS
 from benchmarks.publish.rescore import draw_cells, rescore
@@ -78,6 +78,8 @@ class _Verifying:
         }
         for name in self.extent.levels:
             self._take(name, steps[name])
+            if list_lacking(self.directory, run):  # other levels start from all records
+                return self._conclude(manifest)
         if self.extent.retrained is not None:
             folder = self.extent.retrained
             self._take("retrain", lambda: self._retrain(run, folder))

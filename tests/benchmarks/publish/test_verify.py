@@ -63,12 +63,16 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write_published(run: Run, folder: Path) -> Path:
-    """What ``publish`` writes, of whatever commit."""
+    """What ``publish`` writes, also outside a checkout or with changes in it."""
     write_archive(run, folder)
     collect_models(list_models(run), folder / "models", folder / "models")
     write_report(folder, supplement_report)
-    write_manifest(folder, run, "0" * 40)
+    write_manifest(folder, run, name_commit(run))
     return folder
+
+
+def name_commit(run: Run) -> str:
+    return run.problems[0].provenance.commit or "none"
 
 
 @pytest.fixture
@@ -100,7 +104,8 @@ def raise_a_score(records: list[dict[str, Any]]) -> None:
 
 def forge(folder: Path) -> None:
     """Have the manifest follow from whatever the records now are."""
-    write_manifest(folder, read_run(folder), "0" * 40)
+    run = read_run(folder)
+    write_manifest(folder, run, name_commit(run))
 
 
 def test_what_was_published_is_as_published(published: Path) -> None:
@@ -144,6 +149,22 @@ def test_files_that_are_missing_or_added_are_found(published: Path) -> None:
     assert wheres["note.txt"].published == "no such file"
 
 
+@pytest.mark.parametrize("field", ["suite", "commit", "data", "provenance"])
+def test_a_manifest_that_is_not_of_its_records_is_found(published: Path, field: str) -> None:
+    manifest = json.loads((published / PUBLISHED).read_bytes())
+    other = {
+        "suite": "default",
+        "commit": "1" * 40,
+        "data": {**manifest["data"], "grid/0/data": "1" * 64},
+        "provenance": {**manifest["provenance"], "python": "2.7"},
+    }
+    (published / PUBLISHED).write_text(json.dumps({**manifest, field: other[field]}))
+    first, *others = of_level(find(published, "integrity"), "integrity")
+    assert not others
+    assert first.where.startswith(f"manifest.json: {field}")
+    assert (first.cause, first.why) == ("suite", "its records")
+
+
 def test_a_changed_score_is_found_by_integrity_and_by_deriving(published: Path) -> None:
     change_records(published, "ig-zero", raise_a_score)
     found = find(published, "integrity", "derive")
@@ -179,7 +200,7 @@ def test_another_model_is_found(published: Path) -> None:
     first, second = sorted((published / "models").glob("*.pt"))
     for kind in ("pt", "json", "csv"):
         shutil.copyfile(first.with_suffix(f".{kind}"), second.with_suffix(f".{kind}"))
-    write_manifest(published, read_run(published), "0" * 40)
+    forge(published)
     found = find(published, "integrity", "rescore")
     assert not of_level(found, "integrity")
     assert found.first is not None
@@ -279,6 +300,17 @@ def test_the_first_line_of_a_page_that_differs_is_told(published: Path) -> None:
     assert "line 4 is the first of 1 lines" in difference.why
 
 
+def test_bytes_that_are_no_text_are_a_difference(published: Path) -> None:
+    names = ["leaderboard.csv", "leaderboard.html", "leaderboard.md", "report-files.txt"]
+    damaged = [*(published / name for name in names), next((published / "figures").glob("*.svg"))]
+    for page in damaged:
+        content = page.read_bytes()
+        page.write_bytes(content[:9] + b"\xff" + content[10:])
+    differing = {difference.where for difference in of_level(find(published, "derive"), "derive")}
+    assert {page.relative_to(published).as_posix() for page in damaged if page.suffix != ".txt"} <= differing
+    assert any("\ufffd" in where for where in differing)  # a file of that name is listed, and not there
+
+
 # ---- the command -------------------------------------------------------------------------------------------------
 
 
@@ -289,7 +321,7 @@ def test_exit_codes_and_summary(published: Path, call: Call, tmp_path: Path) -> 
     assert " and 3 cells: as published" in shown
     found = Verification.model_validate_json(file.read_bytes())
     assert found.passed
-    assert found.commit == "0" * 40
+    assert found.commit == name_commit(read_run(published))
 
     change_records(published, "ig-zero", raise_a_score)
     code, shown, errors = call("verify", published, "--level", "integrity", "--json", file)
@@ -307,6 +339,19 @@ def test_damaged_records_are_a_difference(published: Path, call: Call) -> None:
     code, _, errors = call("verify", published)
     assert code == 1
     assert "ig-zero.jsonl.xz" in errors[0]
+
+
+@pytest.mark.parametrize("name", ["splits.jsonl.xz", "problems.jsonl.xz", "records"])
+def test_without_all_records_nothing_else_is_verified(published: Path, call: Call, tmp_path: Path, name: str) -> None:
+    shutil.move(published / name, tmp_path / "aside")
+    file = tmp_path / "found.json"
+    code, shown, errors = call("verify", published, "--json", file)
+    assert (code, len(errors)) == (1, 1)
+    assert f"first difference: {name}" in errors[0]
+    assert "no other level can be verified, since records are missing; restore them: git checkout -- " in shown
+    found = Verification.model_validate_json(file.read_bytes())
+    assert [level.name for level in found.levels] == ["integrity"]
+    assert not found.passed
 
 
 @pytest.mark.parametrize(
