@@ -7,6 +7,7 @@ user can get wrong is answered with one line on stderr and exit code 2; a run in
 import os
 import shlex
 import sys
+import tempfile
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -146,12 +147,15 @@ def compare(
     from benchmarks.publish.compare_page import render_comparison
     from benchmarks.run.records import write
 
+    _require_file(file, "--json")
+    _require_file(page, "--page")
     _load_plugins(plugin)
     pair = Pair.read(find_run(a), find_run(b))
     found = compare_pair(pair)
     if file is not None:
         write(found, file)
     if page is not None:
+        page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(render_comparison(pair, found), encoding="utf-8")
     _console().print(found)
 
@@ -175,6 +179,7 @@ def verify(
 
     if level not in LEVELS:
         raise UserError(f"--level is {level!r}, expected {', '.join(LEVELS)}")
+    _require_file(file, "--json")
     directory = Path(results) if Path(results).is_dir() else RESULTS / results
     extent = Extent(
         levels=LEVELS[: LEVELS.index(level) + 1],
@@ -333,6 +338,26 @@ def _load_plugins(files: Sequence[Path] | None) -> tuple[Path, ...]:
         except Exception as error:  # a plug-in can raise anything
             raise UserError(f"plug-in {str(file)!r}: {type(error).__name__}: {error}; correct the file") from None
     return tuple(file.resolve() for file in files or ())
+
+
+def _require_file(file: Path | None, option: str) -> None:
+    """Refuse at once what could not be written after all the work."""
+    if file is None:
+        return
+    if file.is_dir():
+        raise UserError(f"{option} {str(file)!r} is a folder, expected a file; name one in it")
+    _require_writable(file, option)
+
+
+def _require_writable(path: Path, option: str) -> None:
+    there = next(folder for folder in path.resolve().parents if folder.exists())  # others are made
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"{option} {str(path)!r} cannot be written: {error.strerror} in {str(there)!r}; name another place"
+        ) from None
 
 
 def _parse_cells(cells: str) -> int | None:

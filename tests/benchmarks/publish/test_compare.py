@@ -15,6 +15,7 @@ from benchmarks.publish.compare_page import make_side_boards, render_comparison
 from benchmarks.run.archive import write_archive
 from benchmarks.run.records import read_run
 from sig import stats
+from tests.benchmarks.commands import Call
 from tests.benchmarks.run_maker import RunMaker, papers_run, small_run
 
 FAMILIES = {"steady": "a", "mover": "b", "random-attribution": "control"}
@@ -134,6 +135,15 @@ def test_a_long_table_is_cut_and_says_so(tmp_path: Path) -> None:
     console = Console(file=StringIO(), width=150)
     console.print(many)
     assert "10 more: --json FILE and --page FILE have all." in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("option", ["--json", "--page"])
+def test_a_place_that_cannot_be_written_is_an_early_error(call: Call, tmp_path: Path, option: str) -> None:
+    (tmp_path / "file").touch()
+    code, _, lines = call("compare", "nowhere", "nowhere", option, tmp_path / "file" / "found")
+    assert (code, len(lines)) == (2, 1)
+    assert lines[0].startswith(f"{option} ")
+    assert "cannot be written: Not a directory in" in lines[0]
 
 
 def test_a_folder_that_is_no_run_is_said_so(call: Callable[..., tuple[object, str, list[str]]], tmp_path: Path) -> None:

@@ -361,11 +361,13 @@ def test_without_all_records_nothing_else_is_verified(published: Path, call: Cal
         (("{}", "--cells", "some"), "--cells is 'some'"),
         (("{}", "--cells", "0"), "--cells is '0'"),
         (("{}", "--level", "all"), "--level is 'all'"),
+        (("{}", "--json", "{}"), "is a folder, expected a file; name one in it"),
+        (("{}", "--json", "{}/manifest.json/found.json"), "cannot be written: Not a directory in '"),
     ],
 )
 def test_a_bad_call(published: Path, call: Call, arguments: tuple[str, ...], message: str) -> None:
-    code, _, errors = call("verify", *(argument.format(published) for argument in arguments))
-    assert code == 2
+    code, shown, errors = call("verify", *(argument.format(published) for argument in arguments))
+    assert (code, shown) == (2, "")
     assert message in errors[0]
 
 
