@@ -331,11 +331,15 @@ def _load_plugins(files: Sequence[Path] | None) -> tuple[Path, ...]:
     from sig.plugins import load_plugin
 
     for file in files or ():
+        if file.is_file() and file.suffix != ".py":
+            raise UserError(
+                f"plug-in {str(file)!r} is no .py file, expected one with an @method, @metric or @task; give another"
+            )
         try:
             load_plugin(file)
         except ValueError as error:
             raise UserError(str(error)) from None
-        except Exception as error:  # a plug-in can raise anything
+        except (Exception, SystemExit) as error:  # a plug-in can raise anything
             raise UserError(f"plug-in {str(file)!r}: {type(error).__name__}: {error}; correct the file") from None
     return tuple(file.resolve() for file in files or ())
 

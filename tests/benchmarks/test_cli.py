@@ -72,6 +72,7 @@ def test_every_mistake_in_a_suite_has_its_line(call: Call, toy: Path, tmp_path: 
             "import nothing_of_that_name",
             "plug-in '{file}': ModuleNotFoundError: No module named 'nothing_of_that_name'",
         ),
+        ("import sys; sys.exit()", "plug-in '{file}': SystemExit: ; correct the file"),
         ("def f(:", "plug-in '{file}': SyntaxError: "),
         ("x = 1", "plug-in '{file}' registers nothing; decorate a function with @method, @metric or @task"),
         (
@@ -87,6 +88,17 @@ def test_a_plug_in_that_cannot_be_used_is_named(call: Call, tmp_path: Path, text
     code, _, lines = call("list", "methods", "--plugin", file)
     assert (code, len(lines)) == (2, 1)
     assert message.format(file=file) in lines[0]
+
+
+@pytest.mark.usefixtures("registries")
+def test_a_plug_in_is_a_python_file(call: Call, tmp_path: Path) -> None:
+    file = tmp_path / "plugin.txt"
+    file.write_text("x = 1")
+    code, _, lines = call("list", "methods", "--plugin", file)
+    assert (code, lines) == (
+        2,
+        [f"plug-in '{file}' is no .py file, expected one with an @method, @metric or @task; give another"],
+    )
 
 
 def test_a_folder_that_cannot_be_written_is_an_early_error(call: Call, suite_file: Path, tmp_path: Path) -> None:
