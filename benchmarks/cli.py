@@ -313,7 +313,7 @@ def main() -> None:
 
 
 def _is_users(error: Exception) -> bool:
-    from benchmarks.publish import NotMerged, NotPublishable, NotTried, NotVerifiable
+    from benchmarks.publish import NotComparable, NotMerged, NotPublishable, NotTried, NotVerifiable
     from benchmarks.run.cluster import ClusterError
     from benchmarks.run.parcel import DifferentWorker
     from benchmarks.run.records import RecordError
@@ -322,7 +322,7 @@ def _is_users(error: Exception) -> bool:
     from sig.plugins import UnknownName
     from training.published import DamagedModel
 
-    published = NotMerged | NotPublishable | NotTried | NotVerifiable | DamagedModel
+    published = NotComparable | NotMerged | NotPublishable | NotTried | NotVerifiable | DamagedModel
     of_run = RecordError | FolderError | SuiteError | ClusterError | DifferentWorker
     return isinstance(error, OSError | UserError | UnknownName | of_run | published)
 
