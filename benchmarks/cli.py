@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from training.wandb_client import Tracking
 
 WIDTH = 200  # of tables that go to no terminal
+LONGEST = 30 * 24 * 3600  # seconds
+LARGEST = 2**20  # gigabytes; far beyond it the system's limits do not go
 INTERRUPTED = 130  # what typer returns after Ctrl-C
 
 app = typer.Typer(help="Benchmark feature-attribution methods.", add_completion=False, rich_markup_mode=None)
@@ -244,6 +246,7 @@ def contribute(
     """Write a method that has been tried into a folder, with its records and a manifest, for others to merge."""
     from benchmarks.publish.contribution import contribute
 
+    _require_writable(to, "--to")
     _load_plugins([file])
     found = contribute(file, suite, to)
     typer.echo(f"{', '.join(found.methods)} for suite {found.suite}: {len(found.files)} files in {to}")
@@ -254,13 +257,18 @@ def merge(
     folder: Annotated[Path, typer.Argument(help="A contribution.")],
     into: Annotated[Path, typer.Option(help="The folder of the published suite.")] = RESULTS / "default",
     cells: Annotated[str, typer.Option(help="How many cells are scored again, or all.")] = "20",
-    seconds: Annotated[float, typer.Option(min=1, help="That scoring again may take.")] = 1800.0,
-    gigabytes: Annotated[float, typer.Option(min=1, help="Of memory that it may take.")] = 16.0,
+    seconds: Annotated[float, typer.Option(min=1, max=LONGEST, help="That scoring again may take.")] = 1800.0,
+    gigabytes: Annotated[float, typer.Option(min=1, max=LARGEST, help="Of memory that it may take.")] = 16.0,
 ) -> None:
     """Set a contributed method on the board, if scoring it again in a process of its own confirms its records."""
     from benchmarks.publish.apart import Limits
     from benchmarks.publish.contribution import merge
+    from benchmarks.publish.manifest import PUBLISHED
 
+    if not (folder / PUBLISHED).is_file():
+        raise UserError(
+            f"{str(folder)!r} has no {PUBLISHED}, expected a contribution's folder (python -m benchmarks contribute)"
+        )
     limits = Limits(seconds, int(gigabytes * 2**30))
     names = merge(folder, into, cells=_parse_cells(cells), limits=limits)
     typer.echo(f"{', '.join(names)} is on the board of {into}; its source is in {into / 'methods'}")
