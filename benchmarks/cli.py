@@ -82,12 +82,17 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show cells, rows and time, and run nothing.")] = False,
 ) -> None:
     """Run a suite, then write and print its leaderboard."""
+    from benchmarks.run.cluster import require_address, require_queue
     from benchmarks.run.dry_run import describe_run
     from benchmarks.run.runner import run_suite
     from benchmarks.run.suite_files import load_suite
     from benchmarks.run.worker import Setting
     from training.wandb_client import Tracking, usable
 
+    if scheduler:
+        require_address(scheduler)
+    if jobqueue:
+        require_queue(jobqueue)
     plugins = _load_plugins(plugin)
     chosen = load_suite(suite).restricted(methods=_names(methods), tasks=_names(tasks), repetitions=repetitions)
     chosen = chosen.with_metrics([_require_metric(name) for name in _names(metrics)])

@@ -46,6 +46,14 @@ def suite_file(suite_of: Callable[..., Suite], tmp_path: Path) -> Path:
         (["merge", "nowhere", "--seconds", "inf"], "'--seconds'"),
         (["merge", "nowhere", "--gigabytes", "1e12"], "'--gigabytes'"),
         (["contribute", "mine.py", "--to", "/dev/null/x"], "--to '/dev/null/x' cannot be written: "),
+        (
+            ["run", "smoke", "--dry-run", "--jobqueue", "slrum"],
+            "unknown queueing system 'slrum', expected one of htcondor",
+        ),
+        (
+            ["run", "smoke", "--dry-run", "--scheduler", "host"],
+            "--scheduler is 'host', expected an address such as tcp",
+        ),
         (["report", "nowhere"], "results/runs/nowhere/manifest.json: no such file, expected a run's manifest"),
         (["list", "methodes"], "'methodes' is not one of 'methods', 'metrics', 'tasks', 'suites'"),
         (["lis"], "No such command 'lis'"),
