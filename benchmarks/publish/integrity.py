@@ -39,7 +39,7 @@ def require_methods(directory: Path, suite: Suite) -> None:
     known = {method.name for method in methods}
     unknown = [repr(choice.name) for choice in suite.methods if choice.name not in known]
     if unknown:
-        files = sorted((directory / SOURCES).glob("*.py")) or ["FILE"]
+        files = [str(file) for file in sorted((directory / SOURCES).glob("*.py"))] or ["FILE"]
         raise NotVerifiable(
             f"{directory} has methods that are not registered: {', '.join(unknown)}; look at their source, then add "
             f"{' '.join(f'--plugin {file}' for file in files)}"
