@@ -7,6 +7,7 @@ user can get wrong is answered with one line on stderr and exit code 2; a run in
 import os
 import shlex
 import sys
+import tempfile
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from training.wandb_client import Tracking
 
 WIDTH = 200  # of tables that go to no terminal
+LONGEST = 30 * 24 * 3600  # seconds
+LARGEST = 2**20  # gigabytes; far beyond it the system's limits do not go
 INTERRUPTED = 130  # what typer returns after Ctrl-C
 
 app = typer.Typer(help="Benchmark feature-attribution methods.", add_completion=False, rich_markup_mode=None)
@@ -79,12 +82,17 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show cells, rows and time, and run nothing.")] = False,
 ) -> None:
     """Run a suite, then write and print its leaderboard."""
+    from benchmarks.run.cluster import require_address, require_queue
     from benchmarks.run.dry_run import describe_run
     from benchmarks.run.runner import run_suite
     from benchmarks.run.suite_files import load_suite
     from benchmarks.run.worker import Setting
     from training.wandb_client import Tracking, usable
 
+    if scheduler:
+        require_address(scheduler)
+    if jobqueue:
+        require_queue(jobqueue)
     plugins = _load_plugins(plugin)
     chosen = load_suite(suite).restricted(methods=_names(methods), tasks=_names(tasks), repetitions=repetitions)
     chosen = chosen.with_metrics([_require_metric(name) for name in _names(metrics)])
@@ -146,12 +154,15 @@ def compare(
     from benchmarks.publish.compare_page import render_comparison
     from benchmarks.run.records import write
 
+    _require_file(file, "--json")
+    _require_file(page, "--page")
     _load_plugins(plugin)
     pair = Pair.read(find_run(a), find_run(b))
     found = compare_pair(pair)
     if file is not None:
         write(found, file)
     if page is not None:
+        page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(render_comparison(pair, found), encoding="utf-8")
     _console().print(found)
 
@@ -175,6 +186,7 @@ def verify(
 
     if level not in LEVELS:
         raise UserError(f"--level is {level!r}, expected {', '.join(LEVELS)}")
+    _require_file(file, "--json")
     directory = Path(results) if Path(results).is_dir() else RESULTS / results
     extent = Extent(
         levels=LEVELS[: LEVELS.index(level) + 1],
@@ -239,6 +251,7 @@ def contribute(
     """Write a method that has been tried into a folder, with its records and a manifest, for others to merge."""
     from benchmarks.publish.contribution import contribute
 
+    _require_writable(to, "--to")
     _load_plugins([file])
     found = contribute(file, suite, to)
     typer.echo(f"{', '.join(found.methods)} for suite {found.suite}: {len(found.files)} files in {to}")
@@ -249,13 +262,18 @@ def merge(
     folder: Annotated[Path, typer.Argument(help="A contribution.")],
     into: Annotated[Path, typer.Option(help="The folder of the published suite.")] = RESULTS / "default",
     cells: Annotated[str, typer.Option(help="How many cells are scored again, or all.")] = "20",
-    seconds: Annotated[float, typer.Option(min=1, help="That scoring again may take.")] = 1800.0,
-    gigabytes: Annotated[float, typer.Option(min=1, help="Of memory that it may take.")] = 16.0,
+    seconds: Annotated[float, typer.Option(min=1, max=LONGEST, help="That scoring again may take.")] = 1800.0,
+    gigabytes: Annotated[float, typer.Option(min=1, max=LARGEST, help="Of memory that it may take.")] = 16.0,
 ) -> None:
     """Set a contributed method on the board, if scoring it again in a process of its own confirms its records."""
     from benchmarks.publish.apart import Limits
     from benchmarks.publish.contribution import merge
+    from benchmarks.publish.manifest import PUBLISHED
 
+    if not (folder / PUBLISHED).is_file():
+        raise UserError(
+            f"{str(folder)!r} has no {PUBLISHED}, expected a contribution's folder (python -m benchmarks contribute)"
+        )
     limits = Limits(seconds, int(gigabytes * 2**30))
     names = merge(folder, into, cells=_parse_cells(cells), limits=limits)
     typer.echo(f"{', '.join(names)} is on the board of {into}; its source is in {into / 'methods'}")
@@ -301,37 +319,62 @@ def main() -> None:
         _exit(1, str(failure))
     except typer.TyperException as error:
         _exit(2, f"{error.format_message()} (python -m benchmarks --help)")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError) as error:
         if not _is_users(error):
             raise
         _exit(2, str(error))
 
 
 def _is_users(error: Exception) -> bool:
-    from benchmarks.publish import NotMerged, NotPublishable, NotTried
+    from benchmarks.publish import NotComparable, NotMerged, NotPublishable, NotTried, NotVerifiable
     from benchmarks.run.cluster import ClusterError
     from benchmarks.run.parcel import DifferentWorker
     from benchmarks.run.records import RecordError
     from benchmarks.run.runner import FolderError
     from benchmarks.run.suite import SuiteError
+    from sig.plugins import UnknownName
     from training.published import DamagedModel
 
-    published = NotMerged | NotPublishable | NotTried | DamagedModel
+    published = NotComparable | NotMerged | NotPublishable | NotTried | NotVerifiable | DamagedModel
     of_run = RecordError | FolderError | SuiteError | ClusterError | DifferentWorker
-    return isinstance(error, OSError | UserError | of_run | published)
+    return isinstance(error, OSError | UserError | UnknownName | of_run | published)
 
 
 def _load_plugins(files: Sequence[Path] | None) -> tuple[Path, ...]:
     from sig.plugins import load_plugin
 
     for file in files or ():
+        if file.is_file() and file.suffix != ".py":
+            raise UserError(
+                f"plug-in {str(file)!r} is no .py file, expected one with an @method, @metric or @task; give another"
+            )
         try:
             load_plugin(file)
         except ValueError as error:
             raise UserError(str(error)) from None
-        except Exception as error:  # a plug-in can raise anything
+        except (Exception, SystemExit) as error:  # a plug-in can raise anything
             raise UserError(f"plug-in {str(file)!r}: {type(error).__name__}: {error}; correct the file") from None
     return tuple(file.resolve() for file in files or ())
+
+
+def _require_file(file: Path | None, option: str) -> None:
+    """Refuse at once what could not be written after all the work."""
+    if file is None:
+        return
+    if file.is_dir():
+        raise UserError(f"{option} {str(file)!r} is a folder, expected a file; name one in it")
+    _require_writable(file, option)
+
+
+def _require_writable(path: Path, option: str) -> None:
+    there = next(folder for folder in path.resolve().parents if folder.exists())  # others are made
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"{option} {str(path)!r} cannot be written: {error.strerror} in {str(there)!r}; name another place"
+        ) from None
 
 
 def _parse_cells(cells: str) -> int | None:

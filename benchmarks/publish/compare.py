@@ -25,6 +25,7 @@ from rich.text import Text
 from benchmarks.board.aggregate import Board, aggregate, list_rows
 from benchmarks.board.report import make_rich
 from benchmarks.board.tables import NONE, Table, format_place, format_score, make_table
+from benchmarks.publish import NotComparable
 from benchmarks.publish.manifest import list_models
 from benchmarks.publish.standings import list_verdicts
 from benchmarks.publish.tolerance import PLAIN, SECONDS
@@ -120,12 +121,22 @@ def compare_runs(a: Path, b: Path) -> Comparison:
 
     Raises:
         RecordError: when one holds no readable run.
+        NotComparable: as in ``compare_pair``.
     """
     return compare_pair(Pair.read(a, b))
 
 
 def compare_pair(pair: "Pair") -> Comparison:
-    """Compare two boards."""
+    """Compare two boards.
+
+    Raises:
+        NotComparable: when no score of a method on a task is in both.
+    """
+    if pair.joined.empty:
+        raise NotComparable(
+            f"{pair.a.run.directory} and {pair.b.run.directory} have no score of a method on a task in common, "
+            "expected two runs of one suite; name others"
+        )
     scores = pair.scores
     differ = scores[scores["differs"]]
     ranks = pair.ranks

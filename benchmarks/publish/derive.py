@@ -48,7 +48,7 @@ def check_derived(directory: Path) -> Level:
         shutil.copytree(directory / CELLS, again / CELLS)
         files = [file.relative_to(again).as_posix() for file in write_report(again, supplement_report).files]
         listed = directory / WRITTEN
-        published = listed.read_text(encoding="utf-8").splitlines() if listed.exists() else []
+        published = _read_text(listed).splitlines() if listed.exists() else []
         names = dict.fromkeys([*files, *published])
         differences = [found for name in names for found in _compare(name, directory / name, again / name)]
     pictures = sum(name.startswith("figures/") for name in names)
@@ -72,8 +72,13 @@ def _compare(name: str, published: Path, again: Path) -> Iterator[Difference]:
 
 def _compare_texts(published: Path, again: Path) -> Apart | None:
     """The first line that differs, of each; None where a CSV file differs in last digits alone."""
-    was, is_now = (file.read_text(encoding="utf-8") for file in (published, again))
+    was, is_now = (_read_text(file) for file in (published, again))
     return _compare_lines(was, is_now, numbers=published.suffix == ".csv")
+
+
+def _read_text(file: Path) -> str:
+    """A text; bytes that are none show as a difference."""
+    return file.read_text(encoding="utf-8", errors="replace")
 
 
 def _compare_lines(was: str, is_now: str, *, numbers: bool = False) -> Apart | None:
@@ -88,7 +93,7 @@ def _compare_lines(was: str, is_now: str, *, numbers: bool = False) -> Apart | N
 
 
 def _compare_figures(published: Path, again: Path) -> Apart | None:
-    return _compare_places(*(file.read_text(encoding="utf-8") for file in (published, again)))
+    return _compare_places(*(_read_text(file) for file in (published, again)))
 
 
 def _compare_places(was: str, is_now: str) -> Apart | None:
@@ -107,7 +112,7 @@ def _take_out_places(text: str) -> tuple[str, Sequence[float]]:
 
 def _compare_pages(published: Path, again: Path) -> Apart | None:
     """The first line that differs but for the pictures in it; then the first picture that does."""
-    texts = [file.read_text(encoding="utf-8") for file in (published, again)]
+    texts = [_read_text(file) for file in (published, again)]
     bare = [EMBEDDED.sub("(a picture)", text) for text in texts]
     if difference := _compare_places(*bare):
         return difference

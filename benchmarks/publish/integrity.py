@@ -4,32 +4,66 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from benchmarks.publish.manifest import LOCK, PublishedManifest, compare_files, hash_file, list_files, read_manifest
+from benchmarks.publish import NotVerifiable
+from benchmarks.publish.manifest import (
+    LOCK,
+    PUBLISHED,
+    PublishedManifest,
+    compare_files,
+    hash_file,
+    list_data,
+    list_files,
+    read_manifest,
+)
 from benchmarks.publish.rescore import find_place, name_cell
 from benchmarks.publish.verification import Cause, Difference, Level
-from benchmarks.run.archive import MANIFEST
+from benchmarks.run.archive import CELLS, MANIFEST, PROBLEMS, SPLITS
 from benchmarks.run.cells import plan
 from benchmarks.run.records import CellRecord, CellSpec, Run
 from benchmarks.run.suite import Suite
 from benchmarks.run.suite_files import SUITES, load_suite
 from datasets.cache import PROJECT
+from sig.registry import methods
 
 MODELS: Final = "models/"
 RECORDS: Final = ("records/", "problems.", "splits.")
+SOURCES: Final = "methods"  # folder of contributed sources
+NO_MORE: Final = "no other level can be verified, since records are missing; restore them: git checkout -- {}"
+
+
+def require_methods(directory: Path, suite: Suite) -> None:
+    """Raise ``NotVerifiable`` where a method of the suite is not registered.
+
+    The source of a contributed method is not loaded by itself: whoever verifies has to trust it first.
+    """
+    known = {method.name for method in methods}
+    unknown = [repr(choice.name) for choice in suite.methods if choice.name not in known]
+    if unknown:
+        files = [str(file) for file in sorted((directory / SOURCES).glob("*.py"))] or ["FILE"]
+        raise NotVerifiable(
+            f"{directory} has methods that are not registered: {', '.join(unknown)}; look at their source, then add "
+            f"{' '.join(f'--plugin {file}' for file in files)}"
+        )
 
 
 def check_integrity(directory: Path, run: Run) -> Level:
     """Files that are missing, added or different; cells that are missing, failed, or lack a score or their reason."""
     manifest = read_manifest(directory)
-    differences = blame_files(directory, manifest)
-    differences += [_blame_missing(file) for file in run.missing]
+    differences = [*blame_files(directory, manifest), *_compare_manifest(run, manifest)]
+    lacking = list_lacking(directory, run)
+    differences += [_blame_missing(file) for file in lacking]
     differences += [*_compare_plan(run, manifest), *(found for cell in run.cells for found in _check_cell(cell))]
     return Level(
         name="integrity",
         checked={"files": len(manifest.files), "cells": len(run.manifest.cells)},
         differences=differences,
-        notes=list(_compare_checkout(manifest)),
+        notes=[*_compare_checkout(manifest), *([NO_MORE.format(directory)] if lacking else [])],
     )
+
+
+def list_lacking(directory: Path, run: Run) -> list[str]:
+    """Files and records that are missing of the archive, without which no other level can start."""
+    return [*(name for name in (PROBLEMS, SPLITS, CELLS) if not (directory / name).exists()), *run.missing]
 
 
 def blame_files(directory: Path, manifest: PublishedManifest) -> list[Difference]:
@@ -54,9 +88,27 @@ def _blame_file(line: str) -> Difference:
 
 
 def _blame_missing(file: str) -> Difference:
-    return Difference(
-        where=file, published="a record", found="missing", cause="record", why="the run's manifest lists it"
-    )
+    return Difference(where=file, published="records", found="missing", cause="record", why="a run consists of it")
+
+
+def _compare_manifest(run: Run, manifest: PublishedManifest) -> Iterator[Difference]:
+    """What the manifest says that the records say too; contributed cells may be of another commit, no problem is."""
+    if not run.problems:  # then they are missing, which is told already
+        return
+    provenance, data = run.problems[0].provenance, list_data(run)
+    pairs = {
+        "suite": (manifest.suite, run.manifest.suite.name),
+        "commit": (manifest.commit, provenance.commit or "none"),
+    }
+    for name in sorted({*manifest.data, *data}):
+        pairs[f"data: {name}"] = manifest.data.get(name, "nothing"), data.get(name, "nothing")
+    stated, recorded = manifest.provenance.model_dump(), provenance.model_dump()
+    pairs |= {f"provenance: {name}": (str(stated[name]), str(recorded[name])) for name in stated}
+    for name, (published, found) in pairs.items():
+        if published != found:
+            yield Difference(
+                where=f"{PUBLISHED}: {name}", published=published, found=found, cause="suite", why="its records"
+            )
 
 
 def _compare_plan(run: Run, manifest: PublishedManifest) -> Iterator[Difference]:

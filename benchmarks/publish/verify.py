@@ -12,7 +12,7 @@ from rich.console import Console
 
 from benchmarks.board.aggregate import aggregate
 from benchmarks.publish.derive import check_derived
-from benchmarks.publish.integrity import blame_files, check_integrity
+from benchmarks.publish.integrity import blame_files, check_integrity, list_lacking, require_methods
 from benchmarks.publish.manifest import PUBLISHED, PublishedManifest, hash_file, read_manifest
 from benchmarks.publish.publish import MODELS
 from benchmarks.publish.rescore import draw_cells, rescore
@@ -49,6 +49,7 @@ def verify(directory: Path, extent: Extent, setting: Setting, console: Console) 
 
     Raises:
         RecordError: when the folder is no published suite.
+        NotVerifiable: when a method of it is not registered.
     """
     return _Verifying(directory, extent, setting, console).run()
 
@@ -69,6 +70,7 @@ class _Verifying:
             unreadable = _tell_unreadable(self.directory, manifest, error)
             self._take("integrity", lambda: unreadable)
             return self._conclude(manifest)
+        require_methods(self.directory, run.manifest.suite)
         steps: dict[Name, Callable[[], Level]] = {
             "integrity": lambda: check_integrity(self.directory, run),
             "derive": lambda: check_derived(self.directory),
@@ -76,6 +78,8 @@ class _Verifying:
         }
         for name in self.extent.levels:
             self._take(name, steps[name])
+            if list_lacking(self.directory, run):  # other levels start from all records
+                return self._conclude(manifest)
         if self.extent.retrained is not None:
             folder = self.extent.retrained
             self._take("retrain", lambda: self._retrain(run, folder))

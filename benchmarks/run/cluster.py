@@ -3,6 +3,7 @@ system starts. Wherever they are, workers have cells run in processes of their o
 
 import importlib
 import logging
+import re
 import shlex
 import shutil
 import sys
@@ -39,12 +40,27 @@ QUEUES: Final = {
     "sge": "SGECluster",
     "slurm": "SLURMCluster",
 }
+ADDRESS: Final = re.compile(r"(tcp|tls|ucx|ws|wss)://[^/\s]+:\d+")
 WAIT: Final = 60  # seconds for a scheduler to answer, and for its first worker
 WAIT_IN_QUEUE: Final = 24 * 3600
 
 
 class ClusterError(ValueError):
     """A cluster that cannot be used; the message says what to do."""
+
+
+def require_address(scheduler: str) -> None:
+    """Raise ``ClusterError`` on what cannot be the address of a scheduler."""
+    if not ADDRESS.fullmatch(scheduler):
+        raise ClusterError(
+            f"--scheduler is {scheduler!r}, expected an address such as tcp://host:8786 or tls://host:8786; correct it"
+        )
+
+
+def require_queue(queue: str) -> None:
+    """Raise ``ClusterError`` on a queueing system that nothing is known of."""
+    if queue not in QUEUES:
+        raise ClusterError(f"unknown queueing system {queue!r}, expected one of {', '.join(QUEUES)}")
 
 
 @contextmanager
@@ -99,8 +115,7 @@ def start_jobqueue(queue: str, workers: int) -> Iterator[Client]:
     Raises:
         ClusterError: when dask-jobqueue is not there, does not know the system or cannot submit; as ``connect`` does.
     """
-    if queue not in QUEUES:
-        raise ClusterError(f"unknown queueing system {queue!r}, expected one of {', '.join(QUEUES)}")
+    require_queue(queue)
     try:
         dask_jobqueue = importlib.import_module("dask_jobqueue")
     except ImportError:

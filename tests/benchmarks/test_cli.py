@@ -8,6 +8,7 @@ import pytest
 from benchmarks.run.records import read_run
 from benchmarks.run.suite import Suite
 from datasets.cache import PROJECT
+from sig.registry import methods
 from tests.benchmarks.commands import Call
 
 SUITE = """
@@ -41,6 +42,18 @@ def suite_file(suite_of: Callable[..., Suite], tmp_path: Path) -> Path:
         (["run", "smoke", "--worker", "1"], "No such option: --worker"),
         (["run", "smoke", "--wandb", "on"], "'--wandb'"),
         (["run", "smoke", "--plugin", "nowhere.py"], "nowhere.py' is not a file; give the path of a Python file"),
+        (["merge", "nowhere"], "'nowhere' has no manifest.json, expected a contribution's folder (python"),
+        (["merge", "nowhere", "--seconds", "inf"], "'--seconds'"),
+        (["merge", "nowhere", "--gigabytes", "1e12"], "'--gigabytes'"),
+        (["contribute", "mine.py", "--to", "/dev/null/x"], "--to '/dev/null/x' cannot be written: "),
+        (
+            ["run", "smoke", "--dry-run", "--jobqueue", "slrum"],
+            "unknown queueing system 'slrum', expected one of htcondor",
+        ),
+        (
+            ["run", "smoke", "--dry-run", "--scheduler", "host"],
+            "--scheduler is 'host', expected an address such as tcp",
+        ),
         (["report", "nowhere"], "results/runs/nowhere/manifest.json: no such file, expected a run's manifest"),
         (["list", "methodes"], "'methodes' is not one of 'methods', 'metrics', 'tasks', 'suites'"),
         (["lis"], "No such command 'lis'"),
@@ -71,6 +84,7 @@ def test_every_mistake_in_a_suite_has_its_line(call: Call, toy: Path, tmp_path: 
             "import nothing_of_that_name",
             "plug-in '{file}': ModuleNotFoundError: No module named 'nothing_of_that_name'",
         ),
+        ("import sys; sys.exit()", "plug-in '{file}': SystemExit: ; correct the file"),
         ("def f(:", "plug-in '{file}': SyntaxError: "),
         ("x = 1", "plug-in '{file}' registers nothing; decorate a function with @method, @metric or @task"),
         (
@@ -86,6 +100,17 @@ def test_a_plug_in_that_cannot_be_used_is_named(call: Call, tmp_path: Path, text
     code, _, lines = call("list", "methods", "--plugin", file)
     assert (code, len(lines)) == (2, 1)
     assert message.format(file=file) in lines[0]
+
+
+@pytest.mark.usefixtures("registries")
+def test_a_plug_in_is_a_python_file(call: Call, tmp_path: Path) -> None:
+    file = tmp_path / "plugin.txt"
+    file.write_text("x = 1")
+    code, _, lines = call("list", "methods", "--plugin", file)
+    assert (code, lines) == (
+        2,
+        [f"plug-in '{file}' is no .py file, expected one with an @method, @metric or @task; give another"],
+    )
 
 
 def test_a_folder_that_cannot_be_written_is_an_early_error(call: Call, suite_file: Path, tmp_path: Path) -> None:
@@ -112,6 +137,18 @@ def test_an_error_of_our_own_is_not_hidden(call: Call, suite_file: Path, monkeyp
     monkeypatch.setattr("benchmarks.run.runner.run_suite", wrong)
     with pytest.raises(ValueError, match="a bug"):
         call("run", suite_file, "--wandb", "disabled")
+
+
+def test_a_name_that_nothing_is_registered_under_is_a_mistake(
+    call: Call, suite_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(*arguments: object, **options: object) -> None:
+        methods["ig-zreo"]
+
+    monkeypatch.setattr("benchmarks.run.runner.run_suite", wrong)
+    code, _, lines = call("run", suite_file, "--wandb", "disabled")
+    assert (code, len(lines)) == (2, 1)
+    assert lines[0].startswith("unknown method 'ig-zreo'; did you mean 'ig-zero'?")
 
 
 def test_run_prints_the_leaderboard_and_report_prints_it_again(

@@ -15,22 +15,25 @@ from benchmarks.publish.compare_page import make_side_boards, render_comparison
 from benchmarks.run.archive import write_archive
 from benchmarks.run.records import read_run
 from sig import stats
+from tests.benchmarks.commands import Call
 from tests.benchmarks.run_maker import RunMaker, papers_run, small_run
 
 FAMILIES = {"steady": "a", "mover": "b", "random-attribution": "control"}
 MODELS = 5
 
 
-def make_run(directory: Path, mover: float, *, seconds: float = 1.0, noise: float = 0.01, dropped: str = "") -> Path:
+def make_run(
+    directory: Path, mover: float, *, task: str = "game", seconds: float = 1.0, noise: float = 0.01, dropped: str = ""
+) -> Path:
     """Five models; ``steady`` scores about 0.5, ``mover`` about what is asked, the control 0."""
-    maker = RunMaker(directory, FAMILIES, {"game": {"repetitions": MODELS, "budgets": [10]}})
+    maker = RunMaker(directory, FAMILIES, {task: {"repetitions": MODELS, "budgets": [10]}})
     for repetition in range(MODELS):
-        maker.problem("game", repetition)
+        maker.problem(task, repetition)
         off = noise * (repetition - 2)
         for label, mean in (("steady", 0.5 + off), ("mover", mover - off), ("random-attribution", 0.0)):
             if label != dropped:
                 scores: dict[str, list[float | None]] = {"spearman_game": [mean], "completeness": [0.001]}
-                maker.cell("game", repetition, label, scores, budget=10, headline=True, seconds=seconds, rows=5)
+                maker.cell(task, repetition, label, scores, budget=10, headline=True, seconds=seconds, rows=5)
     return maker.write()
 
 
@@ -134,6 +137,22 @@ def test_a_long_table_is_cut_and_says_so(tmp_path: Path) -> None:
     console = Console(file=StringIO(), width=150)
     console.print(many)
     assert "10 more: --json FILE and --page FILE have all." in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("option", ["--json", "--page"])
+def test_a_place_that_cannot_be_written_is_an_early_error(call: Call, tmp_path: Path, option: str) -> None:
+    (tmp_path / "file").touch()
+    code, _, lines = call("compare", "nowhere", "nowhere", option, tmp_path / "file" / "found")
+    assert (code, len(lines)) == (2, 1)
+    assert lines[0].startswith(f"{option} ")
+    assert "cannot be written: Not a directory in" in lines[0]
+
+
+def test_runs_with_nothing_in_common_are_a_mistake(call: Call, tmp_path: Path) -> None:
+    a, b = make_run(tmp_path / "a", 0.3), make_run(tmp_path / "b", 0.3, task="other")
+    code, printed, lines = call("compare", a, b)
+    assert (code, printed, len(lines)) == (2, "", 1)
+    assert lines[0].startswith(f"{a} and {b} have no score of a method on a task in common, expected two runs of one")
 
 
 def test_a_folder_that_is_no_run_is_said_so(call: Callable[..., tuple[object, str, list[str]]], tmp_path: Path) -> None:

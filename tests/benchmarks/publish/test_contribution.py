@@ -13,6 +13,7 @@ from rich.console import Console
 from benchmarks.publish import NotMerged
 from benchmarks.publish.apart import Asked, Limits, NotAnswered, attribute_apart
 from benchmarks.publish.contribution import merge
+from benchmarks.publish.integrity import check_integrity
 from benchmarks.publish.manifest import PUBLISHED, check_files, hash_file, list_files, write_manifest
 from benchmarks.run.archive import write_archive
 from benchmarks.run.cells import plan
@@ -53,7 +54,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder, run = root / "results" / "small", read_run(root / "run")
     write_archive(run, folder)
     (folder / "models").mkdir()
-    write_manifest(folder, run, "0" * 40)
+    write_manifest(folder, run, run.problems[0].provenance.commit or "none")
     return root
 
 
@@ -96,6 +97,7 @@ def test_an_honest_contribution_is_set_on_the_board(contributed: Path, call: Cal
     assert (into / "methods" / "theirs.py").read_text() == METHOD.format(name="theirs")
     run = read_run(into)
     assert run.missing == []
+    assert check_integrity(into, run).differences == []
     assert [choice.label for choice in run.manifest.suite.methods] == ["ig-zero", "random-attribution", "theirs"]
     assert "theirs" in (into / "leaderboard.md").read_text()
     code, _, lines = call("merge", contributed, "--into", into)

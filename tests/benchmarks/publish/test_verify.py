@@ -21,6 +21,7 @@ from benchmarks.publish.verify import LEVELS, Extent, verify
 from benchmarks.run.archive import MANIFEST, write_archive
 from benchmarks.run.records import Run, read_run
 from benchmarks.run.runner import run_suite
+from benchmarks.run.suite import MethodChoice
 from benchmarks.run.suite_files import load_suite
 from benchmarks.run.worker import Setting
 from sig.registry import methods, metrics
@@ -62,12 +63,16 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write_published(run: Run, folder: Path) -> Path:
-    """What ``publish`` writes, of whatever commit."""
+    """What ``publish`` writes, also outside a checkout or with changes in it."""
     write_archive(run, folder)
     collect_models(list_models(run), folder / "models", folder / "models")
     write_report(folder, supplement_report)
-    write_manifest(folder, run, "0" * 40)
+    write_manifest(folder, run, name_commit(run))
     return folder
+
+
+def name_commit(run: Run) -> str:
+    return run.problems[0].provenance.commit or "none"
 
 
 @pytest.fixture
@@ -99,7 +104,8 @@ def raise_a_score(records: list[dict[str, Any]]) -> None:
 
 def forge(folder: Path) -> None:
     """Have the manifest follow from whatever the records now are."""
-    write_manifest(folder, read_run(folder), "0" * 40)
+    run = read_run(folder)
+    write_manifest(folder, run, name_commit(run))
 
 
 def test_what_was_published_is_as_published(published: Path) -> None:
@@ -143,6 +149,22 @@ def test_files_that_are_missing_or_added_are_found(published: Path) -> None:
     assert wheres["note.txt"].published == "no such file"
 
 
+@pytest.mark.parametrize("field", ["suite", "commit", "data", "provenance"])
+def test_a_manifest_that_is_not_of_its_records_is_found(published: Path, field: str) -> None:
+    manifest = json.loads((published / PUBLISHED).read_bytes())
+    other = {
+        "suite": "default",
+        "commit": "1" * 40,
+        "data": {**manifest["data"], "grid/0/data": "1" * 64},
+        "provenance": {**manifest["provenance"], "python": "2.7"},
+    }
+    (published / PUBLISHED).write_text(json.dumps({**manifest, field: other[field]}))
+    first, *others = of_level(find(published, "integrity"), "integrity")
+    assert not others
+    assert first.where.startswith(f"manifest.json: {field}")
+    assert (first.cause, first.why) == ("suite", "its records")
+
+
 def test_a_changed_score_is_found_by_integrity_and_by_deriving(published: Path) -> None:
     change_records(published, "ig-zero", raise_a_score)
     found = find(published, "integrity", "derive")
@@ -178,7 +200,7 @@ def test_another_model_is_found(published: Path) -> None:
     first, second = sorted((published / "models").glob("*.pt"))
     for kind in ("pt", "json", "csv"):
         shutil.copyfile(first.with_suffix(f".{kind}"), second.with_suffix(f".{kind}"))
-    write_manifest(published, read_run(published), "0" * 40)
+    forge(published)
     found = find(published, "integrity", "rescore")
     assert not of_level(found, "integrity")
     assert found.first is not None
@@ -278,6 +300,17 @@ def test_the_first_line_of_a_page_that_differs_is_told(published: Path) -> None:
     assert "line 4 is the first of 1 lines" in difference.why
 
 
+def test_bytes_that_are_no_text_are_a_difference(published: Path) -> None:
+    names = ["leaderboard.csv", "leaderboard.html", "leaderboard.md", "report-files.txt"]
+    damaged = [*(published / name for name in names), next((published / "figures").glob("*.svg"))]
+    for page in damaged:
+        content = page.read_bytes()
+        page.write_bytes(content[:9] + b"\xff" + content[10:])
+    differing = {difference.where for difference in of_level(find(published, "derive"), "derive")}
+    assert {page.relative_to(published).as_posix() for page in damaged if page.suffix != ".txt"} <= differing
+    assert any("\ufffd" in where for where in differing)  # a file of that name is listed, and not there
+
+
 # ---- the command -------------------------------------------------------------------------------------------------
 
 
@@ -288,7 +321,7 @@ def test_exit_codes_and_summary(published: Path, call: Call, tmp_path: Path) -> 
     assert " and 3 cells: as published" in shown
     found = Verification.model_validate_json(file.read_bytes())
     assert found.passed
-    assert found.commit == "0" * 40
+    assert found.commit == name_commit(read_run(published))
 
     change_records(published, "ig-zero", raise_a_score)
     code, shown, errors = call("verify", published, "--level", "integrity", "--json", file)
@@ -308,6 +341,19 @@ def test_damaged_records_are_a_difference(published: Path, call: Call) -> None:
     assert "ig-zero.jsonl.xz" in errors[0]
 
 
+@pytest.mark.parametrize("name", ["splits.jsonl.xz", "problems.jsonl.xz", "records"])
+def test_without_all_records_nothing_else_is_verified(published: Path, call: Call, tmp_path: Path, name: str) -> None:
+    shutil.move(published / name, tmp_path / "aside")
+    file = tmp_path / "found.json"
+    code, shown, errors = call("verify", published, "--json", file)
+    assert (code, len(errors)) == (1, 1)
+    assert f"first difference: {name}" in errors[0]
+    assert "no other level can be verified, since records are missing; restore them: git checkout -- " in shown
+    found = Verification.model_validate_json(file.read_bytes())
+    assert [level.name for level in found.levels] == ["integrity"]
+    assert not found.passed
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -315,12 +361,29 @@ def test_damaged_records_are_a_difference(published: Path, call: Call) -> None:
         (("{}", "--cells", "some"), "--cells is 'some'"),
         (("{}", "--cells", "0"), "--cells is '0'"),
         (("{}", "--level", "all"), "--level is 'all'"),
+        (("{}", "--json", "{}"), "is a folder, expected a file; name one in it"),
+        (("{}", "--json", "{}/manifest.json/found.json"), "cannot be written: Not a directory in '"),
     ],
 )
 def test_a_bad_call(published: Path, call: Call, arguments: tuple[str, ...], message: str) -> None:
-    code, _, errors = call("verify", *(argument.format(published) for argument in arguments))
-    assert code == 2
+    code, shown, errors = call("verify", *(argument.format(published) for argument in arguments))
+    assert (code, shown) == (2, "")
     assert message in errors[0]
+
+
+def test_a_contributed_method_is_not_loaded_unasked(published: Path, call: Call) -> None:
+    source = published / "methods" / "theirs.py"
+    source.parent.mkdir()
+    source.write_text("raise AssertionError('loaded')")
+    manifest = read_run(published).manifest
+    methods_of = [*manifest.suite.methods, MethodChoice(name="theirs", label="theirs")]
+    suite = manifest.suite.model_copy(update={"methods": methods_of})
+    changed = manifest.model_copy(update={"suite": suite})
+    (published / MANIFEST).write_bytes(lzma.compress(f"{changed.model_dump_json()}\n".encode()))
+    forge(published)
+    code, _, errors = call("verify", published)
+    assert (code, len(errors)) == (2, 1)
+    assert f"not registered: 'theirs'; look at their source, then add --plugin {source}" in errors[0]
 
 
 def test_a_manifest_of_another_version_is_a_bad_call(published: Path, call: Call) -> None:
