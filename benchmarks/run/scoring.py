@@ -131,7 +131,7 @@ def share_among_regions(
 def describe_error(error: BaseException) -> str:
     """Kind and message of an error, or the reason that a ``NotApplicable`` gives; shortened where it is very long."""
     text = str(error) if isinstance(error, NotApplicable) else f"{type(error).__name__}: {error}"
-    return _make_storable(shorten(text, 300))
+    return _make_storable(shorten(text, 300)) or "not applicable (no reason given)"
 
 
 def describe_traceback(error: BaseException) -> str:
