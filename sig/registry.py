@@ -96,7 +96,7 @@ class Method(Entry):
         """Attributions of ``e``, checked.
 
         Raises:
-            TypeError: on an option the method does not have, or when it returns no tensor.
+            TypeError: on an option the method does not have, or when it returns no tensor of real numbers.
             ValueError: when the method returns another shape than the inputs', or values that are not finite.
             NotApplicable: when the method has no meaning for this explicand.
         """
@@ -104,7 +104,11 @@ class Method(Entry):
         attribution = self.run(e, generator=generator, **options)
         if not isinstance(attribution, Tensor):
             raise TypeError(f"method {self.name!r} returned {type(attribution).__name__}, expected a tensor")
-        attribution = attribution.detach()
+        if attribution.is_complex():
+            raise TypeError(
+                f"method {self.name!r} returned {attribution.dtype}, expected real numbers; return its .real or .abs()"
+            )
+        attribution = attribution.as_subclass(Tensor).detach()  # a class of the method's own may not reach elsewhere
         if attribution.shape != e.inputs.shape:
             raise ValueError(
                 f"method {self.name!r} returned shape {tuple(attribution.shape)}, expected the inputs' shape "

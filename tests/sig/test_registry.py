@@ -158,6 +158,30 @@ def test_bad_attributions_are_named(vector_explicand, generator, forget, returne
         methods["bad"](vector_explicand, generator=generator)
 
 
+def test_complex_attributions_are_refused(vector_explicand, generator, forget):
+    @method("bad", family="f", source="s")
+    def bad(e, *, generator):
+        return e.inputs + 1j
+
+    with pytest.raises(TypeError, match=r"method 'bad' returned torch.complex64, expected real numbers; return its .real"):
+        methods["bad"](vector_explicand, generator=generator)
+
+
+class Own(torch.Tensor):
+    pass
+
+
+@pytest.mark.parametrize("wrap", [lambda x: x.as_subclass(Own), torch.nn.Parameter])
+def test_attributions_are_plain_tensors(vector_explicand, generator, forget, wrap):
+    @method("own", family="f", source="s")
+    def own(e, *, generator):
+        return wrap(e.inputs.clone())
+
+    found = methods["own"](vector_explicand, generator=generator)
+    assert type(found) is torch.Tensor
+    assert torch.equal(found, vector_explicand.inputs)
+
+
 def test_a_metric_is_a_function_with_facts(forget):
     @metric("mine", better="lower", range=(0, 1))
     def mine(trial):
