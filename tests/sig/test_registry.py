@@ -91,6 +91,32 @@ def test_spend_must_name_options(forget):
 
 
 @pytest.mark.parametrize(
+    ("default", "error", "said"),
+    [({}, TypeError, "none"), ({"steps": "x"}, TypeError, "'x'"), ({"steps": 0}, ValueError, "0")],
+)
+def test_spend_must_name_counts(forget, default, error, said):
+    def f(e, *, samples: int = 2, steps: int, generator):
+        return e.inputs
+
+    f.__kwdefaults__ |= default
+    expected = f"method 'm' spends 'steps', whose default is {said}, expected a whole number of at least 1; declare it"
+    with pytest.raises(error, match=expected):
+        method("m", family="f", source="s", spend=("samples", "steps"))(f)
+
+
+@pytest.mark.usefixtures("as_users_run_it")
+@pytest.mark.parametrize(("name", "error"), [("", ValueError), (" ", ValueError), (5, TypeError)])
+def test_names_are_texts(forget, name, error):
+    def run(e, *, generator):
+        return e.inputs
+
+    with pytest.raises(error, match=f"a method is named {name!r}, expected text; write @method"):
+        method(name, family="f", source="s")(run)
+    with pytest.raises(error, match=f"a metric is named {name!r}, expected text; write @metric"):
+        metric(name, better="lower", range=(0, 1))(run)
+
+
+@pytest.mark.parametrize(
     ("budget", "expected"),
     [
         (20_000, {"samples": 200, "steps": 50}),
@@ -163,7 +189,9 @@ def test_complex_attributions_are_refused(vector_explicand, generator, forget):
     def bad(e, *, generator):
         return e.inputs + 1j
 
-    with pytest.raises(TypeError, match=r"method 'bad' returned torch.complex64, expected real numbers; return its .real"):
+    with pytest.raises(
+        TypeError, match=r"method 'bad' returned torch.complex64, expected real numbers; return its .real"
+    ):
         methods["bad"](vector_explicand, generator=generator)
 
 
