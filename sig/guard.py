@@ -6,12 +6,15 @@ whatever differs is put back, and who changed it fails alone, with that reason.
 """
 
 import inspect
+import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass, replace
 from types import FunctionType, MethodType
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
@@ -60,6 +63,7 @@ class Guard:
     every ``torch.nn.Module`` that is the model, or that a function as model refers to, its weights, buffers, other
     tensors, training mode, submodules and hooks; tensors given besides; and torch's default type, gradient mode,
     autocast, number of threads and global hooks. Python classes, and what else a function as model may reach, are not.
+    Settings of the process (``_settings_kept``) are put back in silence.
 
     Args:
         e: the explicand, with its model.
@@ -88,7 +92,8 @@ class Guard:
         """
         error: BaseException | None = None
         try:
-            yield
+            with _settings_kept():
+                yield
         except BaseException as raised:
             error = raised
         changed = self._put_back()
@@ -312,6 +317,21 @@ def _set_torch(dtype: torch.dtype, gradients: bool, autocast: bool, threads: int
     torch.set_grad_enabled(gradients)
     torch.set_autocast_enabled("cpu", autocast)
     torch.set_num_threads(threads)
+
+
+@contextmanager
+def _settings_kept() -> Iterator[None]:
+    """Filters of warnings, how numpy treats errors, whether torch's algorithms are deterministic, the current folder
+    and the environment are as before afterwards. Nobody is blamed: a library that is imported late changes some too."""
+    deterministic, environment = torch.get_deterministic_debug_mode(), dict(os.environ)
+    try:
+        with warnings.catch_warnings(), np.errstate(), chdir("."):
+            yield
+    finally:
+        torch.set_deterministic_debug_mode(deterministic)
+        if os.environ != environment:
+            os.environ.clear()
+            os.environ.update(environment)
 
 
 # ---- rows that pass through the model, whoever calls it ------------------------------------------------------------

@@ -73,6 +73,16 @@ class Registry(Generic[T]):
         Registry.every.append(self)
 
     def add(self, entry: T) -> None:
+        """Register an entry.
+
+        Raises:
+            TypeError: when its name is no text.
+            ValueError: when its name is empty, or taken.
+        """
+        if not isinstance(entry.name, str):
+            raise TypeError(f"a {self.kind} is named {entry.name!r}, expected text; write @{self.kind}('my-name')")
+        if not entry.name.strip():
+            raise ValueError(f"a {self.kind} is named {entry.name!r}, expected text; write @{self.kind}('my-name')")
         if entry.name in self._entries:
             raise ValueError(f"there is already a {self.kind} named {entry.name!r}; choose another name")
         self._entries[entry.name] = entry

@@ -96,7 +96,7 @@ class Method(Entry):
         """Attributions of ``e``, checked.
 
         Raises:
-            TypeError: on an option the method does not have, or when it returns no tensor.
+            TypeError: on an option the method does not have, or when it returns no tensor of real numbers.
             ValueError: when the method returns another shape than the inputs', or values that are not finite.
             NotApplicable: when the method has no meaning for this explicand.
         """
@@ -104,7 +104,11 @@ class Method(Entry):
         attribution = self.run(e, generator=generator, **options)
         if not isinstance(attribution, Tensor):
             raise TypeError(f"method {self.name!r} returned {type(attribution).__name__}, expected a tensor")
-        attribution = attribution.detach()
+        if attribution.is_complex():
+            raise TypeError(
+                f"method {self.name!r} returned {attribution.dtype}, expected real numbers; return its .real or .abs()"
+            )
+        attribution = attribution.as_subclass(Tensor).detach()  # a class of the method's own may not reach elsewhere
         if attribution.shape != e.inputs.shape:
             raise ValueError(
                 f"method {self.name!r} returned shape {tuple(attribution.shape)}, expected the inputs' shape "
@@ -250,8 +254,9 @@ def method(
     """Register a function as the method ``name``; the arguments are the facts of ``Method``.
 
     Raises:
-        ValueError: when the name is taken, the function does not take ``generator`` as a keyword, or ``spend`` names
-            something that is not one of its options.
+        TypeError: when the name is no text, or an option in ``spend`` has no whole number as default.
+        ValueError: when the name is empty or taken, the function does not take ``generator`` as a keyword, or ``spend``
+            names something that is not one of its options, or whose default is below 1.
     """
 
     def register(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -265,10 +270,22 @@ def method(
             if option not in entry.options:
                 known = ", ".join(entry.options) or "none"
                 raise ValueError(f"method {name!r} spends {option!r}, which is not one of its options: {known}")
+            _require_count(name, entry.options[option])
         methods.add(entry)
         return run
 
     return register
+
+
+def _require_count(name: str, option: inspect.Parameter) -> None:
+    """Raise where a spending option's default is no number of inputs, by which budgets are divided."""
+    default = option.default
+    said = "none" if default is option.empty else repr(default)
+    expected = f"expected a whole number of at least 1; declare it as {option.name}: int = 10"
+    if not isinstance(default, int) or isinstance(default, bool):
+        raise TypeError(f"method {name!r} spends {option.name!r}, whose default is {said}, {expected}")
+    if default < 1:
+        raise ValueError(f"method {name!r} spends {option.name!r}, whose default is {said}, {expected}")
 
 
 def metric(
@@ -285,7 +302,8 @@ def metric(
     """Register a function as the metric ``name``; the arguments are the facts of ``Metric``.
 
     Raises:
-        ValueError: when the name is taken, ``better`` is neither of both, or the range is none.
+        TypeError: when the name is no text.
+        ValueError: when the name is empty or taken, ``better`` is neither of both, or the range is none.
     """
     if better not in ("lower", "higher"):
         raise ValueError(f"metric {name!r} is better {better!r}, expected 'lower' or 'higher'")

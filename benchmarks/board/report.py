@@ -313,7 +313,7 @@ def make_rich(table: Table) -> list[RichTable | Text]:
     for name in table.header:
         numeric = name in table.narrow
         shown.add_column(
-            name.replace("-", "-\n").replace(" ", "\n") if numeric else name,
+            Text(name.replace("-", "-\n").replace(" ", "\n") if numeric else name),
             no_wrap=name in ("task", "score", "method", "place", "split"),
             overflow="fold",
             justify="right" if numeric else "left",

@@ -64,6 +64,9 @@ def join_metrics(published: Run, own: Run) -> Joined:
         new = found.get((cell.task, cell.repetition, cell.label)) if cell.headline else None
         if new is None or (cell.task, cell.repetition) in differing:
             cells.append(cell)
+        elif new.status == "failed" and new.cost is None and cell.cost is not None:
+            lines.append(f"{cell.task}, repetition {cell.repetition}: {cell.label} failed here ({new.reason})")
+            cells.append(cell)
         elif not _is_same_attribution(cell, new):
             lines.append(f"{cell.task}, repetition {cell.repetition}: the attribution of {cell.label} is another one")
             cells.append(cell)

@@ -8,7 +8,9 @@ from statistics import mean
 from typing import Final
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from benchmarks.run.cells import plan
 from benchmarks.run.records import CellRecord, CellSpec, ProblemRecord, RecordError, read_run
@@ -52,19 +54,20 @@ def describe_run(suite: Suite, directories: Iterable[Path], workers: int) -> Tab
     """A table of the estimates, from the records in the first of the directories that holds a run."""
     directory, problems, cells = next(_read(directories), (None, [], []))
     estimates = estimate_methods(suite, problems, cells)
-    table = Table(box=box.SIMPLE_HEAD, title=f"suite {suite.name}: what a run would take")
+    table = Table(box=box.SIMPLE_HEAD, title=escape(f"suite {suite.name}: what a run would take"))
     for name in ("method", "cells", "model rows", "seconds", "estimated from"):
         table.add_column(name, justify="left" if name in ("method", "estimated from") else "right")
     for one in estimates:
         sources = ", ".join(f"{source} ({count})" for source, count in one.sources.items())
-        table.add_row(one.method, str(one.cells), f"{one.rows:,}", f"{one.seconds:,.1f}", sources)
+        table.add_row(Text(one.method), str(one.cells), f"{one.rows:,}", f"{one.seconds:,.1f}", sources)
     seconds = sum(one.seconds for one in estimates)
     count, rows = sum(one.cells for one in estimates), sum(one.rows for one in estimates)
     table.add_section()
     table.add_row("all", str(count), f"{rows:,}", f"{seconds:,.1f}", f"{seconds / workers:,.1f} s on {workers} workers")
     preparing = sum(problem.seconds for problem in problems)
+    where = escape(str(directory or "earlier runs (there are none)"))
     table.caption = (
-        f"records: what these cells took in {directory or 'earlier runs (there are none)'}; rate: budget, at the "
+        f"records: what these cells took in {where}; rate: budget, at the "
         f"seconds of a row there or {SECONDS_PER_ROW:g}, for as many explicands as the task has there or {EXPLICANDS}; "
         "unknown: neither record nor budget. Rows count forward and backward ones. Scores, splits of budgets and "
         f"training come on top{f'; preparing the problems took {preparing:,.0f} s there' if preparing else ''}."

@@ -8,8 +8,10 @@ import faulthandler
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import forkserver
@@ -137,10 +139,26 @@ def start_fork_server() -> None:
 
 
 def _serve(pipe: Connection) -> None:
-    """Answer calls until nobody asks any more. Prints go to stderr, since stdout is for the leaderboard."""
+    """Answer calls until nobody asks any more, then end. Prints go to stderr, since stdout is for the leaderboard."""
     os.dup2(2, 1)
     _offer_to_out_of_memory_killer()
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    code = 1
+    try:
+        _answer_calls(pipe)
+        code = 0
+    except SystemExit as error:
+        traceback.print_exc()
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code & 0xFF)  # to return would be to wait for threads that a call has left
+
+
+def _answer_calls(pipe: Connection) -> None:
     while True:
         try:
             function, arguments, seconds = pipe.recv()

@@ -131,7 +131,17 @@ def share_among_regions(
 def describe_error(error: BaseException) -> str:
     """Kind and message of an error, or the reason that a ``NotApplicable`` gives; shortened where it is very long."""
     text = str(error) if isinstance(error, NotApplicable) else f"{type(error).__name__}: {error}"
-    return shorten(text, 300)
+    return _make_storable(shorten(text, 300)) or "not applicable (no reason given)"
+
+
+def describe_traceback(error: BaseException) -> str:
+    """Where an error comes from, line by line, as Python prints it."""
+    return _make_storable("".join(traceback.format_exception(error)))
+
+
+def _make_storable(text: str) -> str:
+    """Half characters, which no file can hold in UTF-8, as their codes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def to_number(value: float | int) -> float | None:
@@ -177,7 +187,7 @@ class _Columns:
         except Exception as error:
             message = f"metric {column}: {describe_error(error)}"
             self.metric_notes[column] = message
-            self.errors.append((message, "".join(traceback.format_exception(error))))
+            self.errors.append((message, describe_traceback(error)))
 
     def keep(self, before: CellRecord, label: str) -> None:
         """Take over the columns of a metric from an earlier record."""

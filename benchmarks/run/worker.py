@@ -5,7 +5,6 @@ checkpoint cache when they land on another worker.
 """
 
 import logging
-import traceback
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -28,6 +27,7 @@ from benchmarks.run.scoring import (
     Watched,
     attribute,
     describe_error,
+    describe_traceback,
     score,
     share_among_regions,
     to_number,
@@ -118,7 +118,7 @@ def fail(
 
 def failed_problem(spec: ProblemSpec, error: BaseException, started_at: datetime) -> ProblemRecord:
     """The record of a problem that could not be prepared."""
-    outcome = {"status": "failed", "reason": describe_error(error), "traceback": _traceback(error)}
+    outcome = {"status": "failed", "reason": describe_error(error), "traceback": describe_traceback(error)}
     return ProblemRecord.model_validate(
         {**spec.model_dump(), **outcome, "provenance": describe_provenance(started_at=started_at)}
     )
@@ -157,7 +157,7 @@ def _find_splits(spec: ProblemSpec, wanted: SplitSpec) -> CellResult | SplitReco
         where = describe_provenance(started_at=started_at, device=device, data=data)
         return SplitRecord.model_validate({**wanted.model_dump(), **outcome, "provenance": where})
     except Exception as error:
-        return fail(wanted, describe_error(error), started_at, _traceback(error))
+        return fail(wanted, describe_error(error), started_at, describe_traceback(error))
 
 
 def _run_cell(spec: ProblemSpec, cell: CellSpec, known: Known) -> CellResult | SplitRecord:
@@ -170,7 +170,7 @@ def _run_cell(spec: ProblemSpec, cell: CellSpec, known: Known) -> CellResult | S
         record = CellRecord.model_validate({**cell.model_dump(), **outcome, "provenance": where})
         return CellResult(record, None if found is known.attributed else found)
     except Exception as error:
-        return fail(cell, describe_error(error), started_at, _traceback(error))
+        return fail(cell, describe_error(error), started_at, describe_traceback(error))
 
 
 def _outcome(watched: Watched, cell: CellSpec, known: Known) -> tuple[Attributed | None, dict[str, Any]]:
@@ -213,7 +213,3 @@ def _describe(
 
 def _table(columns: Mapping[str, Tensor]) -> dict[str, list[float | None]]:
     return {column: [to_number(value) for value in values.tolist()] for column, values in columns.items()}
-
-
-def _traceback(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))

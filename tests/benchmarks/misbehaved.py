@@ -3,6 +3,7 @@
 import ctypes
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -46,6 +47,20 @@ def leaves(e: Explicand, *, generator: torch.Generator) -> Tensor:
 @_bad("bad-exits")
 def exits(e: Explicand, *, generator: torch.Generator) -> Tensor:
     sys.exit("enough")
+
+
+@_bad("bad-exits-beside-a-thread")
+def exits_beside_a_thread(e: Explicand, *, generator: torch.Generator) -> Tensor:
+    threading.Thread(target=time.sleep, args=(10_000,)).start()
+    sys.exit(4)
+
+
+@_bad("bad-class-of-its-own")
+def class_of_its_own(e: Explicand, *, generator: torch.Generator) -> Tensor:
+    class Own(Tensor):
+        pass
+
+    return e.inputs.clone().as_subclass(Own)
 
 
 @_bad("bad-segfaults")

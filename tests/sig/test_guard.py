@@ -1,9 +1,12 @@
 import copy
+import os
+import warnings
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -159,6 +162,30 @@ def test_a_model_called_with_certainty_is_counted(aware_explicand: Explicand) ->
 def test_reasons_and_errors_of_methods_pass_through(e: Explicand) -> None:
     with pytest.raises(NotApplicable, match="certainty-aware"):
         Guard(e).attribute(methods["icg"], {}, generator=torch.Generator())
+
+
+def settings() -> tuple[object, ...]:
+    deterministic = torch.get_deterministic_debug_mode()
+    return list(warnings.filters), np.geterr(), deterministic, Path.cwd(), dict(os.environ)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_settings_of_the_process_are_put_back(e: Explicand, tmp_path: Path, fails: bool) -> None:
+    @method("unsettles", family="f", source="s")
+    def unsettles(e, *, generator):
+        warnings.simplefilter("error")
+        np.seterr(all="raise")
+        torch.use_deterministic_algorithms(True)
+        os.chdir(tmp_path)
+        os.environ["UNSETTLED"] = os.environ.pop("PATH")
+        if fails:
+            raise RuntimeError("after changing the settings")
+        return e.inputs.clone()
+
+    before, guard = settings(), Guard(e)
+    with pytest.raises(RuntimeError, match="after changing") if fails else nullcontext():
+        guard.attribute(methods["unsettles"], {}, generator=torch.Generator())
+    assert settings() == before
 
 
 def test_a_metric_that_writes_fails_alone(e: Explicand) -> None:

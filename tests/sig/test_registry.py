@@ -91,6 +91,32 @@ def test_spend_must_name_options(forget):
 
 
 @pytest.mark.parametrize(
+    ("default", "error", "said"),
+    [({}, TypeError, "none"), ({"steps": "x"}, TypeError, "'x'"), ({"steps": 0}, ValueError, "0")],
+)
+def test_spend_must_name_counts(forget, default, error, said):
+    def f(e, *, samples: int = 2, steps: int, generator):
+        return e.inputs
+
+    f.__kwdefaults__ |= default
+    expected = f"method 'm' spends 'steps', whose default is {said}, expected a whole number of at least 1; declare it"
+    with pytest.raises(error, match=expected):
+        method("m", family="f", source="s", spend=("samples", "steps"))(f)
+
+
+@pytest.mark.usefixtures("as_users_run_it")
+@pytest.mark.parametrize(("name", "error"), [("", ValueError), (" ", ValueError), (5, TypeError)])
+def test_names_are_texts(forget, name, error):
+    def run(e, *, generator):
+        return e.inputs
+
+    with pytest.raises(error, match=f"a method is named {name!r}, expected text; write @method"):
+        method(name, family="f", source="s")(run)
+    with pytest.raises(error, match=f"a metric is named {name!r}, expected text; write @metric"):
+        metric(name, better="lower", range=(0, 1))(run)
+
+
+@pytest.mark.parametrize(
     ("budget", "expected"),
     [
         (20_000, {"samples": 200, "steps": 50}),
@@ -156,6 +182,32 @@ def test_bad_attributions_are_named(vector_explicand, generator, forget, returne
 
     with pytest.raises(ValueError, match=re.escape(f"method 'bad' {message}")):
         methods["bad"](vector_explicand, generator=generator)
+
+
+def test_complex_attributions_are_refused(vector_explicand, generator, forget):
+    @method("bad", family="f", source="s")
+    def bad(e, *, generator):
+        return e.inputs + 1j
+
+    with pytest.raises(
+        TypeError, match=r"method 'bad' returned torch.complex64, expected real numbers; return its .real"
+    ):
+        methods["bad"](vector_explicand, generator=generator)
+
+
+class Own(torch.Tensor):
+    pass
+
+
+@pytest.mark.parametrize("wrap", [lambda x: x.as_subclass(Own), torch.nn.Parameter])
+def test_attributions_are_plain_tensors(vector_explicand, generator, forget, wrap):
+    @method("own", family="f", source="s")
+    def own(e, *, generator):
+        return wrap(e.inputs.clone())
+
+    found = methods["own"](vector_explicand, generator=generator)
+    assert type(found) is torch.Tensor
+    assert torch.equal(found, vector_explicand.inputs)
 
 
 def test_a_metric_is_a_function_with_facts(forget):

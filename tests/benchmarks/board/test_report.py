@@ -166,6 +166,14 @@ def test_a_table_without_rows_is_left_out_but_not_its_notes():
     assert [str(part) for part in make_rich(table)] == ["t\nNo score judges here", "skipped (no): m", ""]
 
 
+@pytest.mark.parametrize("name", ["ig[/red]", "ig [ours]"])
+def test_brackets_in_names_are_shown_on_a_terminal(name):
+    table = make_table("t", ["task", name], [["game", "1"]])
+    stream = io.StringIO()
+    Console(width=100, file=stream).print(*make_rich(table))
+    assert name in " ".join(stream.getvalue().split())
+
+
 def test_markdown_has_other_scores_apart(markdown):
     details = markdown.split("## pictures")[1].split("<details>")[1].split("</details>")[0]
     lines = [line for line in details.splitlines() if line.startswith("|")]

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from benchmarks.board.aggregate import aggregate
 from benchmarks.publish import NotTried
-from benchmarks.publish.joining import find_differing, join_methods
+from benchmarks.publish.joining import find_differing, join_methods, join_metrics
 from benchmarks.publish.trial import Trial, find_registered, plan_methods, try_file
 from benchmarks.publish.trial_report import TrialReport, judge_method, make_method_tables
 from benchmarks.run.archive import write_archive
@@ -277,6 +277,21 @@ def test_another_model_and_other_regions_are_another_problem(tmp_path: Path) -> 
     other = first.provenance.model_copy(update={"data": {"checkpoint": "other"}})
     changed = replace(new, problems=[first.model_copy(update={"provenance": other})])
     assert "SHA-256" in find_differing(old, changed)["game", 0]
+
+
+def test_a_metric_that_ends_its_process_is_named_with_its_reason(tmp_path: Path) -> None:
+    old, _ = make_pair(tmp_path, 0.9)
+    ended: dict[str, Any] = {
+        "status": "failed",
+        "reason": "Stopped: ended its process",
+        "cost": None,
+        "scores": {},
+        "facts": {},
+    }
+    first = old.cells[0]
+    joined = join_metrics(old, replace(old, cells=[first.model_copy(update=ended)]))
+    assert joined.differing == ["game, repetition 0: strong failed here (Stopped: ended its process)"]
+    assert joined.run.cells == old.cells
 
 
 def test_a_method_tried_again_takes_the_place_of_itself(tmp_path: Path) -> None:

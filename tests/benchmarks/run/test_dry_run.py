@@ -37,6 +37,14 @@ def test_without_records_a_budget_is_spent_at_a_rate(suite_of: Load) -> None:
     assert noise.seconds == pytest.approx(rows * SECONDS_PER_ROW)
 
 
+def test_brackets_in_names_are_shown(suite_of: Load) -> None:
+    labelled = '{name = "toy-exact", label = "ig[/red]"}, {name = "toy-noise", label = "ig [ours]"}'
+    suite = suite_of(SUITE.replace('"toy-exact", "toy-noise"', labelled))
+    shown = io.StringIO()
+    Console(file=shown, width=200).print(describe_run(suite.model_copy(update={"name": "s[/red]"}), [], 2))
+    assert all(name in shown.getvalue() for name in ("ig[/red]", "ig [ours]", "s[/red]"))
+
+
 def test_with_records_cells_take_what_they_took(suite_of: Load, toy: Path, tmp_path: Path) -> None:
     suite = suite_of(SUITE.replace("[10, 20]", "[10]"))
     console = Console(file=io.StringIO())

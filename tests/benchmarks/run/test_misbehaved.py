@@ -47,6 +47,10 @@ def suite(toy: Path, suite_of: Load) -> Callable[..., Suite]:
         ("bad-hangs-in-c", "Stopped: took longer than 8 s and was stopped; to allow more, give --cell-timeout"),
         ("bad-leaves", "Stopped: ended its process with exit code 3; it must return instead"),
         ("bad-exits", "Stopped: ended its process with exit code 1; it must return instead"),
+        (
+            "bad-exits-beside-a-thread",
+            "Stopped: ended its process with exit code 4; it must return instead",
+        ),
         ("bad-segfaults", "Killed: its process was killed by SIGSEGV; look for what crashes or kills it"),
     ],
 )
@@ -72,6 +76,13 @@ def test_what_is_killed_once_is_run_again(
 ) -> None:
     bad = f'{{name = "bad-dies-once", options = {{marker = "{tmp_path / "marker"}"}}}}'
     assert run(cluster, suite(bad), toy, cell_timeout=600.0)["bad-dies-once"].status == "ok"
+
+
+def test_a_tensor_of_a_class_of_its_own_is_an_attribution(
+    cluster: Client, suite: Callable[..., Suite], toy: Path
+) -> None:
+    record = run(cluster, suite('"bad-class-of-its-own"'), toy, cell_timeout=600.0)["bad-class-of-its-own"]
+    assert (record.status, record.reason) == ("ok", "")
 
 
 def test_what_is_printed_is_not_on_stdout(

@@ -12,7 +12,7 @@ from benchmarks.run.worker import CellResult, Setting, prepare, run_cells
 from datasets.problem import Problem, tasks
 from sig.explicand import Explicand
 from sig.guard import Attributed
-from sig.registry import Cost
+from sig.registry import Cost, NotApplicable, method
 from tests.benchmarks.run_maker import WHERE
 
 SUITE = """
@@ -135,9 +135,29 @@ def test_a_method_that_fails_is_recorded_with_its_error(run: Run) -> None:
     assert fine.status == "ok"
 
 
+def test_an_error_that_no_file_can_hold_is_recorded_with_codes(run: Run) -> None:
+    @method("half", family="f", source="s")
+    def half(e, *, generator):
+        raise ValueError("half a character: \ud800")
+
+    (record,) = run('"half"', '"toy-mean"')
+    assert (record.status, record.reason) == ("failed", "ValueError: half a character: \\ud800")
+    assert r"half a character: \ud800" in record.traceback
+    assert CellRecord.model_validate_json(record.model_dump_json()) == record
+
+
 def test_a_method_that_refuses_is_skipped_with_its_reason(run: Run) -> None:
     (record,) = run('"toy-refuses"', '"toy-mean"')
     assert (record.status, record.reason, record.traceback) == ("skipped", "no use here", "")
+
+
+def test_a_method_that_refuses_without_a_reason_is_skipped_with_one(run: Run) -> None:
+    @method("silent", family="f", source="s")
+    def silent(e, *, generator):
+        raise NotApplicable(" ")
+
+    (record,) = run('"silent"', '"toy-mean"')
+    assert (record.status, record.reason) == ("skipped", "not applicable (no reason given)")
 
 
 def test_maps_are_kept_at_the_headline_only(run: Run) -> None:
