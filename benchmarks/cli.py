@@ -57,6 +57,9 @@ class WandbMode(StrEnum):
 Plugins = Annotated[
     list[Path] | None, typer.Option("--plugin", help="A file with methods, metrics or tasks of your own; repeatable.")
 ]
+CellTimeout = Annotated[
+    float, typer.Option(min=1, metavar="SECONDS", help="Stop what takes longer for one cell; that cell fails.")
+]
 
 
 @app.command()
@@ -74,9 +77,7 @@ def run(
     ] = "train",
     out: Annotated[Path | None, typer.Option(help="Folder of the run, results/runs/SUITE if not given.")] = None,
     wandb: Annotated[WandbMode, typer.Option(help="Weights & Biases.")] = WandbMode.OFFLINE,
-    cell_timeout: Annotated[
-        float, typer.Option(min=1, metavar="SECONDS", help="Stop what takes longer for one cell; that cell fails.")
-    ] = 1800.0,
+    cell_timeout: CellTimeout = 1800.0,
     scheduler: Annotated[str, typer.Option(metavar="TCP://HOST:PORT", help="Run on this Dask cluster.")] = "",
     jobqueue: Annotated[str, typer.Option(help="Have slurm, pbs, sge, lsf, .. start the workers, one in a job.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show cells, rows and time, and run nothing.")] = False,
@@ -211,6 +212,7 @@ def try_(
     metrics: Annotated[str, typer.Option(help="Of a new task, as in a,b.")] = "",
     budgets: Annotated[str, typer.Option(help="Of a new task, in rows, as in 100,1000.")] = "",
     repetitions: Annotated[int, typer.Option(min=1, help="Of a new task.")] = 3,
+    cell_timeout: CellTimeout = 1800.0,
 ) -> None:
     """Try a method, metric or task of your own beside the published records; nothing published is changed."""
     from benchmarks.run.own_process import start_fork_server
@@ -230,6 +232,7 @@ def try_(
         only=_names(tasks),
         new_task=new_task,
         workers=workers or os.cpu_count() or 1,
+        cell_timeout=cell_timeout,
         console=console,
         show_first=lambda first: console.print(TrialReport(first)),
     )
@@ -268,12 +271,7 @@ def merge(
     """Set a contributed method on the board, if scoring it again in a process of its own confirms its records."""
     from benchmarks.publish.apart import Limits
     from benchmarks.publish.contribution import merge
-    from benchmarks.publish.manifest import PUBLISHED
 
-    if not (folder / PUBLISHED).is_file():
-        raise UserError(
-            f"{str(folder)!r} has no {PUBLISHED}, expected a contribution's folder (python -m benchmarks contribute)"
-        )
     limits = Limits(seconds, int(gigabytes * 2**30))
     names = merge(folder, into, cells=_parse_cells(cells), limits=limits)
     typer.echo(f"{', '.join(names)} is on the board of {into}; its source is in {into / 'methods'}")

@@ -15,6 +15,7 @@ from benchmarks.publish.manifest import (
     list_files,
     read_manifest,
 )
+from benchmarks.publish.publish import SOURCES
 from benchmarks.publish.rescore import find_place, name_cell
 from benchmarks.publish.verification import Cause, Difference, Level
 from benchmarks.run.archive import CELLS, MANIFEST, PROBLEMS, SPLITS
@@ -27,7 +28,6 @@ from sig.registry import methods
 
 MODELS: Final = "models/"
 RECORDS: Final = ("records/", "problems.", "splits.")
-SOURCES: Final = "methods"  # folder of contributed sources
 NO_MORE: Final = "no other level can be verified, since records are missing; restore them: git checkout -- {}"
 
 

@@ -32,7 +32,7 @@ from benchmarks.run.records import CellRecord, Run, SplitSpec, count_failed, rea
 from benchmarks.run.runner import run_suite
 from benchmarks.run.suite import MethodChoice, MetricChoice, Suite, TaskChoice
 from benchmarks.run.suite_files import tell_mistakes
-from benchmarks.run.worker import Setting, prepare
+from benchmarks.run.worker import CELL_TIMEOUT, Setting, prepare
 from datasets.problem import tasks
 from sig.plugins import Registry, load_plugin
 from sig.registry import methods, metrics
@@ -82,6 +82,7 @@ def try_file(
     only: Sequence[str] = (),
     new_task: NewTask | None = None,
     workers: int,
+    cell_timeout: float = CELL_TIMEOUT,
     console: Console,
     show_first: Callable[[Trial], object] = lambda trial: None,
 ) -> Trial:
@@ -100,7 +101,7 @@ def try_file(
     kind, names = find_registered(file)
     directory = RUNS / f"try-{slugify(file.stem)}"
     models = None if kind == "task" else (find_published(suite) / MODELS).resolve()
-    setting = Setting(plugins=(file.resolve(),), models=models, series=kind == "task")
+    setting = Setting((file.resolve(),), models=models, cell_timeout=cell_timeout, series=kind == "task")
     plans = {
         "method": lambda: plan_methods(published, names),
         "metric": lambda: _plan_metrics(published, names),

@@ -42,7 +42,7 @@ def suite_file(suite_of: Callable[..., Suite], tmp_path: Path) -> Path:
         (["run", "smoke", "--worker", "1"], "No such option: --worker"),
         (["run", "smoke", "--wandb", "on"], "'--wandb'"),
         (["run", "smoke", "--plugin", "nowhere.py"], "nowhere.py' is not a file; give the path of a Python file"),
-        (["merge", "nowhere"], "'nowhere' has no manifest.json, expected a contribution's folder (python"),
+        (["merge", "nowhere"], "nowhere is no contribution, it has no manifest.json; write one: python -m benchmarks"),
         (["merge", "nowhere", "--seconds", "inf"], "'--seconds'"),
         (["merge", "nowhere", "--gigabytes", "1e12"], "'--gigabytes'"),
         (["contribute", "mine.py", "--to", "/dev/null/x"], "--to '/dev/null/x' cannot be written: "),
