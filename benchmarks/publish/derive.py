@@ -138,8 +138,12 @@ def _compare_pictures(published: Path, again: Path) -> Apart | None:
 
 
 def _read_pixels(file: Path | io.BytesIO) -> Levels:
-    with Image.open(file) as picture:
-        return np.asarray(picture.convert("RGBA"), dtype=int)
+    """None of what is damaged, so that it shows as a difference."""
+    try:
+        with Image.open(file) as picture:
+            return np.asarray(picture.convert("RGBA"), dtype=int)
+    except (OSError, SyntaxError):  # Pillow's, of what is no picture or ends too early
+        return np.empty((0, 0, 4), dtype=int)
 
 
 def _compare_pixels(was: Levels, is_now: Levels) -> Apart | None:

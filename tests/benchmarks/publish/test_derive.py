@@ -50,3 +50,14 @@ def test_pictures_may_differ_in_few_pixels(tmp_path: Path) -> None:
     assert found[1] == "pixel at row 5, column 10: [0, 0, 0, 255]"
     size = _compare_pictures(saved, save("small.png", grey[:10]))
     assert size == ("100 x 200 pixels", "100 x 10 pixels", "its size")
+
+
+def test_a_damaged_picture_is_a_difference(tmp_path: Path) -> None:
+    whole, cut, other = (tmp_path / name for name in ("whole.png", "cut.png", "other.png"))
+    image.imsave(whole, np.random.default_rng(0).random((40, 30, 3)))
+    cut.write_bytes(whole.read_bytes()[:200])
+    other.write_text("no picture")
+    for damaged in (cut, other):
+        found = _compare_pictures(damaged, whole)
+        assert found is not None
+        assert found[:2] == ("0 x 0 pixels", "30 x 40 pixels")

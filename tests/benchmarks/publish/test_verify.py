@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from rich.console import Console
@@ -274,20 +273,6 @@ def test_other_code_of_a_method_or_a_metric_is_the_cause(published: Path, monkey
 
     assert with_other_code("method", "ig-zero").cause == "method"
     assert with_other_code("metric", "spearman").cause == "metric"
-
-
-def test_pictures_are_compared_by_their_pixels(published: Path) -> None:
-    (picture, other, *_) = sorted((published / "figures").glob("*.png"))
-    before = other.read_bytes()
-    pixels = plt.imread(picture)
-    plt.imsave(other, plt.imread(other))
-    changed = pixels.copy()
-    changed[10:40, 20:60, :3] = 1 - changed[10:40, 20:60, :3]
-    plt.imsave(picture, changed)
-    (difference,) = of_level(find(published, "derive"), "derive")
-    assert other.read_bytes() != before
-    assert difference.where == f"figures/{picture.name}"
-    assert difference.published != difference.found
 
 
 def test_the_first_line_of_a_page_that_differs_is_told(published: Path) -> None:
