@@ -26,13 +26,25 @@ from benchmarks.publish.publish import MODELS
 from benchmarks.run import RESULTS, RUNS
 from benchmarks.run.archive import CELLS, write_archive
 from benchmarks.run.archive import MANIFEST as ARCHIVE
-from benchmarks.run.cells import plan, plan_splits
+from benchmarks.run.cells import Group, plan, plan_splits
+from benchmarks.run.cluster import start_local_cluster
+from benchmarks.run.executor import execute
 from benchmarks.run.provenance import get_now
-from benchmarks.run.records import CellRecord, Run, SplitSpec, count_failed, read_run, slugify, write
+from benchmarks.run.records import (
+    CellRecord,
+    ProblemRecord,
+    ProblemSpec,
+    Run,
+    SplitSpec,
+    count_failed,
+    read_run,
+    slugify,
+    write,
+)
 from benchmarks.run.runner import run_suite
 from benchmarks.run.suite import MethodChoice, MetricChoice, Suite, TaskChoice
 from benchmarks.run.suite_files import tell_mistakes
-from benchmarks.run.worker import CELL_TIMEOUT, Setting, prepare
+from benchmarks.run.worker import CELL_TIMEOUT, Setting
 from datasets.problem import tasks
 from sig.plugins import Registry, load_plugin
 from sig.registry import methods, metrics
@@ -265,13 +277,20 @@ def _make_task(name: str, asked: NewTask, suite: Suite, setting: Setting) -> Tas
     except ValidationError as error:
         raise NotTried(f"task {name!r} cannot be tried so: {'; '.join(tell_mistakes(error))}") from None
     (first, *_) = plan(suite.model_copy(update={"tasks": [task]}))
-    problem = prepare(first.problem, setting)
+    problem = _prepare_apart(first.problem, setting)
     if problem.status == "failed":
         raise NotTried(f"task {name!r} cannot be prepared: {problem.reason}; correct the file")
     if problem.truths or asked.metrics:
         return task
     removal = [MetricChoice(name=one, label=one) for one in ("iaccuracy", "completeness", "runtime")]
     return task.model_copy(update={"metrics": removal})
+
+
+def _prepare_apart(problem: ProblemSpec, setting: Setting) -> ProblemRecord:
+    """In a process of its own, as in a run: a task may hang, or exit."""
+    with start_local_cluster(1) as client:
+        (record,) = (one for one in execute(client, [Group(problem, [])], setting) if isinstance(one, ProblemRecord))
+    return record
 
 
 def _carry_splits(published: Run, planned: Suite, setting: Setting, directory: Path) -> None:

@@ -194,6 +194,11 @@ def test_a_task_is_scored_for_all_methods(work: Path, call: Call) -> None:
         (METRIC + TASK, "small", "has metric 'largest' and task 'sums' to try, expected one kind"),
         (METRIC, "large", "suite 'large' is not published: no run.json.xz in 'results/large', published are: small"),
         (METHOD.format(name="x", value="e.inputs") + "\n1 / 0", "small", "ZeroDivisionError: division by zero"),
+        (
+            TASK.replace("    x = ", "    raise SystemExit(0)\n    x = "),
+            "small",
+            "task 'sums' cannot be prepared: Stopped: ended its process with exit code 0",
+        ),
         (TASK.replace("sums", "Übung"), "small", "task 'Übung' cannot be tried so: name: '_bung'"),
     ],
 )
