@@ -241,7 +241,7 @@ def try_(
     for picture in report.draw():
         typer.echo(picture)
     if trial.failed or trial.differing:
-        differing = f"{len(trial.differing)} problems or attributions are not those published" * bool(trial.differing)
+        differing = f"{len(trial.differing)} problems or attributions failed or are others" * bool(trial.differing)
         raise Failed(" and ".join(filter(None, [trial.failed, differing])))
 
 

@@ -73,8 +73,8 @@ class Trial:
     Attributes:
         kind, names: of what is new.
         run: the published records and the new ones together.
-        differing: where this machine's problem or attribution is not the published one, a line each; what is new has
-            no score there.
+        differing: where this machine's problem or attribution failed, or is not the published one, a line each; what is
+            new has no score there.
         failed: how many of the new cells failed, in words; empty for none.
         awaited: tasks that are still to come.
     """

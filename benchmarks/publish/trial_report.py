@@ -52,7 +52,7 @@ class TrialReport:
         parts = [part for table in tables[self.trial.kind](self.board, self.trial.names) for part in make_rich(table)]
         awaited = f"So far; still to come: {', '.join(self.trial.awaited)}" * bool(self.trial.awaited)
         whole = Text(awaited or f"the whole board: python -m benchmarks report {self.trial.run.directory}", style="dim")
-        differing = [Text(f"Not the published problem: {line}", style="red") for line in self.trial.differing]
+        differing = [Text(f"No score: {line}", style="red") for line in self.trial.differing]
         return Group(*parts, whole, *differing)
 
     def draw(self) -> Iterator[Path]:
