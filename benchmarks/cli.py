@@ -153,7 +153,7 @@ def compare(
     """Say which scores, ranks and verdicts of two runs differ, and which cells only one has."""
     from benchmarks.publish.compare import Pair, compare_pair, find_run
     from benchmarks.publish.compare_page import render_comparison
-    from benchmarks.run.records import write
+    from benchmarks.run.storage import write
 
     _require_file(file, "--json")
     _require_file(page, "--page")
@@ -182,7 +182,7 @@ def verify(
 ) -> None:
     """Verify a published suite; exit code 1 where anything is not as published, with its likely cause."""
     from benchmarks.publish.verify import LEVELS, Extent, verify
-    from benchmarks.run.records import write
+    from benchmarks.run.storage import write
     from benchmarks.run.worker import Setting
 
     if level not in LEVELS:
@@ -327,11 +327,11 @@ def _is_users(error: Exception) -> bool:
     from benchmarks.publish import NotComparable, NotMerged, NotPublishable, NotTried, NotVerifiable
     from benchmarks.run.cluster import ClusterError
     from benchmarks.run.parcel import DifferentWorker
-    from benchmarks.run.records import RecordError
     from benchmarks.run.runner import FolderError
+    from benchmarks.run.storage import RecordError
     from benchmarks.run.suite import SuiteError
     from sig.plugins import UnknownName
-    from training.published import DamagedModel
+    from training.store.published import DamagedModel
 
     published = NotComparable | NotMerged | NotPublishable | NotTried | NotVerifiable | DamagedModel
     of_run = RecordError | FolderError | SuiteError | ClusterError | DifferentWorker

@@ -141,7 +141,7 @@ class Task(Entry):
         return problem
 
 
-tasks: Registry[Task] = Registry("task", packages=["datasets", "training"], group="sig.tasks")
+tasks: Registry[Task] = Registry("task", packages=["datasets", "training.tasks"], group="sig.tasks")
 
 
 def task(name: str) -> Callable[[Callable[..., Problem]], Callable[..., Problem]]:

@@ -19,7 +19,7 @@ from sig.explicand import Explicand
 from sig.plugins import Entry, Registry
 
 ROUNDING = 1e-6  # of scores, by which they may leave their range
-SPLITS = (1, 2, 5, 10, 25, 50, 100)  # values of a spending option after the first that a budget is tried with
+ALLOCATIONS = (1, 2, 5, 10, 25, 50, 100)  # values of a spending option after the first that a budget is tried with
 
 
 class NotApplicable(Exception):
@@ -36,7 +36,7 @@ class Method(Entry):
         source: paper and equation or algorithm.
         spend: the options whose product is the number of inputs per explicand that go through the model. The first
             grows with the budget; the others keep their defaults while the budget allows, unless the harness finds a
-            better split. Empty when the method has one fixed cost.
+            better allocation. Empty when the method has one fixed cost.
         control: true for a method that does not see the model; every metric must rank random-attribution last.
         gradient: whether each of those inputs goes backward too, which makes it two model rows.
         same_as: name of the method of which this is another implementation; they share one place on the board.
@@ -67,9 +67,9 @@ class Method(Entry):
             inputs //= chosen[name]
         return {self.spend[0]: inputs, **chosen}
 
-    def splits(self, budget: int, **fixed: Any) -> list[dict[str, int]]:
-        """The ways to spend a budget that are tried: ``options_for`` with each of ``SPLITS`` for all spending options
-        but the first, unless they are ``fixed``.
+    def allocations(self, budget: int, **fixed: Any) -> list[dict[str, int]]:
+        """The ways to spend a budget that are tried: ``options_for`` with each of ``ALLOCATIONS`` for all spending
+        options but the first, unless they are ``fixed``.
 
         Raises:
             ValueError: when the budget does not suffice for one input.
@@ -77,9 +77,9 @@ class Method(Entry):
         if not self._can_spend(fixed):
             return []
         free = [name for name in self.spend[1:] if name not in fixed]
-        asked = [dict(zip(free, values, strict=True)) for values in itertools.product(SPLITS, repeat=len(free))]
+        asked = [dict(zip(free, values, strict=True)) for values in itertools.product(ALLOCATIONS, repeat=len(free))]
         found = [(one, self.options_for(budget, **fixed, **one)) for one in asked]
-        return [split for one, split in found if one.items() <= split.items()]
+        return [allocation for one, allocation in found if one.items() <= allocation.items()]
 
     def _affordable(self, budget: int) -> int:
         """The inputs that go through the model for so many rows."""

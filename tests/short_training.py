@@ -8,10 +8,10 @@ from types import ModuleType
 import pytest
 from torch import nn
 
-import training
 from datasets import mnist
-from training import task_burnt_snacks, task_local_minimum, task_natural_crops
+from training import tasks
 from training.recipe import Bounds, Recipe
+from training.tasks import burnt_snacks, local_minimum, natural_crops
 
 BATCH = 32
 STEPS = 8
@@ -23,8 +23,8 @@ NO_BOUNDS = Bounds(accuracy=0.0, neutrality_gap=None, absence_spread=None)
 
 def task_modules() -> list[ModuleType]:
     """The project's modules of tasks that train."""
-    names = [module.name for module in pkgutil.iter_modules(training.__path__) if module.name.startswith("task_")]
-    modules = [importlib.import_module(f"training.{name}") for name in names]
+    names = [module.name for module in pkgutil.iter_modules(tasks.__path__)]
+    modules = [importlib.import_module(f"training.tasks.{name}") for name in names]
     return [module for module in modules if hasattr(module, "RECIPES")]
 
 
@@ -32,9 +32,9 @@ def shorten_training(patch: pytest.MonkeyPatch) -> None:
     """Make every task of the project train within a second, whatever comes of it, as long as ``patch`` lasts."""
     few = few_digits()
     patch.setattr(mnist, "load", lambda *, full=False: few)
-    patch.setattr(task_local_minimum, "find_boundary", lambda model: 0.5)  # a network that knows nothing has none
-    patch.setattr(task_burnt_snacks, "NETWORKS", dict.fromkeys(task_burnt_snacks.NETWORKS, make_tiny))
-    patch.setattr(task_natural_crops, "make_network", lambda: make_tiny(channels=6, classes=4))
+    patch.setattr(local_minimum, "find_boundary", lambda model: 0.5)  # a network that knows nothing has none
+    patch.setattr(burnt_snacks, "NETWORKS", dict.fromkeys(burnt_snacks.NETWORKS, make_tiny))
+    patch.setattr(natural_crops, "make_network", lambda: make_tiny(channels=6, classes=4))
     for module in task_modules():
         patch.setattr(module, "RECIPES", {name: shorten(recipe) for name, recipe in module.RECIPES.items()})
         for name, value in (("BOUNDS", NO_BOUNDS), ("HELD_OUT", HELD_OUT)):

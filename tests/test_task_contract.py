@@ -20,7 +20,7 @@ from sig.registry import Trial, methods, metrics
 from tests.picture_folder import make_folder
 from tests.short_training import shorten_training
 from training.imagenette import train_imagenette
-from training.published import collect_models
+from training.store.published import collect_models
 
 OPTIONS: dict[str, dict[str, Any]] = {  # of tasks that cannot do without, or that take long
     "faces": {"faces": 3},

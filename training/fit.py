@@ -22,10 +22,10 @@ from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor
 
 from training.batches import TrainingData
-from training.checkpoints import Checkpoint, Slot
-from training.fingerprint import fingerprint
 from training.hardware import choose_precision
-from training.published import PublishedModels
+from training.store.checkpoints import Checkpoint, Slot
+from training.store.fingerprint import fingerprint
+from training.store.published import PublishedModels
 from training.wandb_client import Tracking, lightning_logger
 
 M = TypeVar("M", bound=pl.LightningModule)
@@ -106,10 +106,10 @@ def fit(
 
     The weights are a function of ``name``, ``config``, ``seed``, the kind of device, the precision, and the fingerprint
     of ``build`` and ``data``: the code of both, of all that they import, and of the module's class, the versions of
-    packages, and the values that both are bound to (``training.fingerprint``). A SHA-256 of all of these is the key
-    under which they are kept (``training.checkpoints``). All of torch's global randomness in ``build``, ``data`` and in
-    training follows from ``seed``, and is as before afterwards. Training runs on one thread of the CPU, since the order
-    of a sum, and hence its last bit, depends on the number of threads.
+    packages, and the values that both are bound to (``training.store.fingerprint``). A SHA-256 of all of these is the
+    key under which they are kept (``training.store.checkpoints``). All of torch's global randomness in ``build``,
+    ``data`` and in training follows from ``seed``, and is as before afterwards. Training runs on one thread of the CPU,
+    since the order of a sum, and hence its last bit, depends on the number of threads.
 
     A module may raise ``NotConverged`` in training or validation. Training then starts again from another seed, as the
     ICG paper does, up to ``restarts`` times; there is never a checkpoint of a model that did not converge.

@@ -3,10 +3,10 @@
     python -m training.imagenette imagenette2-320 --output models/imagenette --epochs 40 --batch 64
 
 The folder has ``train`` and ``val``, each with one folder of pictures for each class. The output holds ``last.ckpt``,
-from which ``--resume`` goes on, and at the end the files of a checkpoint (``training.checkpoints``), ``model.pt``,
-``model.csv`` (what was logged since training was last resumed) and ``model.json``. A copy of these is among the
-cached checkpoints, where the task ``imagenette`` finds it by the SHA-256 that is printed. The paper reaches 82.4 % on
-the validation data.
+from which ``--resume`` goes on, and at the end the files of a checkpoint (``training.store.checkpoints``),
+``model.pt``, ``model.csv`` (what was logged since training was last resumed) and ``model.json``. A copy of these is
+among the cached checkpoints, where the task ``imagenette`` finds it by the SHA-256 that is printed. The paper reaches
+82.4 % on the validation data.
 """
 
 import hashlib
@@ -25,10 +25,10 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 
 from training.certainty_resnet import Depth, ResNetClassifier
-from training.checkpoints import KINDS, checkpoint_folder, read_checkpoint
 from training.explain import Trained
 from training.hardware import multiplies_bf16
 from training.imagenette_data import ImagenetteData
+from training.store.checkpoints import KINDS, checkpoint_folder, read_checkpoint
 
 LAST: Final = "last.ckpt"
 MODEL: Final = "model"

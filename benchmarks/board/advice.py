@@ -9,12 +9,12 @@ from typing import Final
 
 import pandas as pd
 
+from benchmarks.board import statistics
 from benchmarks.board.aggregate import Board, list_rows
 from benchmarks.board.duels import LOSS, NOT_MET, TIE, UNDECIDED, WIN, judge_family
 from benchmarks.board.level import Level
 from benchmarks.board.properties import CRITERIA, make_properties_frame
 from benchmarks.board.tables import format_count, format_number
-from sig import stats
 
 USED: Final = 3  # methods that are named to be used
 AVOIDED: Final = 5  # methods that are named to be avoided
@@ -24,7 +24,8 @@ MEASURED: Final = ("pass", "fail", "open")
 LEAD: Final = (
     f"Use: at most {USED} of the unbeaten, which lose to none and beat the best control by paired tests at 5 %, Holm-"
     "corrected; most wins first, with score, rows and seconds per explicand. Avoid: what scores no better than the "
-    f"best control and loses to it or ties, which takes {stats.ENOUGH} models to tell, and what fails 1 test or more."
+    f"best control and loses to it or ties, which takes {statistics.ENOUGH} models to tell, and what fails 1 test or "
+    "more."
 )
 
 
@@ -90,7 +91,7 @@ def _count_undecided(board: Board, duels: pd.DataFrame) -> float:
 def _say_use(level: Level, tests: pd.DataFrame) -> Iterable[Sentence]:
     """The best methods, with the properties that they fail anywhere in the run."""
     chosen = level.best[:USED]
-    if level.independent < stats.ENOUGH:
+    if level.independent < statistics.ENOUGH:
         found = level.duels.loc[level.methods, level.methods].to_numpy()
         undecided, met = (int(part.sum()) // 2 for part in (found == UNDECIDED, found != NOT_MET))
         said = f"Too few models to tell: {level.models}, {undecided} of {format_count(met, 'duel')} undecided"
@@ -114,7 +115,7 @@ def _say_use(level: Level, tests: pd.DataFrame) -> Iterable[Sentence]:
 def _say_cheapest(level: Level, small: Level | None) -> Iterable[Sentence]:
     """The fewest rows, at this budget or at the smallest, that no test tells from the best method here, on as many
     models as that takes; tests of few models miss much, so the mean has to be in the interval of the best as well."""
-    if not level.best or level.independent < stats.ENOUGH:
+    if not level.best or level.independent < statistics.ENOUGH:
         return
     best = level.best[0]
     task, own = level.find(best)

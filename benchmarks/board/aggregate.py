@@ -1,8 +1,8 @@
 """From a run's records to tables: what every method scored on every task, and how sure that is.
 
 A *unit* is an explicand of a repetition, and belongs to a trained model: means, intervals, ranks and paired tests are
-over models (``sig.stats``). *Spread* is the standard deviation of the means of the repetitions. Sweeps are kept apart:
-they are drawn, never ranked.
+over models (``benchmarks.board.statistics``). *Spread* is the standard deviation of the means of the repetitions.
+Sweeps are kept apart: they are drawn, never ranked.
 """
 
 from collections.abc import Mapping
@@ -14,10 +14,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from benchmarks.board import duels
+from benchmarks.board import duels, statistics
 from benchmarks.board.frames import COSTS, make_cells, make_columns, make_units, name_model, number_models
 from benchmarks.run.records import ProblemRecord, Run
-from sig import stats
 from sig.plugins import Registry
 
 Features = Float[np.ndarray, "shown *features"]
@@ -141,8 +140,8 @@ class Board:
     def has_too_few_units(self, task: str, column: str) -> bool:
         """Whether no method is scored on as many independent units as ties with the best need."""
         scores = self.scores(task, column)
-        units = stats.count_independent(scores.to_numpy(), self.find_models(task, scores.columns))
-        return bool(max(units, default=0) < stats.ENOUGH)
+        units = statistics.count_independent(scores.to_numpy(), self.find_models(task, scores.columns))
+        return bool(max(units, default=0) < statistics.ENOUGH)
 
     def first_scores(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The rows of a frame with ``task`` and ``column`` that are about a task's first judging column."""
@@ -228,11 +227,11 @@ class Board:
         """One row per task, method, budget and column.
 
         The ``mean`` over models with its 95 % interval ``low, high``, from the numbers of ``models`` and ``units`` that
-        are scored (``sig.stats.mean_interval``); ``spread``; how many units are ``undefined``; mean ``rows,
-        backward_rows, cost, seconds`` per explicand and ``peak_bytes``; the ``distance`` from the method's own limit
-        and the ``options`` that it ran with. For judging columns at the headline budget also the ``rank``, 1 being the
-        best, its 95 % interval ``rank_low, rank_high``, and ``tied``: no test tells the method from the best (never of
-        a control). What is not among ``ranked_scores`` has no rank.
+        are scored (``benchmarks.board.statistics.mean_interval``); ``spread``; how many units are ``undefined``; mean
+        ``rows, backward_rows, cost, seconds`` per explicand and ``peak_bytes``; the ``distance`` from the method's own
+        limit and the ``options`` that it ran with. For judging columns at the headline budget also the ``rank``, 1
+        being the best, its 95 % interval ``rank_low, rank_high``, and ``tied``: no test tells the method from the best
+        (never of a control). What is not among ``ranked_scores`` has no rank.
         """
         scored = self.units[self.units["sweep"] == ""]
         grouped = scored.groupby(GROUP, observed=True, dropna=False)["score"]
@@ -246,7 +245,7 @@ class Board:
         return table.merge(self._ranks, on=["task", "method", "headline", "column"], how="left")
 
     @cached_property
-    def _limits(self) -> dict[tuple[str, str], stats.Limits]:
+    def _limits(self) -> dict[tuple[str, str], statistics.Limits]:
         """The range of the scores, by task and column."""
         return {(row["task"], row["column"]): tuple(row["range"]) for row in list_rows(self.columns)}
 
@@ -258,7 +257,7 @@ class Board:
             scores = self.ranked_scores(task, column)
             if scores.empty:
                 continue
-            ranking = stats.ranks(scores.to_numpy(), self.find_models(task, scores.columns), better=fact["better"])
+            ranking = statistics.ranks(scores.to_numpy(), self.find_models(task, scores.columns), better=fact["better"])
             part = pd.DataFrame({"method": scores.index.astype(str), "rank": ranking.rank})
             part["rank_low"], part["rank_high"] = ranking.low, ranking.high
             part["tied"] = ranking.tied & ~part["method"].isin(self.controls)
@@ -295,7 +294,7 @@ class Board:
 
 
 def measure_intervals(
-    scored: pd.DataFrame, by: list[str], limits: Mapping[tuple[str, str], stats.Limits]
+    scored: pd.DataFrame, by: list[str], limits: Mapping[tuple[str, str], statistics.Limits]
 ) -> pd.DataFrame:
     """The mean and its 95 % interval, ``mean, low, high, models, units``, of the units in each group.
 
@@ -307,7 +306,7 @@ def measure_intervals(
     scores, models = scored["score"].to_numpy(), scored["model"].to_numpy()
     tasks, columns = (scored[name].to_numpy() for name in ("task", "column"))
     found = [
-        stats.mean_interval(scores[at], models[at], limits=limits[tasks[at[0]], columns[at[0]]])
+        statistics.mean_interval(scores[at], models[at], limits=limits[tasks[at[0]], columns[at[0]]])
         for at in members
         if len(at)
     ]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Shaped
 
-from sig import stats
+from benchmarks.board import statistics
 
 WIN, TIE, LOSS, UNDECIDED, NOT_MET = "win", "tie", "loss", "undecided", ""
 SIGNIFICANT: Final = 0.05
@@ -26,15 +26,15 @@ def judge_task(
 ) -> pd.DataFrame:
     """The duels of the methods that are the rows of ``scores``, on the units where both have one.
 
-    A win or a loss is what ``sig.stats.paired_p`` tells apart at 5 %, Holm-corrected over all duels of either method: a
-    method wins where the other one loses. Where it tells nothing apart there is a tie if the two share at least
-    ``sig.stats.ENOUGH`` independent units, and nothing is decided if they share fewer.
+    A win or a loss is what ``benchmarks.board.statistics.paired_p`` tells apart at 5 %, Holm-corrected over all duels
+    of either method: a method wins where the other one loses. Where it tells nothing apart there is a tie if the two
+    share at least ``benchmarks.board.statistics.ENOUGH`` independent units, and nothing is decided if they share fewer.
     """
-    pairs = stats.compare_pairs(scores.to_numpy(dtype=float), models, better=better)
-    corrected = stats.holm(pairs.p)
+    pairs = statistics.compare_pairs(scores.to_numpy(dtype=float), models, better=better)
+    corrected = statistics.holm(pairs.p)
     apart = np.maximum(corrected, corrected.T) <= SIGNIFICANT  # False of NaN
     duels = np.select(
-        [np.isnan(pairs.p), apart & (pairs.lead > 0), apart & (pairs.lead < 0), pairs.units >= stats.ENOUGH],
+        [np.isnan(pairs.p), apart & (pairs.lead > 0), apart & (pairs.lead < 0), pairs.units >= statistics.ENOUGH],
         [NOT_MET, WIN, LOSS, TIE],
         UNDECIDED,
     )
@@ -118,6 +118,6 @@ def _find_tiers(
     for place, method in enumerate(order):
         if place:
             above, below = scores[:, order[:place]], scores[:, order[place:]]
-            tier += not (np.fmin.reduce(above, 1) <= np.fmax.reduce(below, 1) + stats.EQUAL).any()  # False of NaN
+            tier += not (np.fmin.reduce(above, 1) <= np.fmax.reduce(below, 1) + statistics.EQUAL).any()  # False of NaN
         tiers[method] = tier
     return tiers

@@ -139,7 +139,7 @@ def make_task_table(board: Board, task: str) -> Table:
     standings = Standings(board, task)
     rows = [_make_row(standings, method) for method in standings.ranked]
     control = next((i for i, method in enumerate(standings.ranked) if method in board.controls), None)
-    header = ["place", "method", *map(standings.heading, standings.main), "from limit", "split", "cost"]
+    header = ["place", "method", *map(standings.heading, standings.main), "from limit", "allocation", "cost"]
     if control is not None and control + 1 < len(rows):
         rows.insert(control, ["", LINE, *[""] * (len(header) - 2)])
     return make_table(task, header, rows, list(_list_notes(standings)), _describe_task(standings), header[-3::2])
@@ -154,17 +154,17 @@ def _make_row(standings: Standings, method: str) -> list[Any]:
     ]
     place = format_place(first["rank_low"], first["rank_high"])
     distance: str = "" if pd.isna(first["distance"]) else f"{first['distance']:.2f}"
-    split = _format_split(standings.board, method, first["options"])
-    return [place, standings.name(method), *scores, distance, split, _format_cost(first)]
+    allocation = _format_allocation(standings.board, method, first["options"])
+    return [place, standings.name(method), *scores, distance, allocation, _format_cost(first)]
 
 
-def _format_split(board: Board, method: str, options: Mapping[str, Any]) -> str:
+def _format_allocation(board: Board, method: str, options: Mapping[str, Any]) -> str:
     """As in 50 x 10, for baselines and steps; nothing where there is one way to spend a budget."""
-    split = find_split(board, method, options)
-    return " x ".join(f"{value:,}" for value in split.values()) if len(split) > 1 else ""
+    allocation = find_allocation(board, method, options)
+    return " x ".join(f"{value:,}" for value in allocation.values()) if len(allocation) > 1 else ""
 
 
-def find_split(board: Board, method: str, options: Mapping[str, Any]) -> dict[str, Any]:
+def find_allocation(board: Board, method: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Those options of a cell that spend its budget; of a method that is not registered, all but the suite's."""
     choice = next((one for one in board.run.manifest.suite.methods if one.label == method), None)
     if not options or choice is None:

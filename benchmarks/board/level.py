@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import pandas as pd
 
+from benchmarks.board import statistics
 from benchmarks.board.aggregate import Board, list_rows
 from benchmarks.board.duels import LOSS, NOT_MET, WIN, judge_family, judge_task
 from benchmarks.board.leaderboard import Standings
 from benchmarks.board.tables import format_count, format_number, format_score, format_seconds
-from sig import stats
 
 ROUNDING: Final = 1e-9
 
@@ -129,7 +129,7 @@ class Level:
     def independent(self) -> int:
         """The units that tests count, models or the explicands of one, on the task that has most."""
         of = ((table.to_numpy(), self.board.find_models(task, table.columns)) for task, table in self.scores.items())
-        return max(int(stats.count_independent(*one).max()) for one in of)
+        return max(int(statistics.count_independent(*one).max()) for one in of)
 
     @property
     def models(self) -> str:

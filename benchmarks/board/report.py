@@ -27,14 +27,15 @@ from benchmarks.board.page import Material, render_page
 from benchmarks.board.properties import make_matrix, make_properties_frame, make_properties_table
 from benchmarks.board.tables import Table
 from benchmarks.run.fields import Provenance
-from benchmarks.run.records import Run, read_run
+from benchmarks.run.records import Run
+from benchmarks.run.storage import read_run
 
 LEGEND: Final = (
     "{strong}: tied with the best. Brackets: 95 % intervals, over models where there are several.",
     "place: from the best to the worst that paired tests leave open. may be first: those whose best place is 1.",
     "from limit: how far a method is from its own result for far more rows; {dagger}: beyond {far:g}, so that the "
     "score judges the budget and not the method.",
-    "split: baselines x steps. cost: rows through the model per explicand, forward + backward.",
+    "allocation: baselines x steps. cost: rows through the model per explicand, forward + backward.",
     "↑: higher is better. ↓: lower is better.",
 )
 COLOURS: Final = 256  # of a figure in few colours, which then has a byte for a pixel
@@ -173,7 +174,9 @@ def _render_leaderboards(board: Board, drawings: Sequence[Mapping[str, str]], ad
         "drawings": drawings,
     }
     narrow = [
-        table if len(table.header) <= WIDEST else table.without("split") for table, _ in tasks.values() if table.rows
+        table if len(table.header) <= WIDEST else table.without("allocation")
+        for table, _ in tasks.values()
+        if table.rows
     ]
     material = Material(
         board,
@@ -314,7 +317,7 @@ def make_rich(table: Table) -> list[RichTable | Text]:
         numeric = name in table.narrow
         shown.add_column(
             Text(name.replace("-", "-\n").replace(" ", "\n") if numeric else name),
-            no_wrap=name in ("task", "score", "method", "place", "split"),
+            no_wrap=name in ("task", "score", "method", "place", "allocation"),
             overflow="fold",
             justify="right" if numeric else "left",
         )

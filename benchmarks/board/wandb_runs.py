@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.board.aggregate import Board, aggregate, list_rows
-from benchmarks.board.leaderboard import find_split
-from benchmarks.run.records import CellRecord, Run, read_run
+from benchmarks.board.leaderboard import find_allocation
+from benchmarks.run.records import CellRecord, Run
+from benchmarks.run.storage import read_run
 from training.wandb_client import Tracking, tracked_run
 
 REPORT_FILES: Final = {".csv", ".html", ".json", ".md", ".png", ".svg", ".tex"}
@@ -29,10 +30,11 @@ def log_suite(
 
     Each method's W&B run is named ``suite/method`` and has the same keys as every other, so that W&B draws methods into
     one chart. Its summary holds, at the headline budget, ``task/column/mean``, the ends ``low, high`` of the interval
-    and the place, and by task the ``cost`` in rows, the ``distance`` from the method's own limit and ``split/option``;
-    its history the frontier, the curves and the sweeps. The suite's run holds tables, figures and files, in its summary
-    ``task/checks/name``, the mean over repetitions of what was measured of the trained models, and in its history
-    ``task/series/name/column``, that of their series. ``verdicts``, by what they are on, are a table of it.
+    and the place, and by task the ``cost`` in rows, the ``distance`` from the method's own limit and
+    ``allocation/option``; its history the frontier, the curves and the sweeps. The suite's run holds tables, figures
+    and files, in its summary ``task/checks/name``, the mean over repetitions of what was measured of the trained
+    models, and in its history ``task/series/name/column``, that of their series. ``verdicts``, by what they are on, are
+    a table of it.
 
     Raises:
         RecordError: when the folder holds no readable manifest.
@@ -119,8 +121,8 @@ def _summarise_method(board: Board, method: str) -> dict[str, Any]:
         names = ("mean", "low", "high", "rank", "rank_low", "rank_high")
         values |= {f"{row['task']}/{row['column']}/{name}": row[name] for name in names}
         values |= {f"{row['task']}/{name}": row[name] for name in ("cost", "distance")}
-        split = find_split(board, method, row["options"])
-        values |= {f"{row['task']}/split/{name}": value for name, value in split.items()}
+        allocation = find_allocation(board, method, row["options"])
+        values |= {f"{row['task']}/allocation/{name}": value for name, value in allocation.items()}
     known = {name: value for name, value in values.items() if pd.notna(value)}
     return {**known, **_count_statuses(board.cells[board.cells["method"] == method])}
 

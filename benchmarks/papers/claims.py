@@ -1,10 +1,10 @@
 """Claims about methods, put to the test on the records of a run, at the headline budget.
 
-Models are what a claim is about (``sig.stats``): with a single one the verdict is labelled as being about it only, and
-two are too few. A *bound* says that a mean lies above or below a number, *closeness* that two means differ by less than
-a margin, *flatness* that a mean changes by less than a margin along an option: these are judged by 95 % intervals. A
-*comparison* says that some methods score better than others, *steadiness* that they vary less between repetitions:
-these are judged by p-values. The former are in ``interval_claims``, the latter in ``paired_claims``.
+Models are what a claim is about (``benchmarks.board.statistics``): with a single one the verdict is labelled as being
+about it only, and two are too few. A *bound* says that a mean lies above or below a number, *closeness* that two means
+differ by less than a margin, *flatness* that a mean changes by less than a margin along an option: these are judged by
+95 % intervals. A *comparison* says that some methods score better than others, *steadiness* that they vary less between
+repetitions: these are judged by p-values. The former are in ``interval_claims``, the latter in ``paired_claims``.
 
 A claim is held where all of its tests are, which needs no correction (Berger 1982). It is not held where one of them
 goes against it; so p-values are Holm-corrected over the tests of the claim, and intervals have to lie on the other side

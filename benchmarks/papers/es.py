@@ -23,8 +23,8 @@ from benchmarks.papers.ledger import (
 )
 from benchmarks.papers.paired_claims import Comparison, Steadiness
 from benchmarks.papers.quantities import MODEL, check, find_tasks, score, subtract
-from benchmarks.papers.sig_games import GAME, NEAR, NOT_DIFFERENT, SINGLE, emulate, find_games
-from benchmarks.papers.sig_pictures import (
+from benchmarks.papers.sig.games import GAME, NEAR, NOT_DIFFERENT, SINGLE, emulate, find_games
+from benchmarks.papers.sig.pictures import (
     FACES,
     ORGANS,
     PHOTOGRAPHS,
@@ -34,7 +34,7 @@ from benchmarks.papers.sig_pictures import (
     find_faces,
     find_photographs,
 )
-from benchmarks.papers.sig_theory import GAP
+from benchmarks.papers.sig.theory import GAP
 
 SIGS: Final = ("effective-sig", "sig-game")
 PROPOSAL_1, PROPOSAL_2, BOTH = "sig-game", "sig-game-from-default", "sig-game-both"
@@ -150,7 +150,7 @@ GAMES: Final = (
         compute(exact.describe_shares),
         printed="50 %, 40 %",
         kind="setting",
-        command="pytest tests/training/test_task_gridworld.py",
+        command="pytest tests/training/tasks/test_gridworld.py",
     ),
     Entry(
         "Abstract",

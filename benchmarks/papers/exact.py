@@ -21,7 +21,7 @@ from sig.games import (
     shapley_values,
     table_players,
 )
-from training.task_gridworld import RECIPES, SHARES, Reward, Surrogate
+from training.tasks.gridworld import RECIPES, SHARES, Reward, Surrogate
 
 PLAYERS: Final = {2: 12, 3: 20}  # by the number of columns, of grids with two rows
 BASELINES: Final = {2: 200, 3: 1500}  # N, likewise

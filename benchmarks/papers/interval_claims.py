@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
+from benchmarks.board import statistics
 from benchmarks.board.aggregate import Board
 from benchmarks.board.tables import format_interval
 from benchmarks.papers.claims import SIGNIFICANT, Claim, Row, find_pairs, tell_tests
 from benchmarks.papers.ledger import NOT_HELD, UNDECIDED, Side, qualify
 from benchmarks.papers.quantities import Limits, Quantity
-from sig import stats
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ def judge_samples(samples: Sequence[Sample], side: Side) -> list[Row]:
     return [{**one.about, **vars(mean), "verdict": qualify(verdict, mean.models)} for one, mean, verdict in judged]
 
 
-def measure_mean(sample: Sample, confidence: float = 1 - SIGNIFICANT) -> stats.Interval:
+def measure_mean(sample: Sample, confidence: float = 1 - SIGNIFICANT) -> statistics.Interval:
     """The mean over models, with its interval."""
-    return stats.mean_interval(sample.values, sample.models, limits=sample.limits, confidence=confidence)
+    return statistics.mean_interval(sample.values, sample.models, limits=sample.limits, confidence=confidence)
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from typing import Final, Literal
 import numpy as np
 import pandas as pd
 
+from benchmarks.board import statistics
 from benchmarks.board.aggregate import Board
 from benchmarks.board.figures import Drawing
 from benchmarks.board.tables import NONE, Table, format_interval
 from benchmarks.papers.quantities import Quantity, Selection, find_tasks, read_checks
 from benchmarks.run.suite import Paper
-from sig import stats
 
 HELD: Final = "held"
 NOT_HELD: Final = "not held"
@@ -169,7 +169,7 @@ def format_means(quantity: Quantity, methods: Sequence[str], board: Board, task:
     """Mean scores of methods with their 95 % intervals; empty where none has any."""
     values = quantity.values(board, task)
     found = {
-        name: stats.mean_interval(
+        name: statistics.mean_interval(
             values.loc[name].to_numpy(float), board.find_models(task, values.columns), limits=quantity.limits
         )
         for name in methods

@@ -11,12 +11,12 @@ import pandas as pd
 import scipy.stats
 from jaxtyping import Float, Int
 
+from benchmarks.board import statistics
 from benchmarks.board.aggregate import Board
 from benchmarks.board.tables import BETTER, format_interval, format_number
 from benchmarks.papers.claims import SIGNIFICANT, Claim, Row, count_verdicts, find_pairs, format_range, tell_tests
 from benchmarks.papers.ledger import HELD, NOT_HELD, UNDECIDED, qualify
 from benchmarks.papers.quantities import Quantity
-from sig import stats
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class PairedClaim(Claim):
 
     def test(self, board: Board) -> list[Row]:
         tests = [row for task in self.tasks(board) for row in self._test_on(board, task)]
-        p_values = stats.holm(np.array([row["p"] for row in tests]))
+        p_values = statistics.holm(np.array([row["p"] for row in tests]))
         for row, p in zip(tests, p_values, strict=True):
             row |= {"p": float(p), "verdict": qualify(_judge_gain(row["gain"], p), row["models"])}
         return tests
@@ -41,7 +41,7 @@ class PairedClaim(Claim):
         for score in self.scores:
             for own, rival in find_pairs(score.values(board, task), self.methods, self.rivals):
                 models = board.find_models(task, own.index)
-                found = stats.mean_interval((own - rival).to_numpy(float), models)
+                found = statistics.mean_interval((own - rival).to_numpy(float), models)
                 about = {"task": task, "score": score.name, "better": score.better}
                 about |= {"method": str(own.name), "rival": str(rival.name)}
                 spreads = {"spread": _measure_spread(own), "rival_spread": _measure_spread(rival)}
@@ -79,14 +79,14 @@ class PairedClaim(Claim):
 
 @dataclass(frozen=True)
 class Comparison(PairedClaim):
-    """Each method scores better than each rival, by ``stats.paired_p``."""
+    """Each method scores better than each rival, by ``statistics.paired_p``."""
 
     def _compare(
         self, own: pd.Series, rival: pd.Series, models: Int[np.ndarray, " units"], score: Quantity
     ) -> tuple[float, float]:
         pair = own.to_numpy(float), rival.to_numpy(float)
-        mean = stats.mean_interval(pair[0] - pair[1], models).mean
-        return mean if score.better == "higher" else -mean, float(stats.paired_p(*pair, models))
+        mean = statistics.mean_interval(pair[0] - pair[1], models).mean
+        return mean if score.better == "higher" else -mean, float(statistics.paired_p(*pair, models))
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def compare_spreads(
         return 0.0, 1.0
     gain = float(b.std(ddof=1) - a.std(ddof=1))
     sums, differences = a + b, a - b
-    if math.isclose(gain, 0, abs_tol=stats.EQUAL) or np.ptp(sums) == 0 or np.ptp(differences) == 0:
+    if math.isclose(gain, 0, abs_tol=statistics.EQUAL) or np.ptp(sums) == 0 or np.ptp(differences) == 0:
         return 0.0, 1.0
     found = scipy.stats.spearmanr(sums, differences)
     if found.statistic * gain >= 0:

@@ -17,7 +17,7 @@ from benchmarks.perf.captum_peer import ROUNDING, row_by_row, tune, with_summed_
 from benchmarks.perf.race import Peer, fastest, race
 from sig import baselines, path
 from sig.explicand import Explicand
-from training.task_imagenet import imagenet
+from training.tasks.imagenet import imagenet
 
 STEPS: Final = 16
 SIZES: Final = (2, 4, 8, STEPS)  # rows in a batch

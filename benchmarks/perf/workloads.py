@@ -10,11 +10,8 @@ from datasets import local_minimum as components_data
 from datasets.mnist import load
 from sig.certainty import CertaintyAware
 from sig.explicand import Explicand
-from training import task_burnt_snacks as burnt_snacks
-from training import task_gridworld as gridworld
-from training import task_local_minimum as local_minimum
-from training import task_mnist as mnist
 from training.explain import Trained, explain
+from training.tasks import burnt_snacks, gridworld, local_minimum, mnist
 
 PLAYERS = 20
 

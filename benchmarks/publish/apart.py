@@ -23,7 +23,8 @@ from typing import Final
 
 from benchmarks.run.attributions import read_attribution, write_attribution
 from benchmarks.run.environment import ENVIRONMENT
-from benchmarks.run.records import CellSpec, Model, ProblemSpec, read, write
+from benchmarks.run.records import CellSpec, Document, ProblemSpec
+from benchmarks.run.storage import read, write
 from benchmarks.run.worker import CellResult, Setting, run_cells
 from datasets.cache import PROJECT
 from sig.guard import Attributed
@@ -47,14 +48,14 @@ class Limits:
     bytes: int = 16 * 2**30
 
 
-class Asked(Model):
+class Asked(Document):
     """A cell, and the problem that it is about."""
 
     problem: ProblemSpec
     cell: CellSpec
 
 
-class Job(Model):
+class Job(Document):
     """What the process is given: a plug-in, a folder of models, cells, and its limits."""
 
     plugin: Path
@@ -64,7 +65,7 @@ class Job(Model):
     bytes: int
 
 
-class Outcome(Model):
+class Outcome(Document):
     """What became of a cell, but for its attribution."""
 
     status: str

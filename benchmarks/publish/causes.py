@@ -11,7 +11,7 @@ from benchmarks.run.records import CellRecord, CellSpec, ProblemRecord
 Reason = tuple[Cause, str]
 
 MACHINE: Final = ("processor", "instructions", "native_bf16", "device", "threads")
-OF_MODELS: Final = ("MissingModel", "DamagedModel")  # errors of ``training.published``, as records name them
+OF_MODELS: Final = ("MissingModel", "DamagedModel")  # errors of ``training.store.published``, as records name them
 
 
 def find_cause_of_problem(published: ProblemRecord, again: ProblemRecord, planned: str | None) -> Reason:

@@ -30,7 +30,8 @@ from benchmarks.publish.manifest import list_models
 from benchmarks.publish.standings import list_verdicts
 from benchmarks.publish.tolerance import PLAIN, SECONDS
 from benchmarks.run import RESULTS, RUNS
-from benchmarks.run.records import CellSpec, Model, Run, read_run
+from benchmarks.run.records import CellSpec, Document, Run
+from benchmarks.run.storage import read_run
 
 KEY: Final = ["task", "method", "budget", "column"]
 FACTS: Final = ["mean", "low", "high", "rank", "rank_low", "rank_high", "tied"]
@@ -41,7 +42,7 @@ RULE: Final = (
 )
 
 
-class Moved(Model):
+class Moved(Document):
     """A mean score that moved, with its interval in both runs; ``judges`` whether methods are ranked by it."""
 
     task: str
@@ -53,7 +54,7 @@ class Moved(Model):
     b: tuple[float, float, float]
 
 
-class Change(Model):
+class Change(Document):
     """What is said of something in one run and in the other."""
 
     what: str
@@ -61,7 +62,7 @@ class Change(Model):
     b: str
 
 
-class Comparison(Model):
+class Comparison(Document):
     """What differs between two runs.
 
     Attributes:

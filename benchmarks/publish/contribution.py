@@ -4,7 +4,7 @@
 
     manifest.json              ``Contribution``, with the SHA-256 of all the others
     <method>.py                the source, one file
-    run.json, records/, ...    its records on the problems of a published suite (``benchmarks.run.archive``)
+    run.json, records/, ...    its records on the problems of a published suite (``benchmarks.run.storage``)
 
 ``merge`` believes nothing of it. Every hash, what was asked of the method, its seeds and how it spends its budgets have
 to be as the published suite has them. Cells, drawn at random when it is merged, are attributed again in a process of
@@ -39,37 +39,34 @@ from benchmarks.publish.publish import MODELS, SOURCES, beside, put_in_place, re
 from benchmarks.publish.rescore import draw_cells
 from benchmarks.publish.trial import OWN, find_published, find_registered, plan_methods, read_published
 from benchmarks.run import RUNS
-from benchmarks.run.archive import write_archive
 from benchmarks.run.cells import plan
 from benchmarks.run.records import (
     SCHEMA_VERSION,
     CellRecord,
     CellSpec,
-    Model,
+    Document,
     ProblemSpec,
     Run,
     count_failed,
-    read,
-    read_run,
     slugify,
-    write,
 )
 from benchmarks.run.scoring import Known
+from benchmarks.run.storage import read, read_run, write, write_archive
 from benchmarks.run.suite import MethodChoice, TaskChoice
 from benchmarks.run.worker import CellResult, Setting, run_cells
 from datasets.cache import PROJECT
 from sig.guard import Attributed
-from training.published import PublishedModels
 from training.seeds import derive_seed
-from training.sources import source_files
+from training.store.published import PublishedModels
+from training.store.sources import source_files
 
 SAMPLED: Final = 20  # cells attributed again, unless asked otherwise
 NAMED: Final = 3  # differences in a message
 
-M = TypeVar("M", bound=Model)
+M = TypeVar("M", bound=Document)
 
 
-class Contribution(Model):
+class Contribution(Document):
     """What was contributed.
 
     Attributes:
@@ -106,7 +103,7 @@ def contribute(file: Path, suite: str, to: Path) -> Contribution:
     published, own = read_published(suite), read_run(directory)
     digest = PublishedModels(find_published(suite) / MODELS).digest
     planned = [
-        cell for group in plan(plan_methods(published, names), own.splits, models=digest) for cell in group.cells
+        cell for group in plan(plan_methods(published, names), own.allocations, models=digest) for cell in group.cells
     ]
     if {cell.key for cell in planned} != {cell.key for cell in own.cells}:
         raise NotMerged(f"{file} or the suite changed since it was tried, or only some tasks were; run {again}")
@@ -207,13 +204,20 @@ def _blame_cell(cell: CellRecord, own: Run, published: Run) -> str:
     """Whether budget, seed and metrics are what anybody gets."""
     where = f"{cell.label} on {cell.task}, repetition {cell.repetition}"
     task = next(task for task in published.manifest.suite.tasks if task.name == cell.task)
-    splits = next((split for split in own.splits if (split.task, split.label) == (cell.task, cell.label)), None)
-    split = splits.choose(cell.budget) if splits and cell.budget else None
+    allocations = next(
+        (
+            allocation
+            for allocation in own.allocations
+            if (allocation.task, allocation.label) == (cell.task, cell.label)
+        ),
+        None,
+    )
+    allocation = allocations.choose(cell.budget) if allocations and cell.budget else None
     seed = derive_seed(cell.task, cell.repetition, cell.label, cell.budget, cell.options)
     if cell.method_seed != seed:
         return f"{where} was drawn with seed {cell.method_seed}, expected {seed}"
-    if split and cell.options != split.options:
-        return f"{where} spends its budget as {cell.options}, its splits say {split.options}"
+    if allocation and cell.options != allocation.options:
+        return f"{where} spends its budget as {cell.options}, its allocations say {allocation.options}"
     if cell.metrics != task.metrics or cell.sweep is not None:
         return f"{where} has other metrics than the suite"
     if cell.headline != (cell.budget in (None, task.headline)):
@@ -254,7 +258,7 @@ def _compare(cell: CellRecord, again: CellRecord) -> Iterator[str]:
         yield f"{_name(cell)}: {differing.what} is {differing.found}, contributed as {differing.published}"
 
 
-def _keep(model: type[M], record: Model) -> M:
+def _keep(model: type[M], record: Document) -> M:
     """The part of a record that a spec has."""
     return model.model_validate(record.model_dump(include=set(model.model_fields)))
 

@@ -25,7 +25,7 @@ from benchmarks.board.figures.vector import PLACED
 from benchmarks.board.report import WRITTEN, write_report
 from benchmarks.papers.supplement import supplement_report
 from benchmarks.publish.verification import Difference, Level
-from benchmarks.run.archive import CELLS, MANIFEST, PROBLEMS, SPLITS
+from benchmarks.run.storage import ALLOCATIONS, ARCHIVE, CELLS, PROBLEMS, find_archive
 
 DIGITS: Final = 1e-9  # relative
 SPREAD: Final = 1e-12  # absolute: that of equal numbers is rounding
@@ -43,9 +43,10 @@ def check_derived(directory: Path) -> Level:
     """Compare the report in a published folder with one made again."""
     with tempfile.TemporaryDirectory(prefix="benchmarks-derive-") as scratch:
         again = Path(scratch)
-        for name in (MANIFEST, PROBLEMS, SPLITS):
-            shutil.copy(directory / name, again / name)
-        shutil.copytree(directory / CELLS, again / CELLS)
+        found = find_archive(directory)
+        for file in (directory / ARCHIVE, found[PROBLEMS], found[ALLOCATIONS]):
+            shutil.copy(file, again / file.name)
+        shutil.copytree(found[CELLS], again / CELLS)
         files = [file.relative_to(again).as_posix() for file in write_report(again, supplement_report).files]
         listed = directory / WRITTEN
         published = _read_text(listed).splitlines() if listed.exists() else []

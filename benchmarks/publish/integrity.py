@@ -18,16 +18,16 @@ from benchmarks.publish.manifest import (
 from benchmarks.publish.publish import SOURCES
 from benchmarks.publish.rescore import find_place, name_cell
 from benchmarks.publish.verification import Cause, Difference, Level
-from benchmarks.run.archive import CELLS, MANIFEST, PROBLEMS, SPLITS
 from benchmarks.run.cells import plan
 from benchmarks.run.records import CellRecord, CellSpec, Run
+from benchmarks.run.storage import ARCHIVE, find_archive
 from benchmarks.run.suite import Suite
 from benchmarks.run.suite_files import SUITES, load_suite
 from datasets.cache import PROJECT
 from sig.registry import methods
 
 MODELS: Final = "models/"
-RECORDS: Final = ("records/", "problems.", "splits.")
+RECORDS: Final = ("records/", "problems.", "allocations.", "splits.")
 NO_MORE: Final = "no other level can be verified, since records are missing; restore them: git checkout -- {}"
 
 
@@ -63,7 +63,7 @@ def check_integrity(directory: Path, run: Run) -> Level:
 
 def list_lacking(directory: Path, run: Run) -> list[str]:
     """Files and records that are missing of the archive, without which no other level can start."""
-    return [*(name for name in (PROBLEMS, SPLITS, CELLS) if not (directory / name).exists()), *run.missing]
+    return [*(name for name, there in find_archive(directory).items() if not there.exists()), *run.missing]
 
 
 def blame_files(directory: Path, manifest: PublishedManifest) -> list[Difference]:
@@ -79,7 +79,7 @@ def _blame_file(line: str) -> Difference:
         cause = "model"
     elif name.startswith(RECORDS):
         cause = "record"
-    elif name == MANIFEST:
+    elif name == ARCHIVE:
         cause = "suite"
     published = "no such file" if what.startswith("added") else what.partition("published as ")[2] or "a file"
     return Difference(

@@ -36,7 +36,10 @@ def join_methods(published: Run, own: Run) -> Joined:
     others = [choice for choice in suite.methods if choice.label not in labels]
     run = replace(
         published,
-        splits=[*(split for split in published.splits if split.label not in labels), *own.splits],
+        allocations=[
+            *(one for one in published.allocations if one.label not in labels),
+            *own.allocations,
+        ],
         cells=[*(cell for cell in published.cells if cell.label not in labels), *new],
     )
     return Joined(_plan_as(run, suite.model_copy(update={"methods": [*others, *choices]})), new, [*differing.values()])
@@ -48,7 +51,7 @@ def join_tasks(published: Run, own: Run) -> Joined:
     run = replace(
         published,
         problems=[*published.problems, *own.problems],
-        splits=[*published.splits, *own.splits],
+        allocations=[*published.allocations, *own.allocations],
         cells=[*published.cells, *own.cells],
     )
     return Joined(_plan_as(run, suite.model_copy(update={"tasks": [*suite.tasks, *own.manifest.suite.tasks]})))
@@ -127,7 +130,7 @@ def keep_tasks(run: Run, suite: Suite) -> Run:
     kept = replace(
         run,
         problems=[problem for problem in run.problems if problem.task in names],
-        splits=[split for split in run.splits if split.task in names],
+        allocations=[allocation for allocation in run.allocations if allocation.task in names],
         cells=[cell for cell in run.cells if cell.task in names],
     )
     return _plan_as(kept, suite)
@@ -139,7 +142,7 @@ def _plan_as(run: Run, suite: Suite) -> Run:
         update={
             "suite": suite,
             "problems": [problem.file for problem in run.problems],
-            "splits": [split.file for split in run.splits],
+            "allocations": [allocation.file for allocation in run.allocations],
             "cells": [cell.file for cell in run.cells],
         }
     )

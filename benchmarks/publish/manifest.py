@@ -3,8 +3,8 @@
 A published suite is a folder, by default ``results/<suite>``::
 
     manifest.json              ``PublishedManifest``
-    run.json.xz, records/, ..  the run's records (``benchmarks.run.archive``)
-    models/                    the models they are scored on (``training.published``)
+    run.json.xz, records/, ..  the run's records (``benchmarks.run.storage``)
+    models/                    the models they are scored on (``training.store.published``)
     leaderboard.*, ...         the report
 """
 
@@ -16,7 +16,8 @@ from typing import Final, Literal
 
 from benchmarks.run.fields import Provenance
 from benchmarks.run.provenance import get_now, is_model
-from benchmarks.run.records import SCHEMA_VERSION, Model, Run, read, write
+from benchmarks.run.records import SCHEMA_VERSION, Document, Run
+from benchmarks.run.storage import read, write
 from benchmarks.run.suite_files import SUITES
 from datasets.cache import PROJECT
 
@@ -24,14 +25,14 @@ PUBLISHED: Final = "manifest.json"
 LOCK: Final = "requirements.lock"
 
 
-class PublishedFile(Model):
+class PublishedFile(Document):
     """One file as it was published: its SHA-256 and its size in bytes."""
 
     sha256: str
     bytes: int
 
 
-class PublishedManifest(Model):
+class PublishedManifest(Document):
     """What was published.
 
     Attributes:

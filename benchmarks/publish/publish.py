@@ -23,14 +23,13 @@ from benchmarks.publish.manifest import (
 )
 from benchmarks.publish.photographs import blame_photographs, withhold_photographs
 from benchmarks.run import RESULTS
-from benchmarks.run.archive import MANIFEST as ARCHIVE
-from benchmarks.run.archive import write_archive
 from benchmarks.run.fields import Provenance
-from benchmarks.run.records import CellRecord, ProblemRecord, Run, SplitRecord, count_failed, read_run
+from benchmarks.run.records import AllocationRecord, CellRecord, ProblemRecord, Run, count_failed
+from benchmarks.run.storage import ARCHIVE, read_run, write_archive
 from benchmarks.run.suite import SuiteError
 from benchmarks.run.suite_files import load_suite, suite_names
 from datasets.cache import PROJECT
-from training.published import DamagedModel, MissingModel, collect_models
+from training.store.published import DamagedModel, MissingModel, collect_models
 
 MODELS = "models"
 SOURCES = "methods"  # of contributed methods
@@ -157,7 +156,7 @@ def _blame_run(run: Run, commit: str) -> Iterator[str]:
         yield f"the run is not finished{missing}; run the suite again to go on"
     if failed := count_failed(run):
         yield f"{failed}; put right what failed, or leave it out of the suite, and run it again"
-    records: list[ProblemRecord | SplitRecord | CellRecord] = [*run.problems, *run.splits, *run.cells]
+    records: list[ProblemRecord | AllocationRecord | CellRecord] = [*run.problems, *run.allocations, *run.cells]
     others = Counter(where for record in records if (where := _describe(record.provenance)) != commit[:12])
     if others:
         counts = ", ".join(f"{count} of {where}" for where, count in others.most_common(3))

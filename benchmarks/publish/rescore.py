@@ -27,7 +27,7 @@ from benchmarks.run.progress import RunProgress
 from benchmarks.run.records import CellRecord, CellSpec, ProblemRecord, ProblemSpec, Run
 from benchmarks.run.worker import CellResult, Setting
 from sig.plugins import UnknownName
-from training.published import PublishedModels
+from training.store.published import PublishedModels
 
 Place = tuple[str, int, str, int | None, str]
 MOVED: Final = Path(__file__).with_name("moved.py")
@@ -152,7 +152,7 @@ def _plan_again(run: Run, setting: Setting) -> dict[Place, CellSpec]:
         ["", PublishedModels(setting.models).digest] if setting.models else [""]
     )  # they were trained, or published
     try:
-        plans = [plan(run.manifest.suite, run.splits, models=models) for models in digests]
+        plans = [plan(run.manifest.suite, run.allocations, models=models) for models in digests]
     except UnknownName:
         return {}
     groups = max(plans, key=lambda groups: sum(group.problem.key in keys for group in groups))

@@ -5,10 +5,10 @@ with 95 % probability in Student's prediction interval
 
     m +- t(k - 1) s sqrt(1 / k + 1 / k'),
 
-where the models' means are normal. As for ``sig.stats.mean_interval`` it is widened by the same interval over all n and
-n' explicands, which takes them as independent, and by the published interval itself, so that models that agree by
-chance, or scores that are all hits, have no interval of length zero. With one published model nothing is known of the
-spread over models, and its means are not judged.
+where the models' means are normal. As for ``benchmarks.board.statistics.mean_interval`` it is widened by the same
+interval over all n and n' explicands, which takes them as independent, and by the published interval itself, so that
+models that agree by chance, or scores that are all hits, have no interval of length zero. With one published model
+nothing is known of the spread over models, and its means are not judged.
 
 One of twenty means lies outside by chance. So outside counts as a difference only beyond the interval at a confidence
 of 1 - 0.05 / means, over the methods that a column of a task scores (Bonferroni); how many lie outside the 95 %
@@ -22,13 +22,13 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from benchmarks.board import statistics
 from benchmarks.board.aggregate import Board, list_rows
 from benchmarks.publish.comparison import Differing
 from benchmarks.publish.standings import compare_statements, list_verdicts
 from benchmarks.publish.tolerance import SECONDS
 from benchmarks.publish.verification import Difference, Level
 from benchmarks.run.suite import Suite
-from sig import stats
 
 CONFIDENCE: Final = 0.95
 
@@ -47,7 +47,7 @@ def draw_anew(suite: Suite) -> Suite:
 
 
 def predict_mean(
-    published: Sample, new: Sample, limits: stats.Limits, confidence: float = CONFIDENCE
+    published: Sample, new: Sample, limits: statistics.Limits, confidence: float = CONFIDENCE
 ) -> tuple[float, float]:
     """The interval in which the mean over the new models lies with this probability, if they are of the same kind.
 
@@ -62,7 +62,7 @@ def predict_mean(
         _predict_half(means, len(of_new), confidence),
         _predict_half(units, len(of_new_units), confidence),
     )
-    known = stats.mean_interval(*published, limits=limits, confidence=confidence)
+    known = statistics.mean_interval(*published, limits=limits, confidence=confidence)
     return min(mean - half, known.low), max(mean + half, known.high)
 
 
@@ -124,14 +124,14 @@ def _list_samples(board: Board, task: str, column: str) -> dict[str, Sample]:
     return {str(method): Sample(row, models) for method, row in zip(scores.index, scores.to_numpy(float), strict=True)}
 
 
-def _judge_mean(what: str, published: Sample, new: Sample, limits: stats.Limits, means: int) -> _Mean | None:
+def _judge_mean(what: str, published: Sample, new: Sample, limits: statistics.Limits, means: int) -> _Mean | None:
     usual, corrected = (
         predict_mean(published, new, limits, confidence) for confidence in (CONFIDENCE, 1 - (1 - CONFIDENCE) / means)
     )
     if np.isnan(usual).any():
         return None
-    mean = stats.mean_interval(*new, limits=limits).mean
-    was = stats.mean_interval(*published, limits=limits).mean
+    mean = statistics.mean_interval(*new, limits=limits).mean
+    was = statistics.mean_interval(*published, limits=limits).mean
     if _holds(corrected, mean):
         return _Mean(not _holds(usual, mean), None, "")
     why = f"its prediction interval at {1 - (1 - CONFIDENCE) / means:.2%} is {corrected[0]:.4g} to {corrected[1]:.4g}"
@@ -139,7 +139,7 @@ def _judge_mean(what: str, published: Sample, new: Sample, limits: stats.Limits,
 
 
 def _holds(interval: tuple[float, float], mean: float) -> bool:
-    slack = stats.ROUNDING * max(1.0, abs(mean))
+    slack = statistics.ROUNDING * max(1.0, abs(mean))
     return interval[0] - slack <= mean <= interval[1] + slack
 
 

@@ -21,11 +21,11 @@ from typing import Final
 import numpy as np
 from jaxtyping import Bool, Float
 
+from benchmarks.board import statistics
 from benchmarks.run.fields import LEVELS, ColumnFacts
 from benchmarks.run.records import CellRecord
-from sig import stats
 
-PLAIN: Final = stats.SAME
+PLAIN: Final = statistics.SAME
 DRAWS: Final = (8, 32, 128)
 OF_LEVELS: Final = 1.01 * (1 - (1 - 1 / LEVELS) ** 2)  # of the largest attribution: one level of a map more or less
 SECONDS: Final = "s"  # a unit that is never compared

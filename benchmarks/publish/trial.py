@@ -3,7 +3,7 @@
 Only what is new is computed. A method runs on the published problems; a task is scored for all methods; a metric
 scores all methods at the leaderboard's budget, for which they attribute again, since attributions are not published.
 Nothing is trained but by a new task. What comes of it is a folder of its own, ``results/runs/try-<file>``: ``own/``
-holds the run of what is new, and the rest is an archive (``benchmarks.run.archive``) of that and the published records
+holds the run of what is new, and the rest is an archive (``benchmarks.run.storage``) of that and the published records
 together, which ``report`` shows as any run. The published folder is only read.
 """
 
@@ -24,31 +24,20 @@ from benchmarks.publish import NotTried
 from benchmarks.publish.joining import join_methods, join_metrics, join_tasks, keep_tasks
 from benchmarks.publish.publish import MODELS
 from benchmarks.run import RESULTS, RUNS
-from benchmarks.run.archive import CELLS, write_archive
-from benchmarks.run.archive import MANIFEST as ARCHIVE
-from benchmarks.run.cells import Group, plan, plan_splits
+from benchmarks.run.cells import Group, plan, plan_allocations
 from benchmarks.run.cluster import start_local_cluster
 from benchmarks.run.executor import execute
 from benchmarks.run.provenance import get_now
-from benchmarks.run.records import (
-    CellRecord,
-    ProblemRecord,
-    ProblemSpec,
-    Run,
-    SplitSpec,
-    count_failed,
-    read_run,
-    slugify,
-    write,
-)
+from benchmarks.run.records import AllocationSpec, CellRecord, ProblemRecord, ProblemSpec, Run, count_failed, slugify
 from benchmarks.run.runner import run_suite
+from benchmarks.run.storage import ARCHIVE, CELLS, read_run, write, write_archive
 from benchmarks.run.suite import MethodChoice, MetricChoice, Suite, TaskChoice
 from benchmarks.run.suite_files import tell_mistakes
 from benchmarks.run.worker import CELL_TIMEOUT, Setting
 from datasets.problem import tasks
 from sig.plugins import Registry, load_plugin
 from sig.registry import methods, metrics
-from training.published import PublishedModels
+from training.store.published import PublishedModels
 
 Kind = Literal["method", "metric", "task"]
 REGISTRIES: Final[Mapping[Kind, Registry[Any]]] = {"method": methods, "metric": metrics, "task": tasks}
@@ -122,7 +111,7 @@ def try_file(
     planned = plans[kind]()
     own_directory = directory / OWN
     if kind == "metric":
-        _carry_splits(published, planned, setting, own_directory)
+        _carry_allocations(published, planned, setting, own_directory)
 
     def compute(part: Suite) -> Run:
         run_suite(part, own_directory, workers=workers, console=console, setting=setting)
@@ -293,12 +282,12 @@ def _prepare_apart(problem: ProblemSpec, setting: Setting) -> ProblemRecord:
     return record
 
 
-def _carry_splits(published: Run, planned: Suite, setting: Setting, directory: Path) -> None:
-    """Have the published splits at hand, so that methods attribute as published."""
-    known = {(record.task, record.label): record for record in published.splits}
+def _carry_allocations(published: Run, planned: Suite, setting: Setting, directory: Path) -> None:
+    """Have the published allocations at hand, so that methods attribute as published."""
+    known = {(record.task, record.label): record for record in published.allocations}
     digest = PublishedModels(setting.models).digest if setting.models else ""
-    for group in plan_splits(planned, models=digest):
-        for spec in (spec for spec in group.cells if isinstance(spec, SplitSpec)):
+    for group in plan_allocations(planned, models=digest):
+        for spec in (spec for spec in group.cells if isinstance(spec, AllocationSpec)):
             if record := known.get((spec.task, spec.label)):
                 write(record.model_copy(update=spec.model_dump()), directory / spec.file)
 

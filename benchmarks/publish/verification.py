@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from benchmarks.run.records import Model
+from benchmarks.run.records import Document
 
 Name = Literal["integrity", "derive", "rescore", "retrain"]
 Cause = Literal["data", "model", "method", "metric", "processor", "package", "record", "report", "suite", "chance"]
@@ -23,7 +23,7 @@ CAUSES: Final[Mapping[Cause, str]] = {
 }
 
 
-class Difference(Model):
+class Difference(Document):
     """One thing that is not as published.
 
     Attributes:
@@ -43,7 +43,7 @@ class Difference(Model):
         return f"{self.where}: published {self.published}, found {self.found}; likely cause: {self.cause} ({self.why})"
 
 
-class Level(Model):
+class Level(Document):
     """What a level found.
 
     Attributes:
@@ -67,7 +67,7 @@ class Level(Model):
         return f"{self.name}: {checked}: {found} ({self.seconds:.1f} s)"
 
 
-class Verification(Model):
+class Verification(Document):
     """What became of verifying a published suite; ``passed`` where no level found a difference."""
 
     results: str

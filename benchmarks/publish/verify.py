@@ -20,8 +20,9 @@ from benchmarks.publish.retrain import compare_retrained, draw_anew
 from benchmarks.publish.verification import Difference, Level, Name, Verification
 from benchmarks.run.cluster import start_local_cluster
 from benchmarks.run.progress import RunProgress
-from benchmarks.run.records import RecordError, Run, read_run
+from benchmarks.run.records import Run
 from benchmarks.run.runner import run_suite
+from benchmarks.run.storage import RecordError, read_run
 from benchmarks.run.worker import Setting
 
 LEVELS: Final[tuple[Name, ...]] = ("integrity", "derive", "rescore")

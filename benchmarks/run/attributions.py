@@ -15,7 +15,8 @@ import torch
 from jaxtyping import Float
 
 from benchmarks.run import RUNS
-from benchmarks.run.records import CellRecord, RecordError, read_run, write_atomically
+from benchmarks.run.records import CellRecord
+from benchmarks.run.storage import RecordError, read_run, write_atomically
 from benchmarks.run.suite import list_unknown
 from sig.guard import Attributed
 from sig.registry import Cost

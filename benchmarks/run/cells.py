@@ -2,11 +2,11 @@
 
 Seeds of data, model and background come from the task's name, or its ``seeds``, and the repetition alone, so that every
 method sees the same problem. A key is a hash of all that decides what it is the key of, code, versions of packages
-(``training.fingerprint``) and the content of files (``benchmarks.run.option_files``) included; it is short, since
+(``training.store.fingerprint``) and the content of files (``benchmarks.run.option_files``) included; it is short, since
 records have many. A record on disk with the key of a planned cell is that cell's.
 
-How the budgets of a task are split is found first (``plan_splits``), since cells depend on it. Where models are not
-trained but published ones, ``models`` is their digest (``training.published``) and decides problems too.
+How the budgets of a task are allocated is found first (``plan_allocations``), since cells depend on it. Where models
+are not trained but published ones, ``models`` is their digest (``training.store.published``) and decides problems too.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,33 +14,33 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
 
+from benchmarks.run.allocations import try_allocations
 from benchmarks.run.fields import SweepPoint
 from benchmarks.run.option_files import hash_files
-from benchmarks.run.records import SCHEMA_VERSION, CellSpec, ProblemSpec, SplitRecord, SplitSpec
+from benchmarks.run.records import SCHEMA_VERSION, AllocationRecord, AllocationSpec, CellSpec, ProblemSpec
 from benchmarks.run.scoring import Known
-from benchmarks.run.splits import try_splits
 from benchmarks.run.suite import MethodChoice, Suite, Sweep, TaskChoice
 from datasets.problem import tasks
 from sig.guard import Guard
 from sig.metrics.regions import part_shares
 from sig.registry import Method, methods, metrics
-from training.fingerprint import fingerprint
 from training.hashing import hash_content
 from training.seeds import derive_seed
+from training.store.fingerprint import fingerprint
 
 KEY: Final = 20  # hexadecimal digits: two of a million keys are equal with a probability of 4e-13
 
 
 @dataclass(frozen=True)
 class Group:
-    """One problem and what is done on it: the cells that score methods, or the splits of their budgets.
+    """One problem and what is done on it: the cells that score methods, or the allocations of their budgets.
 
     ``known`` finds what earlier runs left of cells, by the cell's key: only when a job needs it, since it may be large.
     ``gpu``: on a cluster, by workers that offer one.
     """
 
     problem: ProblemSpec
-    cells: Sequence[CellSpec | SplitSpec]
+    cells: Sequence[CellSpec | AllocationSpec]
     known: Mapping[str, Callable[[], Known]] = field(default_factory=dict)
     gpu: bool = False
 
@@ -53,15 +53,16 @@ class _Codes:
     metrics: Callable[[str], str]
 
 
-def plan_splits(suite: Suite, *, models: str = "") -> list[Group]:
-    """The splits to find for each task of a resolved suite, on its first problem."""
+def plan_allocations(suite: Suite, *, models: str = "") -> list[Group]:
+    """The allocations to find for each task of a resolved suite, on its first problem."""
     problems = [(task, problem) for task in suite.tasks for problem in _problems(task, 1, models)]
-    return [Group(problem, _splits(suite, task, problem), gpu=task.gpu) for task, problem in problems]
+    return [Group(problem, _allocations(suite, task, problem), gpu=task.gpu) for task, problem in problems]
 
 
-def plan(suite: Suite, splits: Sequence[SplitRecord] = (), *, models: str = "") -> list[Group]:
-    """Every problem and cell of a resolved suite, in its order; a budget without a known split has the defaults."""
-    found = {(record.task, record.label): record for record in splits}
+def plan(suite: Suite, allocations: Sequence[AllocationRecord] = (), *, models: str = "") -> list[Group]:
+    """Every problem and cell of a resolved suite, in its order; budgets without a known allocation have the
+    defaults."""
+    found = {(record.task, record.label): record for record in allocations}
     problems = [
         (task, problem)
         for task in suite.tasks
@@ -75,10 +76,16 @@ def plan(suite: Suite, splits: Sequence[SplitRecord] = (), *, models: str = "") 
 
 
 def _group(
-    suite: Suite, task: TaskChoice, problem: ProblemSpec, splits: Mapping[tuple[str, str], SplitRecord], codes: _Codes
+    suite: Suite,
+    task: TaskChoice,
+    problem: ProblemSpec,
+    allocations: Mapping[tuple[str, str], AllocationRecord],
+    codes: _Codes,
 ) -> Group:
     runs = [
-        run for choice in _choices(suite, task) for run in _runs(choice, task, splits.get((task.name, choice.label)))
+        run
+        for choice in _choices(suite, task)
+        for run in _runs(choice, task, allocations.get((task.name, choice.label)))
     ]
     runs += [run for sweep in task.sweeps for run in _sweep_runs(sweep)]
     return Group(problem, [_cell(task, problem, run, codes) for run in runs], gpu=task.gpu)
@@ -88,11 +95,11 @@ def _choices(suite: Suite, task: TaskChoice) -> list[MethodChoice]:
     return [choice for choice in suite.methods if task.takes(choice.label)]
 
 
-def _splits(suite: Suite, task: TaskChoice, problem: ProblemSpec) -> list[SplitSpec]:
-    return [_split(choice, task, problem) for choice in _choices(suite, task) if _can_spend(choice)]
+def _allocations(suite: Suite, task: TaskChoice, problem: ProblemSpec) -> list[AllocationSpec]:
+    return [_allocation(choice, task, problem) for choice in _choices(suite, task) if _can_spend(choice)]
 
 
-def _split(choice: MethodChoice, task: TaskChoice, problem: ProblemSpec) -> SplitSpec:
+def _allocation(choice: MethodChoice, task: TaskChoice, problem: ProblemSpec) -> AllocationSpec:
     method = methods[choice.name]
     facts = {
         "task": task.name,
@@ -104,8 +111,8 @@ def _split(choice: MethodChoice, task: TaskChoice, problem: ProblemSpec) -> Spli
         "limit": task.limit_budget,
         "seed": derive_seed("splits", task.name, choice.label, choice.options),
     }
-    key = _hash(SCHEMA_VERSION, facts, fingerprint(method.run, Guard.attribute, try_splits))
-    return SplitSpec.model_validate({**facts, "key": key})
+    key = _hash(SCHEMA_VERSION, facts, fingerprint(method.run, Guard.attribute, try_allocations))
+    return AllocationSpec.model_validate({**facts, "key": key})
 
 
 def _can_spend(choice: MethodChoice) -> bool:
@@ -150,16 +157,16 @@ class _Run:
     sweep: SweepPoint | None = None
 
 
-def _runs(choice: MethodChoice, task: TaskChoice, splits: SplitRecord | None) -> Iterator[_Run]:
+def _runs(choice: MethodChoice, task: TaskChoice, allocations: AllocationRecord | None) -> Iterator[_Run]:
     """One run for each budget; a single one for a method that cannot spend more or less, or whose spending is fixed."""
     method = methods[choice.name]
     if not _can_spend(choice):
         yield _Run(choice.label, method, choice.options, headline=True)
         return
     for budget in task.budgets:
-        split = splits.choose(budget) if splits else None
-        spent = split.options if split else method.options_for(budget, **choice.options)
-        distance = split.distance if split else None
+        allocation = allocations.choose(budget) if allocations else None
+        spent = allocation.options if allocation else method.options_for(budget, **choice.options)
+        distance = allocation.distance if allocation else None
         headline = budget == task.headline
         yield _Run(choice.label, method, {**choice.options, **spent}, budget, distance, headline)
 

@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.run.cells import plan
-from benchmarks.run.records import CellRecord, CellSpec, ProblemRecord, RecordError, read_run
+from benchmarks.run.records import CellRecord, CellSpec, ProblemRecord
+from benchmarks.run.storage import RecordError, read_run
 from benchmarks.run.suite import Suite
 
 EXPLICANDS: Final = 10  # of a task without a record
@@ -69,7 +70,7 @@ def describe_run(suite: Suite, directories: Iterable[Path], workers: int) -> Tab
     table.caption = (
         f"records: what these cells took in {where}; rate: budget, at the "
         f"seconds of a row there or {SECONDS_PER_ROW:g}, for as many explicands as the task has there or {EXPLICANDS}; "
-        "unknown: neither record nor budget. Rows count forward and backward ones. Scores, splits of budgets and "
+        "unknown: neither record nor budget. Rows count forward and backward ones. Scores, allocations of budgets and "
         f"training come on top{f'; preparing the problems took {preparing:,.0f} s there' if preparing else ''}."
     )
     return table

@@ -20,7 +20,7 @@ from benchmarks.run.cluster import require_gpu
 from benchmarks.run.own_process import Killed, OwnProcess, Stopped
 from benchmarks.run.parcel import DifferentWorker, Files, Parcel, collect_files
 from benchmarks.run.provenance import get_now
-from benchmarks.run.records import CellSpec, ProblemRecord, ProblemSpec, SplitRecord, SplitSpec
+from benchmarks.run.records import AllocationRecord, AllocationSpec, CellSpec, ProblemRecord, ProblemSpec
 from benchmarks.run.scoring import Known, describe_error
 from benchmarks.run.worker import CellResult, Setting
 
@@ -29,11 +29,11 @@ ATTEMPTS = 3  # of what is killed from outside
 PREPARING = 10  # times as long as a cell may it take to prepare a problem, since models are trained for it
 
 T = TypeVar("T")
-Finished = ProblemRecord | SplitRecord | CellResult
+Finished = ProblemRecord | AllocationRecord | CellResult
 
 
 def execute(client: Client, groups: Sequence[Group], setting: Setting | Parcel) -> Iterator[Finished]:
-    """What is finished, as it comes in: each problem, then its cells or splits; each of the groups' gets a result.
+    """What is finished, as it comes in: each problem, then its cells or allocations; each of the groups' gets a result.
 
     Where a problem cannot be prepared its cells fail with the same reason. Workers on other machines are sent a
     ``Parcel``.
@@ -60,7 +60,7 @@ class _Job:
     """Cells of one group to run, or none: then its problem is to be prepared."""
 
     group: int
-    cells: tuple[CellSpec | SplitSpec, ...] = ()
+    cells: tuple[CellSpec | AllocationSpec, ...] = ()
     alone: bool = False
 
 
@@ -138,7 +138,7 @@ class _Execution:
                 self._settings[job.group] = self._setting.with_models(result.models)
             yield from self._after_preparing(job.group, result.record)
 
-    def _require_same_data(self, result: CellResult | SplitRecord) -> CellResult | SplitRecord:
+    def _require_same_data(self, result: CellResult | AllocationRecord) -> CellResult | AllocationRecord:
         """The result, or a failed one where a worker had other data or models than the problem was prepared with."""
         if not isinstance(result, CellResult) or result.record.status == "failed":
             return result
@@ -157,7 +157,7 @@ class _Execution:
         if record.status == "failed":
             yield from _unprepared(record, cells)
             return
-        at_once = 1 if cells and isinstance(cells[0], SplitSpec) else CELLS_PER_JOB  # splits take long
+        at_once = 1 if cells and isinstance(cells[0], AllocationSpec) else CELLS_PER_JOB  # allocations take long
         jobs = (_Job(group, tuple(cells[i : i + at_once])) for i in range(0, len(cells), at_once))
         self._open.setdefault(group, deque()).extend(jobs)
 
@@ -171,7 +171,7 @@ class _Execution:
             yield from self._after_preparing(job.group, record)
 
 
-def _unprepared(record: ProblemRecord, cells: Sequence[CellSpec | SplitSpec]) -> Iterator[Finished]:
+def _unprepared(record: ProblemRecord, cells: Sequence[CellSpec | AllocationSpec]) -> Iterator[Finished]:
     reason = f"the problem could not be prepared: {record.reason}"
     for cell in cells:
         yield worker.fail(cell, reason, get_now(), record.traceback)
@@ -197,10 +197,10 @@ def _prepare(problem: ProblemSpec, setting: Setting | Parcel) -> _Prepared:
 def _run_cells(
     prepared: _Prepared | None,
     problem: ProblemSpec,
-    cells: Sequence[CellSpec | SplitSpec],
+    cells: Sequence[CellSpec | AllocationSpec],
     setting: Setting | Parcel,
     known: Mapping[str, Known],
-) -> list[CellResult | SplitRecord]:
+) -> list[CellResult | AllocationRecord]:
     """Dask runs a job where its arguments are: ``prepared`` is there for that alone."""
     here = _unpack(setting)
     return [_run_cell(problem, cell, here, known) for cell in cells]
@@ -211,13 +211,13 @@ def _unpack(setting: Setting | Parcel) -> Setting:
 
 
 def _run_cell(
-    problem: ProblemSpec, cell: CellSpec | SplitSpec, setting: Setting, known: Mapping[str, Known]
-) -> CellResult | SplitRecord:
+    problem: ProblemSpec, cell: CellSpec | AllocationSpec, setting: Setting, known: Mapping[str, Known]
+) -> CellResult | AllocationRecord:
     started_at = get_now()
 
-    def run(process: OwnProcess) -> CellResult | SplitRecord:
+    def run(process: OwnProcess) -> CellResult | AllocationRecord:
         process.call(worker.load, problem, setting, seconds=PREPARING * setting.cell_timeout)
-        results: list[CellResult | SplitRecord]
+        results: list[CellResult | AllocationRecord]
         results = process.call(worker.run_cells, problem, [cell], setting, known, seconds=setting.cell_timeout)
         return results[0]
 

@@ -13,7 +13,7 @@ STRICT: Final = pydantic.ConfigDict(extra="forbid", ser_json_inf_nan="strings")
 
 
 class Field(pydantic.BaseModel):
-    """What a field of a record holds; strict as the record itself (``benchmarks.run.records.Model``)."""
+    """What a field of a record holds; strict as the record itself (``benchmarks.run.records.Document``)."""
 
     model_config = STRICT
 

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.run.provenance import is_model
-from benchmarks.run.records import ProblemRecord, write_atomically
+from benchmarks.run.records import ProblemRecord
+from benchmarks.run.storage import write_atomically
 from benchmarks.run.worker import Setting
 from datasets.cache import PROJECT
 from training.hashing import hash_content
-from training.published import collect_models
+from training.store.published import collect_models
 
 PACKAGES: Final = ("sig", "datasets", "training", "benchmarks")
 VERSIONS: Final = ("torch", "numpy", "scipy", "pandas", "pytorch-lightning", "distributed")

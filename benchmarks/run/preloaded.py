@@ -9,7 +9,7 @@ from contextlib import suppress
 import benchmarks.run.worker  # noqa: F401
 from datasets.problem import tasks
 from sig.registry import methods, metrics
-from training.sources import find_versions
+from training.store.sources import find_versions
 
 for registry in (methods, metrics, tasks):
     with suppress(Exception):

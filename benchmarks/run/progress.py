@@ -5,7 +5,7 @@ from collections import Counter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from benchmarks.run.records import CellRecord, ProblemRecord, SplitRecord
+from benchmarks.run.records import AllocationRecord, CellRecord, ProblemRecord
 
 LINES = 10  # about so many where there is no terminal
 
@@ -45,11 +45,15 @@ class RunProgress:
         self.counts[record.status] += 1
         self._bar.update(self._row, completed=self.done, counts=self.summary())
 
-    def finished(self, record: ProblemRecord | SplitRecord | CellRecord) -> None:
+    def finished(self, record: ProblemRecord | AllocationRecord | CellRecord) -> None:
         """Count a record that has just been written, if it is a cell's, and show where the run stands."""
         if isinstance(record, CellRecord):
             self.counts[record.status] += 1
-        where = f"splits of {record.task}" if isinstance(record, SplitRecord) else f"{record.task} #{record.repetition}"
+        where = (
+            f"allocations of {record.task}"
+            if isinstance(record, AllocationRecord)
+            else f"{record.task} #{record.repetition}"
+        )
         self._bar.update(self._row, completed=self.done, counts=self.summary(), description=where)
         if not self._console.is_terminal and isinstance(record, CellRecord) and self._is_line_due():
             self._console.print(f"{self.done}/{self._total} cells, now {where}: {self.summary()}", soft_wrap=True)

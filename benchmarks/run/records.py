@@ -1,24 +1,11 @@
-"""What a record holds, and how records are kept on disk.
+"""What a record holds. How records are kept on disk is in ``benchmarks.run.storage``."""
 
-A run is a folder, by default ``results/runs/<suite>``::
-
-    manifest.json                                      the suite as resolved, and the records that belong to it
-    problems/<task>/<repetition>-<key>.json            one ``ProblemRecord`` for each task and repetition
-    splits/<task>/<method>-<key>.json                  one ``SplitRecord`` for each method that can spend more or less
-    records/<task>/<repetition>/<cell>.json            one ``CellRecord`` for each cell, <method>-<budget>-<key>
-    attributions/<task>/<repetition>/<cell>.npz        its attribution (``benchmarks.run.attributions``)
-
-All are written atomically. A record whose key no longer belongs to the plan stays on disk, unread. What is published
-of a run has a form of its own (``benchmarks.run.archive``), which ``read_run`` reads too.
-"""
-
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal
 
 import pydantic
 
@@ -27,14 +14,9 @@ from benchmarks.run.suite import MetricChoice, Suite
 from sig.registry import Cost
 
 SCHEMA_VERSION: Final = 5
-MANIFEST = "manifest.json"
 
 
-class RecordError(ValueError):
-    """A record or a run folder that cannot be read; the message names the file and the remedy."""
-
-
-class Model(pydantic.BaseModel):
+class Document(pydantic.BaseModel):
     """What goes to disk: unknown fields are refused, so that a record of another version is never half understood."""
 
     model_config = STRICT
@@ -43,7 +25,7 @@ class Model(pydantic.BaseModel):
 Number = Annotated[float, pydantic.Field(allow_inf_nan=False)] | None  # None stands for an undefined score
 
 
-class ProblemSpec(Model):
+class ProblemSpec(Document):
     """One repetition of a task, and the seed of its data, model and background: never the method's business.
 
     ``key`` is a hash of all the rest and of the sources that decide it.
@@ -106,16 +88,16 @@ class ProblemRecord(ProblemSpec):
     provenance: Provenance
 
 
-class SplitSpec(Model):
-    """How to find the best split of each budget of a task for one method: on inputs that are not scored, of the task's
-    first problem.
+class AllocationSpec(Document):
+    """How to find the best allocation of each budget of a task for one method: on inputs that are not scored, of the
+    task's first problem.
 
     Attributes:
         problem: key of that problem.
         label: the method's name on the leaderboard.
         method: its registered name.
         options: those that are chosen already; the others keep their defaults.
-        budgets: to be split.
+        budgets: to be allocated.
         limit: the budget at which the method is taken to be at its limit.
         seed: of the generators passed to the method.
         key: hash of all that decides the record.
@@ -134,10 +116,10 @@ class SplitSpec(Model):
     @property
     def file(self) -> str:
         """Path inside the run folder."""
-        return f"splits/{self.task}/{slugify(self.label)}-{self.key[:8]}.json"
+        return f"allocations/{self.task}/{slugify(self.label)}-{self.key[:8]}.json"
 
 
-class Split(Model):
+class Allocation(Document):
     """One way to spend a budget, and the median ``distance`` from the method's limit, relative to that, which it leads
     to; None where the limit is zero, or it cannot be spent so, for a ``reason``."""
 
@@ -147,15 +129,15 @@ class Split(Model):
     reason: str = ""
 
 
-class SplitRecord(SplitSpec):
-    """What became of the splits of a method's budgets.
+class AllocationRecord(AllocationSpec):
+    """What became of the allocations of a method's budgets.
 
     Attributes:
         status: ``skipped`` when the method has no meaning for the task, ``failed`` when it raised.
         reason: why, in one line.
         inputs: how many inputs were attributed.
         limit_options: with which the limit was computed.
-        tried: every split, budget by budget.
+        tried: every allocation, budget by budget.
     """
 
     schema_version: Literal[5] = SCHEMA_VERSION
@@ -164,16 +146,18 @@ class SplitRecord(SplitSpec):
     traceback: str = ""
     inputs: int = 0
     limit_options: dict[str, int] = {}
-    tried: list[Split] = []
+    tried: list[Allocation] = []
     provenance: Provenance
 
-    def choose(self, budget: int) -> Split | None:
-        """The split of a budget that comes closest to the limit, the first of equals; None where none is known."""
-        known = [split for split in self.tried if split.budget == budget and split.distance is not None]
-        return min(known, key=lambda split: split.distance or 0.0, default=None)
+    def choose(self, budget: int) -> Allocation | None:
+        """The allocation of a budget that comes closest to the limit, the first of equals; None where none is known."""
+        known = [
+            allocation for allocation in self.tried if allocation.budget == budget and allocation.distance is not None
+        ]
+        return min(known, key=lambda allocation: allocation.distance or 0.0, default=None)
 
 
-class CellSpec(Model):
+class CellSpec(Document):
     """One cell: task x repetition x method x budget, or one point of a sweep.
 
     Attributes:
@@ -183,8 +167,8 @@ class CellSpec(Model):
         family, source, control, same_as: its facts.
         options: those passed to it, the budget's included; the others keep their defaults.
         budget: model rows per explicand it may spend; None where the method has one cost of its own, or in a sweep.
-        distance: how far the method is from its own limit with these options, as found with the split of the budget;
-            None where it has no budget, or that is not known.
+        distance: how far the method is from its own limit with these options, as found with the allocation of the
+            budget; None where it has no budget, or that is not known.
         headline: whether the leaderboard ranks on it: the last budget, or a method's one cost; never a sweep.
         sweep: where the cell stands in a sweep, if it is part of one.
         metrics: the scores asked for.
@@ -271,23 +255,31 @@ class CellRecord(CellSpec):
     provenance: Provenance
 
 
-class Manifest(Model):
-    """What a run consists of.
+class Manifest(Document):
+    """What a run consists of. Suites published before 0.2 have ``splits`` for allocations, which is read too.
 
     Attributes:
         suite: as resolved and restricted.
-        problems, splits, cells: files of the records that belong to it, relative to the folder, in the order of the
-            suite.
+        problems, allocations, cells: files of the records that belong to it, relative to the folder, in the order of
+            the suite.
         started_at, finished_at: of the latest run; ``finished_at`` is None while it runs and after an interruption.
     """
 
     schema_version: Literal[5] = SCHEMA_VERSION
     suite: Suite
     problems: list[str]
-    splits: list[str] = []
+    allocations: list[str] = []
     cells: list[str]
     started_at: datetime
     finished_at: datetime | None = None
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _read_earlier_names(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or "splits" not in value:
+            return value
+        renamed = [file.replace("splits/", "allocations/", 1) for file in value["splits"]]
+        return {**{name: of for name, of in value.items() if name != "splits"}, "allocations": renamed}
 
 
 @dataclass(frozen=True)
@@ -297,32 +289,9 @@ class Run:
     directory: Path
     manifest: Manifest
     problems: list[ProblemRecord]
-    splits: list[SplitRecord]
+    allocations: list[AllocationRecord]
     cells: list[CellRecord]
     missing: list[str]
-
-
-M = TypeVar("M", bound=Model)
-
-
-def read_run(directory: Path) -> Run:
-    """Read every record that the manifest lists, in its order: of a run's folder, or of a published suite.
-
-    Raises:
-        RecordError: when the folder holds no readable manifest, or a file of a published suite is damaged.
-    """
-    from benchmarks.run import archive  # which is made of what is here
-
-    if (directory / archive.MANIFEST).exists():
-        return archive.read_archive(directory)
-    file = directory / MANIFEST
-    if not file.exists():
-        raise RecordError(f"{file}: no such file, expected a run's manifest; run the suite first")
-    manifest = read(Manifest, file)
-    problems, no_problems = _read_all(ProblemRecord, directory, manifest.problems)
-    splits, no_splits = _read_all(SplitRecord, directory, manifest.splits)
-    cells, no_cells = _read_all(CellRecord, directory, manifest.cells)
-    return Run(directory, manifest, problems, splits, cells, no_problems + no_splits + no_cells)
 
 
 def count_failed(run: Run) -> str:
@@ -331,62 +300,6 @@ def count_failed(run: Run) -> str:
     counts = {kind: sum(record.status == "failed" for record in records) for kind, records in kinds.items()}
     parts = [f"{count} of {len(kinds[kind])} {kind}" for kind, count in counts.items() if count]
     return f"{' and '.join(parts)} failed" if parts else ""
-
-
-def _read_all(model: type[M], directory: Path, files: Sequence[str]) -> tuple[list[M], list[str]]:
-    found, missing = [], []
-    for file in files:
-        try:
-            found.append(read(model, directory / file))
-        except (RecordError, OSError):
-            missing.append(file)
-    return found, missing
-
-
-def read(model: type[M], file: Path) -> M:
-    """One record.
-
-    Raises:
-        RecordError: when the file is not such a record, in one line.
-        OSError: when it cannot be read.
-    """
-    return parse(model, file.read_bytes(), str(file))
-
-
-def parse(model: type[M], content: bytes, where: str) -> M:
-    """A record from its JSON; ``where`` that is from, for messages.
-
-    Raises:
-        RecordError: when it is not such a record, in one line.
-    """
-    try:
-        return model.model_validate_json(content)
-    except pydantic.ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"])) or "content"
-        raise RecordError(f"{where}: {field}: {first['msg']}; the record is damaged or of another version") from None
-
-
-def write(record: Model, file: Path) -> None:
-    """Write a record as ``write_atomically`` does."""
-    write_atomically(record.model_dump_json(indent=1).encode(), file)
-
-
-def write_atomically(content: bytes, file: Path) -> None:
-    """Write a file so that it is at any time absent, the old one, or the new one in full.
-
-    A temporary file in the same folder is written, flushed to the disk, and takes the file's place in one step.
-    """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def slugify(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Run a suite in a folder: find how budgets are split, then run the cells.
+"""Run a suite in a folder: find how budgets are allocated, then run the cells.
 
 Records that are there are reused, the others are computed, and each is written as it comes in.
 """
@@ -21,32 +21,22 @@ from distributed import Client
 from filelock import FileLock, Timeout
 from rich.console import Console
 
-from benchmarks.run.archive import MANIFEST as ARCHIVE
 from benchmarks.run.attributions import read_attribution, write_attribution
-from benchmarks.run.cells import Group, plan, plan_splits
+from benchmarks.run.cells import Group, plan, plan_allocations
 from benchmarks.run.cluster import connect, start_jobqueue, start_local_cluster
 from benchmarks.run.executor import Finished, execute
 from benchmarks.run.parcel import Parcel
 from benchmarks.run.progress import RunProgress
 from benchmarks.run.provenance import get_now
-from benchmarks.run.records import (
-    MANIFEST,
-    CellRecord,
-    CellSpec,
-    Manifest,
-    ProblemRecord,
-    RecordError,
-    SplitRecord,
-    read,
-    write,
-)
+from benchmarks.run.records import AllocationRecord, CellRecord, CellSpec, Manifest, ProblemRecord
 from benchmarks.run.scoring import Known, carry_over
+from benchmarks.run.storage import ARCHIVE, RecordError, read, write
 from benchmarks.run.suite import Suite
 from benchmarks.run.worker import CellResult, Setting
-from training.published import PublishedModels
+from training.store.published import PublishedModels
 
-Record = ProblemRecord | SplitRecord | CellRecord
-R = TypeVar("R", ProblemRecord, SplitRecord, CellRecord)
+Record = ProblemRecord | AllocationRecord | CellRecord
+R = TypeVar("R", ProblemRecord, AllocationRecord, CellRecord)
 
 
 LOCK, OWNER = ".lock", ".lock-owner"
@@ -103,8 +93,8 @@ def _run_suite(
     console: Console,
     fresh: bool,
 ) -> None:
-    started_at, wanted = get_now(), plan_splits(suite, models=models)
-    known = {} if fresh else _read_splits(wanted, directory, console)
+    started_at, wanted = get_now(), plan_allocations(suite, models=models)
+    known = {} if fresh else _read_allocations(wanted, directory, console)
     planned = plan(suite, list(known.values()), models=models)
     _write_manifest(suite, wanted, planned, started_at, directory)
     with _sigterm_as_ctrl_c(), ExitStack() as stack:
@@ -119,34 +109,34 @@ def _run_suite(
 
         unknown = [replace(group, cells=[s for s in group.cells if s.key not in known]) for group in wanted]
         for record in compute([group for group in unknown if group.cells]):
-            if isinstance(record, SplitRecord):
+            if isinstance(record, AllocationRecord):
                 known[record.key] = record
-        planned = plan(suite, list(known.values()), models=models)  # again, now that all splits are known
+        planned = plan(suite, list(known.values()), models=models)  # again, now that all allocations are known
         manifest = _write_manifest(suite, wanted, planned, started_at, directory)
         deque(compute(planned if fresh else list(_left(planned, directory, progress, console))), maxlen=0)
-    write(manifest.model_copy(update={"finished_at": get_now()}), directory / MANIFEST)
+    write(manifest.model_copy(update={"finished_at": get_now()}), directory / ARCHIVE)
     console.print(f"{len(manifest.cells)} cells: {progress.summary()}", soft_wrap=True)
 
 
 def _write_manifest(
-    suite: Suite, splits: Sequence[Group], groups: Sequence[Group], started_at: datetime, directory: Path
+    suite: Suite, allocations: Sequence[Group], groups: Sequence[Group], started_at: datetime, directory: Path
 ) -> Manifest:
-    """Write what the run is to consist of; which cells these are depends on the splits known so far."""
+    """Write what the run is to consist of; which cells these are depends on the allocations known so far."""
     manifest = Manifest(
         suite=suite,
         problems=[group.problem.file for group in groups],
-        splits=[wanted.file for group in splits for wanted in group.cells],
+        allocations=[wanted.file for group in allocations for wanted in group.cells],
         cells=[cell.file for group in groups for cell in group.cells],
         started_at=started_at,
     )
-    write(manifest, directory / MANIFEST)
+    write(manifest, directory / ARCHIVE)
     return manifest
 
 
-def _read_splits(wanted: Sequence[Group], directory: Path, console: Console) -> dict[str, SplitRecord]:
-    """The records of splits that are there and did not fail, by key."""
+def _read_allocations(wanted: Sequence[Group], directory: Path, console: Console) -> dict[str, AllocationRecord]:
+    """The records of allocations that are there and did not fail, by key."""
     specs = [spec for group in wanted for spec in group.cells]
-    found = [(spec, _read(SplitRecord, directory / spec.file, console)) for spec in specs]
+    found = [(spec, _read(AllocationRecord, directory / spec.file, console)) for spec in specs]
     return {
         spec.key: record for spec, record in found if record and record.key == spec.key and record.status != "failed"
     }

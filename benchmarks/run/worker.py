@@ -18,9 +18,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks.run.allocations import try_allocations
 from benchmarks.run.fields import EncodedArray
 from benchmarks.run.provenance import describe_provenance, get_now
-from benchmarks.run.records import CellRecord, CellSpec, ProblemRecord, ProblemSpec, SplitRecord, SplitSpec
+from benchmarks.run.records import AllocationRecord, AllocationSpec, CellRecord, CellSpec, ProblemRecord, ProblemSpec
 from benchmarks.run.scoring import (
     NOTHING_KNOWN,
     Known,
@@ -33,7 +34,6 @@ from benchmarks.run.scoring import (
     to_number,
 )
 from benchmarks.run.shown import choose_shown
-from benchmarks.run.splits import try_splits
 from datasets.problem import Problem, make_columns, tasks
 from sig import path
 from sig.explicand import Tally
@@ -88,31 +88,34 @@ class CellResult:
 
 
 def run_cells(
-    spec: ProblemSpec, cells: Sequence[CellSpec | SplitSpec], setting: Setting, known: Mapping[str, Known] | None = None
-) -> list[CellResult | SplitRecord]:
-    """Attribute, measure and score cells of one problem, or find splits on it; skipped or failed records, with reasons,
-    where that raises.
+    spec: ProblemSpec,
+    cells: Sequence[CellSpec | AllocationSpec],
+    setting: Setting,
+    known: Mapping[str, Known] | None = None,
+) -> list[CellResult | AllocationRecord]:
+    """Attribute, measure and score cells of one problem, or find allocations on it; skipped or failed records, with
+    reasons, where that raises.
 
     ``known`` holds what earlier runs left, by the key of the cell.
     """
     _set_up_process(setting.plugins)
     with training_session(tracking=setting.tracking, progress=False, models=setting.models):
         return [
-            _find_splits(spec, cell)
-            if isinstance(cell, SplitSpec)
+            _find_allocations(spec, cell)
+            if isinstance(cell, AllocationSpec)
             else _run_cell(spec, cell, (known or {}).get(cell.key, NOTHING_KNOWN))
             for cell in cells
         ]
 
 
 def fail(
-    cell: CellSpec | SplitSpec, reason: str, started_at: datetime, traceback: str = ""
-) -> CellResult | SplitRecord:
-    """What comes of a cell that could not be run, or splits that could not be found."""
+    cell: CellSpec | AllocationSpec, reason: str, started_at: datetime, traceback: str = ""
+) -> CellResult | AllocationRecord:
+    """What comes of a cell that could not be run, or allocations that could not be found."""
     outcome = {"status": "failed", "reason": reason, "traceback": traceback}
     record = {**cell.model_dump(), **outcome, "provenance": describe_provenance(started_at=started_at)}
-    if isinstance(cell, SplitSpec):
-        return SplitRecord.model_validate(record)
+    if isinstance(cell, AllocationSpec):
+        return AllocationRecord.model_validate(record)
     return CellResult(CellRecord.model_validate(record))
 
 
@@ -145,22 +148,22 @@ def _problem(spec_json: str) -> Watched:
     return Watched.of(problem)
 
 
-def _find_splits(spec: ProblemSpec, wanted: SplitSpec) -> CellResult | SplitRecord:
+def _find_allocations(spec: ProblemSpec, wanted: AllocationSpec) -> CellResult | AllocationRecord:
     started_at = get_now()
     try:
         problem = _problem(spec.model_dump_json()).problem
         try:
-            outcome = try_splits(problem, wanted)
+            outcome = try_allocations(problem, wanted)
         except NotApplicable as reason:
             outcome = {"status": "skipped", "reason": describe_error(reason)}
         device, data = str(problem.explicand.device), problem.provenance
         where = describe_provenance(started_at=started_at, device=device, data=data)
-        return SplitRecord.model_validate({**wanted.model_dump(), **outcome, "provenance": where})
+        return AllocationRecord.model_validate({**wanted.model_dump(), **outcome, "provenance": where})
     except Exception as error:
         return fail(wanted, describe_error(error), started_at, describe_traceback(error))
 
 
-def _run_cell(spec: ProblemSpec, cell: CellSpec, known: Known) -> CellResult | SplitRecord:
+def _run_cell(spec: ProblemSpec, cell: CellSpec, known: Known) -> CellResult | AllocationRecord:
     started_at = get_now()
     try:
         watched = _problem(spec.model_dump_json())

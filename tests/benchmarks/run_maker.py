@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.run.fields import ColumnFacts, EncodedArray, Provenance, SweepPoint
-from benchmarks.run.records import MANIFEST, CellRecord, Manifest, ProblemRecord, write
+from benchmarks.run.records import CellRecord, Manifest, ProblemRecord
+from benchmarks.run.storage import MANIFEST, write
 from benchmarks.run.suite import Suite
 from sig.registry import Cost
 
@@ -146,7 +147,7 @@ class RunMaker:
         manifest = Manifest(
             suite=suite,
             problems=[record.file for record in self.problems],
-            splits=[],
+            allocations=[],
             cells=[record.file for record in self.cells],
             started_at=WHEN,
             finished_at=WHEN if finished else None,

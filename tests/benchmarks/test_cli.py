@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.run.records import read_run
+from benchmarks.run.storage import read_run
 from benchmarks.run.suite import Suite
 from datasets.cache import PROJECT
 from sig.registry import methods

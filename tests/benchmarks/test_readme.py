@@ -10,7 +10,8 @@ import torch
 import torchvision
 from torch import nn
 
-from benchmarks.run.records import Run, read_run
+from benchmarks.run.records import Run
+from benchmarks.run.storage import read_run
 from datasets.cache import PROJECT
 from sig.plugins import load_plugin
 from sig.registry import metrics
@@ -60,8 +61,8 @@ def test_a_method_of_your_own(run: Runner, tmp_path: Path) -> None:
     (tmp_path / "suite.toml").write_text(SUITE.replace('"bshap"', '"my-ig"'))
     found = run("suite.toml", "--plugin", "my_method.py")
     (mine,) = [cell for cell in found.cells if cell.label == "my-ig"]
-    (splits,) = [record for record in found.splits if record.label == "my-ig"]
-    chosen = splits.choose(60)
+    (allocations,) = [record for record in found.allocations if record.label == "my-ig"]
+    chosen = allocations.choose(60)
     assert chosen is not None
     assert (mine.status, mine.options) == ("ok", chosen.options)
     assert mine.options["samples"] * mine.options["steps"] <= 30  # each goes forward and backward

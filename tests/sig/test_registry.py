@@ -144,13 +144,13 @@ def test_options_that_are_chosen_already_take_the_place_of_defaults():
 
 
 def test_every_affordable_split_of_a_budget_is_tried():
-    found = [(split["samples"], split["steps"]) for split in methods["sig-game"].splits(1000)]
+    found = [(allocation["samples"], allocation["steps"]) for allocation in methods["sig-game"].allocations(1000)]
     assert found == [(500, 1), (250, 2), (100, 5), (50, 10), (20, 25), (10, 50), (5, 100)]
-    assert methods["sig-game"].splits(1000, steps=7) == [{"samples": 71, "steps": 7}]
-    few = [(split["samples"], split["steps"]) for split in methods["sig-game"].splits(10)]
+    assert methods["sig-game"].allocations(1000, steps=7) == [{"samples": 71, "steps": 7}]
+    few = [(allocation["samples"], allocation["steps"]) for allocation in methods["sig-game"].allocations(10)]
     assert few == [(5, 1), (2, 2), (1, 5)]
-    assert methods["ig-zero"].splits(1000) == [{"steps": 500}]
-    assert methods["sig-game"].splits(1000, samples=7) == methods["gradient"].splits(1000) == []
+    assert methods["ig-zero"].allocations(1000) == [{"steps": 500}]
+    assert methods["sig-game"].allocations(1000, samples=7) == methods["gradient"].allocations(1000) == []
 
 
 def test_budgets_need_a_row():

@@ -127,7 +127,7 @@ TRAIN_A_SURROGATE = """
 import json, torch
 from sig.games import coalition_matrix
 from datasets.gridworld import GridWorld
-from training.task_gridworld import fit_surrogate
+from training.tasks.gridworld import fit_surrogate
 values = GridWorld(1, 2, "r1").values()
 fitted = fit_surrogate(values, name="surrogate", seed=0)
 with torch.no_grad():
@@ -282,7 +282,7 @@ import sys, time
 from pathlib import Path
 import torch
 from training.recipe import Recipe
-from training.task_gridworld import fit_surrogate
+from training.tasks.gridworld import fit_surrogate
 me, partner = map(Path, sys.argv[1:])
 me.touch()
 while not partner.exists():

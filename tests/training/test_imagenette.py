@@ -13,10 +13,10 @@ from sig.registry import methods
 from tests.picture_folder import CLASSES, make_folder
 from training import imagenette as module
 from training.certainty_resnet import ResNetClassifier
-from training.checkpoints import KINDS, checkpoint_folder
 from training.imagenette import find_model, load_model, train_imagenette
 from training.imagenette_data import EpochSampler, ImagenetteData, Pictures
-from training.task_imagenette import imagenette
+from training.store.checkpoints import KINDS, checkpoint_folder
+from training.tasks.imagenette import imagenette
 
 OPTIONS: dict[str, Any] = {"epochs": 2, "batch": 2, "side": 32, "depth": "resnet18", "seed": 3}
 

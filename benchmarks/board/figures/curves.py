@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from benchmarks.board import statistics
 from benchmarks.board.aggregate import Board, find_option, list_rows
 from benchmarks.board.figures.style import (
     CONTROL,
@@ -23,7 +24,6 @@ from benchmarks.board.figures.style import (
     make_panels,
     name_panel,
 )
-from sig import stats
 from sig.registry import metrics
 
 Curves = Mapping[str, pd.DataFrame]  # by method
@@ -126,7 +126,7 @@ def _plot_curve(
     models = values.index.to_numpy()
     low, high = limits
     within = (low, high) if ((values >= low) & (values <= high)).all(axis=None) else None
-    bands = [stats.mean_interval(at, models, limits=within) for at in values.to_numpy().T]
+    bands = [statistics.mean_interval(at, models, limits=within) for at in values.to_numpy().T]
     ax.fill_between(x, [at.low for at in bands], [at.high for at in bands], color=colour, alpha=0.12, linewidth=0)
     ax.plot(x, mean, color=colour, linewidth=1.6, linestyle=style)
 

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from benchmarks.board import statistics
 from benchmarks.board.aggregate import Board
 from benchmarks.board.figures.style import (
     Colour,
@@ -19,7 +20,6 @@ from benchmarks.board.figures.style import (
     make_panels,
     name_panel,
 )
-from sig import stats
 
 
 def draw_sweeps(board: Board) -> Iterator[Drawing]:
@@ -62,7 +62,8 @@ def _plot_line(ax: Axes, points: pd.DataFrame, line: str, colour: Colour) -> Non
     values: list[Any] = [value for value, _ in groups]
     limits = tuple(points["range"].iloc[0])
     means = [
-        stats.mean_interval(part["score"].to_numpy(), part["model"].to_numpy(), limits=limits) for _, part in groups
+        statistics.mean_interval(part["score"].to_numpy(), part["model"].to_numpy(), limits=limits)
+        for _, part in groups
     ]
     numeric = all(isinstance(value, int | float) for value in values)
     x = values if numeric else list(range(len(values)))

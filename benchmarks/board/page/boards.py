@@ -20,7 +20,7 @@ from benchmarks.board.leaderboard import (
     FAR,
     Row,
     Standings,
-    find_split,
+    find_allocation,
     write_note,
 )
 from benchmarks.board.page.charts import Domain, draw_interval, draw_places, draw_units, find_domain
@@ -112,7 +112,7 @@ class TaskBoard:
     table: Table
 
 
-COSTS: Final = ("from limit", "split", "cost (rows)", "time (s)")
+COSTS: Final = ("from limit", "allocation", "cost (rows)", "time (s)")
 NAMED: Final = 3  # leading methods of a task
 
 
@@ -268,10 +268,10 @@ class _Maker:
     def _describe_cost(self, key: tuple[str, int | None]) -> list[tuple[str, float]]:
         """What stands under ``COSTS``, with numbers for their order."""
         row = next(iter(self.rows[key].values()))
-        distance, split = row["distance"], find_split(self.board, key[0], row["options"])
+        distance, allocation = row["distance"], find_allocation(self.board, key[0], row["options"])
         far: str = "" if pd.isna(distance) else f"{distance:.2f}{DAGGER if distance > FAR else ''}"
-        text = " x ".join(f"{value:,}" for value in split.values()) if len(split) > 1 else ""
-        first = float(next(iter(split.values()))) if text else np.nan
+        text = " x ".join(f"{value:,}" for value in allocation.values()) if len(allocation) > 1 else ""
+        first = float(next(iter(allocation.values()))) if text else np.nan
         return [
             (far, distance),
             (text, first),
@@ -325,7 +325,7 @@ class _Maker:
         rows = []
         for key in keys:
             row = self.rows[key].get(self.columns[0], next(iter(self.rows[key].values())))
-            split = find_split(self.board, method, row["options"])
+            allocation = find_allocation(self.board, method, row["options"])
             own = key[1] is None and pd.isna(row["budget"])
             rows.append(
                 [
@@ -333,10 +333,10 @@ class _Maker:
                     format_score(row["mean"], row["low"], row["high"]),
                     format_number(row["cost"], whole=True),
                     "" if pd.isna(row["distance"]) else f"{row['distance']:.2f}",
-                    _write_options(split),
+                    _write_options(allocation),
                 ]
             )
-        header = ["budget", self.headings[0], "cost", "from limit", "split"]
+        header = ["budget", self.headings[0], "cost", "from limit", "allocation"]
         return Table(f"{method} on {self.task}: budgets", header, [[Cell(text) for text in row] for row in rows])
 
     def _list_models(self, units: pd.Series) -> str:

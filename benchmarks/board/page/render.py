@@ -19,7 +19,7 @@ from benchmarks.board.page.pictures import DRAWN_APART, encode_figure, make_gall
 from benchmarks.board.page.summary import make_family_cards, make_overall
 from benchmarks.board.properties import LEAD, Matrix
 from benchmarks.board.tables import Table
-from benchmarks.run.records import CellRecord, ProblemRecord, Run, SplitRecord, slugify
+from benchmarks.run.records import AllocationRecord, CellRecord, ProblemRecord, Run, slugify
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 LIBRARY: Final = ("html", "dt_bundle.js")
@@ -62,7 +62,7 @@ def render_page(material: Material) -> str:
         "suite": run.manifest.suite,
         "is_clean": _is_clean(run),
         "manifest": run.manifest,
-        "records": len(run.manifest.cells) + len(run.manifest.problems) + len(run.manifest.splits),
+        "records": len(run.manifest.cells) + len(run.manifest.problems) + len(run.manifest.allocations),
         "missing": run.missing,
         "facts": material.facts,
         "legend": material.legend,
@@ -88,7 +88,7 @@ def render_page(material: Material) -> str:
 
 def _is_clean(run: Run) -> bool:
     """Whether all records are of one commit, so that they can be published and verified."""
-    records: list[ProblemRecord | SplitRecord | CellRecord] = [*run.problems, *run.splits, *run.cells]
+    records: list[ProblemRecord | AllocationRecord | CellRecord] = [*run.problems, *run.allocations, *run.cells]
     where = {(record.provenance.commit, record.provenance.dirty) for record in records}
     return len(where) == 1 and not any(commit is None or dirty for commit, dirty in where)
 

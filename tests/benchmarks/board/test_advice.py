@@ -11,7 +11,7 @@ from benchmarks.board.aggregate import aggregate
 from benchmarks.board.duels import LOSS, WIN
 from benchmarks.board.level import Level
 from benchmarks.board.report import write_report
-from benchmarks.run.records import read_run
+from benchmarks.run.storage import read_run
 from tests.benchmarks.board.page.test_page import Tree
 from tests.benchmarks.run_maker import RunMaker, certainty_run
 

@@ -6,7 +6,7 @@ import pytest
 from scipy import special
 
 from benchmarks.board.aggregate import Board, aggregate, find_option, list_rows
-from benchmarks.run.records import read_run
+from benchmarks.run.storage import read_run
 from sig.registry import Cost, metrics
 from tests.benchmarks.run_maker import WHERE, RunMaker, small_run
 

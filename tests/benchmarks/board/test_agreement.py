@@ -5,7 +5,7 @@ from scipy import stats
 from benchmarks.board.aggregate import aggregate
 from benchmarks.board.figures.agreement import draw_agreement, measure_agreement, split_by_tasks
 from benchmarks.board.figures.style import apply_style
-from benchmarks.run.records import read_run
+from benchmarks.run.storage import read_run
 from tests.benchmarks.run_maker import RunMaker
 
 METHODS = ("a", "b", "c", "d", "e")

@@ -8,7 +8,7 @@ from benchmarks.board.aggregate import aggregate
 from benchmarks.board.figures.curves import draw_curves
 from benchmarks.board.figures.style import Drawing
 from benchmarks.run.fields import EncodedArray
-from benchmarks.run.records import read_run
+from benchmarks.run.storage import read_run
 from tests.benchmarks.run_maker import RunMaker, facts, small_run
 
 

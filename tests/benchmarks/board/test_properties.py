@@ -6,7 +6,7 @@ import pytest
 from benchmarks.board.aggregate import aggregate, find_option, list_rows
 from benchmarks.board.properties import CRITERIA, Criterion, make_matrix, make_properties_frame, make_properties_table
 from benchmarks.board.report import write_report
-from benchmarks.run.records import read_run
+from benchmarks.run.storage import read_run
 from benchmarks.run.suite_files import load_suite
 from datasets.problem import tasks
 from sig.registry import metrics

@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 from benchmarks.board.aggregate import aggregate
 from benchmarks.board.figures.region_shares import draw_regions
 from benchmarks.board.figures.style import Drawing
-from benchmarks.run.records import read_run
+from benchmarks.run.storage import read_run
 from sig.metrics.regions import part_shares
 from tests.benchmarks.run_maker import RunMaker
 

@@ -20,7 +20,7 @@ from benchmarks.board.tables import (
     format_seconds,
     make_table,
 )
-from benchmarks.run.records import RecordError, read_run
+from benchmarks.run.storage import RecordError, read_run
 from tests.benchmarks.run_maker import RunMaker, papers_run, small_run
 
 
@@ -146,7 +146,7 @@ def test_markdown_opens_with_who_leads_after_a_short_legend(markdown):
 
 def test_markdown_table_of_a_task(markdown):
     lines = table_lines(markdown.split("<details>")[1], "pictures")
-    assert lines[0] == r"| place | method | iaccuracy ↓ | iaccuracy\_mean ↓ | from limit | split | cost |"
+    assert lines[0] == r"| place | method | iaccuracy ↓ | iaccuracy\_mean ↓ | from limit | allocation | cost |"
     assert [line.split(" | ")[1] for line in lines[2:]] == [
         "sig-game",
         "icg",

@@ -9,7 +9,7 @@ from benchmarks.board.leaderboard import Standings, make_details_table, make_tas
 from benchmarks.board.overview import make_leaders_table, make_overall_table, make_overview_tables
 from benchmarks.board.page.boards import make_task_boards
 from benchmarks.board.tables import Table
-from benchmarks.run.records import read_run
+from benchmarks.run.storage import read_run
 from benchmarks.run.suite import MethodChoice
 from sig.registry import Cost
 from tests.benchmarks.run_maker import RunMaker
@@ -72,7 +72,7 @@ def column_of(table: Table, name: str) -> list[str]:
 
 def test_the_main_table_has_at_most_seven_columns(crowded):
     table = make_task_table(crowded, "t")
-    assert table.header == ["place", "method", "off_bshap ↓", "in_shadow ↓", "from limit", "split", "cost"]
+    assert table.header == ["place", "method", "off_bshap ↓", "in_shadow ↓", "from limit", "allocation", "cost"]
     assert {len(row) for row in table.rows} == {7}
 
 
@@ -132,12 +132,12 @@ def test_the_page_tells_of_controls_too_and_marks_one_that_leads(tmp_path):
 def test_distance_split_and_cost(crowded):
     table = make_task_table(crowded, "t")
     assert column_of(table, "from limit") == ["0.62", "0.04", "", "", ""]
-    assert column_of(table, "split") == ["50 x 10", "", "", "", ""]
+    assert column_of(table, "allocation") == ["50 x 10", "", "", "", ""]
     assert column_of(table, "cost") == ["1,000", "1,000", "", "0", "2"]
 
 
 @pytest.mark.parametrize(
-    ("name", "fixed", "options", "split"),
+    ("name", "fixed", "options", "allocation"),
     [
         ("sig-game", {"direction": "both"}, {"direction": "both", "samples": 5, "steps": 10}, "5 x 10"),
         ("sig-game", {"steps": 50}, {"steps": 50, "samples": 2}, "2 x 50"),  # whatever their order
@@ -146,13 +146,13 @@ def test_distance_split_and_cost(crowded):
         ("gradient", {}, {}, ""),
     ],
 )
-def test_a_split_is_of_what_spends_the_budget(tmp_path, name, fixed, options, split):
+def test_a_split_is_of_what_spends_the_budget(tmp_path, name, fixed, options, allocation):
     maker = RunMaker(tmp_path / "run", {"mine": "x"}, {"t": {"repetitions": 1, "budgets": [100]}})
     maker.cell("t", 0, "mine", {"100%_right": [0.5]}, budget=100, options=options)
     run = read_run(maker.write())
     choice = MethodChoice(name=name, label="mine", options=fixed)
     run.manifest.suite = run.manifest.suite.model_copy(update={"methods": [choice]})
-    assert column_of(make_task_table(aggregate(run), "t"), "split") == [split]
+    assert column_of(make_task_table(aggregate(run), "t"), "allocation") == [allocation]
 
 
 def test_the_first_score_has_an_interval_the_second_none(crowded):

@@ -23,7 +23,8 @@ from torch.utils.data import DataLoader
 
 from benchmarks.board.wandb_runs import log_suite
 from benchmarks.run.fields import ColumnFacts, EncodedArray, Provenance, SweepPoint
-from benchmarks.run.records import MANIFEST, CellRecord, Manifest, ProblemRecord, write
+from benchmarks.run.records import CellRecord, Manifest, ProblemRecord
+from benchmarks.run.storage import MANIFEST, write
 from benchmarks.run.suite import MethodChoice, MetricChoice, Suite, TaskChoice
 from sig.registry import Cost
 from training import wandb_client as tracking
@@ -146,7 +147,8 @@ def run_folder(tmp_path, records):
     problems = [problem(repetition) for repetition in range(REPETITIONS)]
     listed = [made.file for made in problems]
     write(
-        Manifest(suite=suite, problems=listed, splits=[], cells=files, started_at=datetime.now(UTC)), folder / MANIFEST
+        Manifest(suite=suite, problems=listed, allocations=[], cells=files, started_at=datetime.now(UTC)),
+        folder / MANIFEST,
     )
     for made in [*records, *problems]:
         write(made, folder / made.file)
@@ -286,8 +288,8 @@ def test_a_suite_on_a_server(run_folder, records, server, tmp_path):
             assert run["summary"][f"burnt-snacks/{column}/mean"] == pytest.approx(mean)
             low, high = (run["summary"][f"burnt-snacks/{column}/{end}"] for end in ("low", "high"))
             assert low < mean < high
-        spent = {name: run["summary"][f"burnt-snacks/{name}"] for name in ("cost", "distance", "split/steps")}
-        assert spent == {"cost": 100, "distance": 0.02, "split/steps": 50}
+        spent = {name: run["summary"][f"burnt-snacks/{name}"] for name in ("cost", "distance", "allocation/steps")}
+        assert spent == {"cost": 100, "distance": 0.02, "allocation/steps": 50}
 
         history = server.history(run)
         assert history["burnt-snacks/frontier/cost"] == [2 * budget for budget in BUDGETS]  # forward and backward

@@ -5,7 +5,8 @@ from typing import Any
 from benchmarks.board.aggregate import aggregate
 from benchmarks.papers.ledger import Outcome, Publication
 from benchmarks.papers.quantities import take_evidence
-from benchmarks.run.records import Run, read_run
+from benchmarks.run.records import Run
+from benchmarks.run.storage import read_run
 from tests.benchmarks.run_maker import RunMaker
 
 Outcomes = dict[tuple[str, str], Outcome]

@@ -3,14 +3,14 @@ import pytest
 import scipy.stats
 from statsmodels.stats.weightstats import DescrStatsW
 
+from benchmarks.board import statistics
 from benchmarks.board.aggregate import aggregate
 from benchmarks.papers.interval_claims import Bound, Closeness, Flatness
 from benchmarks.papers.ledger import Outcome, Side
 from benchmarks.papers.paired_claims import Comparison, Steadiness, compare_spreads
 from benchmarks.papers.quantities import check, find_tasks, score, sweep
 from benchmarks.run.fields import SweepPoint
-from benchmarks.run.records import read_run
-from sig import stats
+from benchmarks.run.storage import read_run
 from tests.benchmarks.run_maker import WHERE, RunMaker
 
 REPETITIONS = 10
@@ -178,7 +178,7 @@ def test_methods_that_were_not_run_are_left_out(board_of):
 def test_a_bound_holds_where_the_whole_interval_is_on_its_side(board_of):
     board = board_of(SCORES)
     low, high = DescrStatsW(BASE).tconfint_mean()
-    interval = stats.mean_interval(BASE, np.arange(REPETITIONS), limits=(-1.0, 1.0))
+    interval = statistics.mean_interval(BASE, np.arange(REPETITIONS), limits=(-1.0, 1.0))
     assert (interval.low, interval.high) == pytest.approx((low, high), abs=0.005)
     low, high = interval.low, interval.high
     row = bound("ig-zero", above=0.0).test(board)[0]
@@ -210,7 +210,7 @@ def test_scores_that_all_lie_at_a_limit_of_the_metric_have_an_exact_interval(boa
 def test_a_bound_needs_holms_correction_to_be_not_held(board_of):
     board = board_of({"ig-zero": BASE, "ig-mean": BASE, "sig-game": BASE})
     at_95, at_97 = (
-        stats.mean_interval(BASE, np.arange(REPETITIONS), limits=(-1.0, 1.0), confidence=1 - 0.05 / tests).high
+        statistics.mean_interval(BASE, np.arange(REPETITIONS), limits=(-1.0, 1.0), confidence=1 - 0.05 / tests).high
         for tests in (1, 2)
     )
     between = Side(above=(at_95 + at_97) / 2)

@@ -3,7 +3,7 @@ import pytest
 from benchmarks.papers.es import ES
 from benchmarks.run.records import CellRecord
 from tests.benchmarks.papers.outcomes import measure_entries, outcome_of
-from tests.benchmarks.papers.test_sig import ALWAYS, ORGANS, add_shares, game_run, make_truths
+from tests.benchmarks.papers.sig.test_sig import ALWAYS, ORGANS, add_shares, game_run, make_truths
 from tests.benchmarks.run_maker import RunMaker
 
 ITEMS = [

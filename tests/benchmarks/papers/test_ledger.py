@@ -17,8 +17,8 @@ from benchmarks.papers.ledger import (
     report_means,
 )
 from benchmarks.papers.quantities import find_tasks
-from benchmarks.papers.sig_games import GAME
-from benchmarks.run.records import read_run
+from benchmarks.papers.sig.games import GAME
+from benchmarks.run.storage import read_run
 from tests.benchmarks.run_maker import RunMaker, papers_run, small_run
 
 

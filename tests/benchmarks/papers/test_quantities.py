@@ -19,7 +19,7 @@ from benchmarks.papers.quantities import (
     sweep,
     take_evidence,
 )
-from benchmarks.run.records import read_run
+from benchmarks.run.storage import read_run
 from sig.registry import metrics
 from tests.benchmarks.run_maker import RunMaker, certainty_run, papers_run, small_run
 

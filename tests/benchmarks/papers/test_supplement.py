@@ -9,7 +9,7 @@ from benchmarks.board.aggregate import aggregate
 from benchmarks.board.report import write_report
 from benchmarks.papers.ledger import VERDICTS, Entry, state
 from benchmarks.papers.supplement import PAPERS, fill_line, supplement_report
-from benchmarks.run.records import read_run
+from benchmarks.run.storage import read_run
 from tests.benchmarks.papers.icg_run import icg_run
 from tests.benchmarks.papers.outcomes import WHATEVER_THE_RUN, without_papers
 from tests.benchmarks.run_maker import RunMaker, certainty_run, small_run

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from benchmarks.board import statistics
 from benchmarks.publish.compare import Pair, compare_pair, compare_runs
 from benchmarks.publish.compare_page import make_side_boards, render_comparison
-from benchmarks.run.archive import write_archive
-from benchmarks.run.records import read_run
-from sig import stats
+from benchmarks.run.storage import read_run, write_archive
 from tests.benchmarks.commands import Call
 from tests.benchmarks.run_maker import RunMaker, papers_run, small_run
 
@@ -68,7 +67,7 @@ def test_what_moved_is_named_and_its_consequences(tmp_path: Path) -> None:
 def test_the_rule_at_its_limit(tmp_path: Path, share: float, moved: bool) -> None:
     """Arms of the two intervals that face each other, added as the sides of a right angle."""
     offs = 0.01 * (np.arange(MODELS) - 2)
-    a, far = (stats.mean_interval(mean + offs, np.arange(MODELS), limits=(-1.0, 1.0)) for mean in (0.3, 0.32))
+    a, far = (statistics.mean_interval(mean + offs, np.arange(MODELS), limits=(-1.0, 1.0)) for mean in (0.3, 0.32))
     limit = float(np.hypot(a.high - a.mean, far.mean - far.low))
     found = compare_runs(make_run(tmp_path / "a", 0.3), make_run(tmp_path / "b", 0.3 + share * limit))
     assert found.differ == 1

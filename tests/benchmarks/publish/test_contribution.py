@@ -15,14 +15,14 @@ from benchmarks.publish.apart import Asked, Limits, NotAnswered, attribute_apart
 from benchmarks.publish.contribution import merge
 from benchmarks.publish.integrity import check_integrity
 from benchmarks.publish.manifest import PUBLISHED, check_files, hash_file, list_files, write_manifest
-from benchmarks.run.archive import write_archive
 from benchmarks.run.cells import plan
-from benchmarks.run.records import CellRecord, CellSpec, ProblemSpec, Run, read_run
+from benchmarks.run.records import CellRecord, CellSpec, ProblemSpec, Run
 from benchmarks.run.runner import run_suite
+from benchmarks.run.storage import read_run, write_archive
 from benchmarks.run.suite_files import load_suite
 from benchmarks.run.worker import Setting
 from tests.benchmarks.commands import Call
-from training.sources import forget_files
+from training.store.sources import forget_files
 
 pytestmark = pytest.mark.slow  # whole runs, in processes of their own
 
@@ -82,7 +82,9 @@ def seal(folder: Path) -> None:
 
 def rewrite(folder: Path, change: Callable[[CellRecord], CellRecord]) -> None:
     run = read_run(folder)
-    write_archive(Run(run.directory, run.manifest, run.problems, run.splits, [*map(change, run.cells)], []), folder)
+    write_archive(
+        Run(run.directory, run.manifest, run.problems, run.allocations, [*map(change, run.cells)], []), folder
+    )
     seal(folder)
 
 
@@ -136,7 +138,7 @@ def test_what_its_author_must_not_choose_is_refused(contributed: Path, change: d
     run = read_run(contributed)
     cells = [alter(cell) for cell in run.cells]
     manifest = run.manifest.model_copy(update={"cells": [cell.file for cell in cells]})
-    write_archive(Run(run.directory, manifest, run.problems, run.splits, cells, []), contributed)
+    write_archive(Run(run.directory, manifest, run.problems, run.allocations, cells, []), contributed)
     seal(contributed)
     with pytest.raises(NotMerged, match=message):
         merge(contributed, Path("results/small"))

@@ -4,8 +4,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.publish.manifest import check_files, list_models, read_manifest, write_manifest
-from benchmarks.run.archive import write_archive
-from benchmarks.run.records import RecordError, read_run
+from benchmarks.run.storage import RecordError, read_run, write_archive
 from datasets.cache import PROJECT
 from tests.benchmarks.run_maker import WHERE, RunMaker, small_run
 

@@ -25,7 +25,8 @@ from benchmarks.publish.publish import publish_run
 from benchmarks.run.cells import Group, plan
 from benchmarks.run.fields import EncodedArray
 from benchmarks.run.progress import RunProgress
-from benchmarks.run.records import MANIFEST, CellRecord, Manifest, ProblemRecord, Run, read_run, write
+from benchmarks.run.records import CellRecord, Manifest, ProblemRecord, Run
+from benchmarks.run.storage import MANIFEST, read_run, write
 from benchmarks.run.suite import Suite
 from benchmarks.run.worker import CellResult, Setting, prepare, run_cells
 from datasets.problem import PHOTOGRAPHS, Problem, task

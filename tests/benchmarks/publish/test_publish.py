@@ -11,8 +11,9 @@ from rich.console import Console
 from benchmarks.publish import NotPublishable, publish
 from benchmarks.publish.manifest import check_files, read_manifest, write_manifest
 from benchmarks.publish.publish import publish_run
-from benchmarks.run.records import MANIFEST, CellRecord, ProblemRecord, Run, read_run, write
+from benchmarks.run.records import CellRecord, ProblemRecord, Run
 from benchmarks.run.runner import FolderError, run_suite
+from benchmarks.run.storage import MANIFEST, read_run, write
 from benchmarks.run.worker import Setting
 from datasets.cache import PROJECT
 from tests.benchmarks.run_maker import WHERE, RunMaker

@@ -28,10 +28,11 @@ from benchmarks.publish.standings import (
 )
 from benchmarks.publish.tolerance import OF_LEVELS, Numbered, find_excess, measure_differences
 from benchmarks.run.fields import LEVELS, EncodedArray
-from benchmarks.run.records import CellRecord, CellSpec, ProblemRecord, Run, read_run
+from benchmarks.run.records import CellRecord, CellSpec, ProblemRecord, Run
+from benchmarks.run.storage import read_run
 from benchmarks.run.suite import MetricChoice
 from sig.registry import Cost
-from tests.benchmarks.papers.test_sig import sig_run
+from tests.benchmarks.papers.sig.test_sig import sig_run
 from tests.benchmarks.run_maker import RunMaker, small_run
 
 DIGEST = "5" * 64

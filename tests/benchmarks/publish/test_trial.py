@@ -14,9 +14,9 @@ from benchmarks.publish import NotTried
 from benchmarks.publish.joining import find_differing, join_methods, join_metrics
 from benchmarks.publish.trial import Trial, find_registered, plan_methods, try_file
 from benchmarks.publish.trial_report import TrialReport, judge_method, make_method_tables
-from benchmarks.run.archive import write_archive
-from benchmarks.run.records import Run, read_run
+from benchmarks.run.records import Run
 from benchmarks.run.runner import run_suite
+from benchmarks.run.storage import read_run, write_archive
 from benchmarks.run.suite import MethodChoice
 from benchmarks.run.suite_files import load_suite
 from benchmarks.run.worker import Setting

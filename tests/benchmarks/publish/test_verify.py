@@ -17,15 +17,15 @@ from benchmarks.publish import rescore as rescoring
 from benchmarks.publish.manifest import PUBLISHED, list_models, write_manifest
 from benchmarks.publish.verification import Difference, Name, Verification
 from benchmarks.publish.verify import LEVELS, Extent, verify
-from benchmarks.run.archive import MANIFEST, write_archive
-from benchmarks.run.records import Run, read_run
+from benchmarks.run.records import Run
 from benchmarks.run.runner import run_suite
+from benchmarks.run.storage import ARCHIVE, read_run, write_archive
 from benchmarks.run.suite import MethodChoice
 from benchmarks.run.suite_files import load_suite
 from benchmarks.run.worker import Setting
 from sig.registry import methods, metrics
 from tests.benchmarks.commands import Call
-from training.published import collect_models
+from training.store.published import collect_models
 
 pytestmark = pytest.mark.slow  # whole runs, in processes of their own
 
@@ -123,7 +123,7 @@ def test_what_was_published_is_as_published(published: Path) -> None:
     ("file", "cause"),
     [
         ("leaderboard.csv", "report"),
-        ("splits.jsonl.xz", "record"),
+        ("allocations.jsonl.xz", "record"),
         ("models/*.pt", "model"),
         ("run.json.xz", "suite"),
     ],
@@ -228,7 +228,7 @@ def test_a_dropped_cell_is_found(published: Path) -> None:
     assert run.missing[0] in {difference.where for difference in of_level(find(published, "integrity"), "integrity")}
 
     manifest = run.manifest.model_copy(update={"cells": [cell.file for cell in run.cells]})  # and from the list too
-    (published / MANIFEST).write_bytes(lzma.compress(f"{manifest.model_dump_json()}\n".encode()))
+    (published / ARCHIVE).write_bytes(lzma.compress(f"{manifest.model_dump_json()}\n".encode()))
     forge(published)
     (difference,) = of_level(find(published, "integrity"), "integrity")
     assert difference.where.startswith("sig-game on grid, repetition 1, 60 rows")
@@ -326,7 +326,7 @@ def test_damaged_records_are_a_difference(published: Path, call: Call) -> None:
     assert "ig-zero.jsonl.xz" in errors[0]
 
 
-@pytest.mark.parametrize("name", ["splits.jsonl.xz", "problems.jsonl.xz", "records"])
+@pytest.mark.parametrize("name", ["allocations.jsonl.xz", "problems.jsonl.xz", "records"])
 def test_without_all_records_nothing_else_is_verified(published: Path, call: Call, tmp_path: Path, name: str) -> None:
     shutil.move(published / name, tmp_path / "aside")
     file = tmp_path / "found.json"
@@ -364,7 +364,7 @@ def test_a_contributed_method_is_not_loaded_unasked(published: Path, call: Call)
     methods_of = [*manifest.suite.methods, MethodChoice(name="theirs", label="theirs")]
     suite = manifest.suite.model_copy(update={"methods": methods_of})
     changed = manifest.model_copy(update={"suite": suite})
-    (published / MANIFEST).write_bytes(lzma.compress(f"{changed.model_dump_json()}\n".encode()))
+    (published / ARCHIVE).write_bytes(lzma.compress(f"{changed.model_dump_json()}\n".encode()))
     forge(published)
     code, _, errors = call("verify", published)
     assert (code, len(errors)) == (2, 1)

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from benchmarks.run.archive import read_archive, write_archive
 from benchmarks.run.fields import EncodedArray
-from benchmarks.run.records import RecordError, Run, SplitRecord, read_run, write
+from benchmarks.run.records import AllocationRecord, Run
+from benchmarks.run.storage import RecordError, read_archive, read_run, write, write_archive
 from tests.benchmarks.run_maker import WHERE, RunMaker, certainty_run, papers_run, small_run
 
 RUNS = [small_run, certainty_run, papers_run]
@@ -28,7 +28,11 @@ def text(directory: Path) -> dict[str, bytes]:
 def assert_equal(one: Run, other: Run) -> None:
     """Record by record, as models and as the JSON that is written of them."""
     assert one.manifest == other.manifest
-    for of_one, of_other in ((one.problems, other.problems), (one.splits, other.splits), (one.cells, other.cells)):
+    for of_one, of_other in (
+        (one.problems, other.problems),
+        (one.allocations, other.allocations),
+        (one.cells, other.cells),
+    ):
         assert [record.model_dump_json() for record in of_one] == [record.model_dump_json() for record in of_other]
         assert list(of_one) == list(of_other)
     assert one.missing == other.missing
@@ -180,13 +184,13 @@ def test_splits_are_kept(tmp_path: Path) -> None:
         {"budget": 10, "options": {"steps": 5}, "distance": 1 / 3},
         {"budget": 10, "options": {}, "distance": None},
     ]
-    split = SplitRecord.model_validate(
+    allocation = AllocationRecord.model_validate(
         {**spec, "limit": 99, "seed": 1, "key": "abcdefgh", "status": "ok", "tried": tried, "provenance": WHERE}
     )
     run = read_run(maker.write())
-    write(split, tmp_path / "run" / split.file)
-    write(run.manifest.model_copy(update={"splits": [split.file]}), tmp_path / "run" / "manifest.json")
+    write(allocation, tmp_path / "run" / allocation.file)
+    write(run.manifest.model_copy(update={"allocations": [allocation.file]}), tmp_path / "run" / "manifest.json")
     run = read_run(tmp_path / "run")
-    assert run.splits == [split]
+    assert run.allocations == [allocation]
     write_archive(run, tmp_path / "archive")
     assert_equal(read_run(tmp_path / "archive"), run)

@@ -13,8 +13,9 @@ from rich.console import Console
 
 from benchmarks.run import runner, scoring
 from benchmarks.run.attributions import attributions, read_attribution, write_attribution
-from benchmarks.run.records import CellRecord, RecordError, read_run
+from benchmarks.run.records import CellRecord
 from benchmarks.run.runner import run_suite
+from benchmarks.run.storage import RecordError, read_run
 from benchmarks.run.suite import Suite
 from benchmarks.run.worker import Setting
 from sig.guard import Attributed, Guard

@@ -8,7 +8,7 @@ from benchmarks.run.records import CellSpec
 from benchmarks.run.suite import Suite
 from sig.plugins import load_plugin
 from training.seeds import derive_seed
-from training.sources import forget_files
+from training.store.sources import forget_files
 
 SUITE = """
 methods = ["toy-exact", "toy-noise", {name = "toy-noise", label = "fine", options = {steps = 2}}]

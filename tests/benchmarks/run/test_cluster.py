@@ -20,8 +20,9 @@ from rich.console import Console
 from benchmarks.run import parcel
 from benchmarks.run.cluster import ClusterError, connect, start_jobqueue
 from benchmarks.run.parcel import DifferentWorker, Parcel, describe_code, find_differences
-from benchmarks.run.records import Run, read_run
+from benchmarks.run.records import Run
 from benchmarks.run.runner import run_suite
+from benchmarks.run.storage import read_run
 from benchmarks.run.suite import Suite
 from benchmarks.run.worker import Setting
 from datasets.cache import PROJECT

@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from benchmarks.run.dry_run import EXPLICANDS, SECONDS_PER_ROW, describe_run, estimate_methods
-from benchmarks.run.records import read_run
 from benchmarks.run.runner import run_suite
+from benchmarks.run.storage import read_run
 from benchmarks.run.suite import Suite
 from benchmarks.run.worker import Setting
 

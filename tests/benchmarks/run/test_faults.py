@@ -19,10 +19,11 @@ import psutil
 import pytest
 from rich.console import Console
 
-from benchmarks.run import executor, records, runner
+from benchmarks.run import executor, runner, storage
 from benchmarks.run.cluster import SCRATCH, start_local_cluster
-from benchmarks.run.records import Run, read_run
+from benchmarks.run.records import Document, Run
 from benchmarks.run.runner import FolderError, run_suite
+from benchmarks.run.storage import read_run
 from benchmarks.run.suite import Suite
 from benchmarks.run.worker import Setting
 from datasets.cache import PROJECT
@@ -79,7 +80,7 @@ def kill_at_random(folder: Path, toy: Path, temporary: Path, kills: int, longest
         finally:
             kill(process)
         there = set[str]()
-        if (folder / "run" / records.MANIFEST).exists():
+        if (folder / "run" / storage.MANIFEST).exists():
             there = {cell.file for cell in read_run(folder / "run").cells}
         assert finished <= there
         finished = there
@@ -213,10 +214,10 @@ def test_writing_that_fails_in_the_middle(
     """As above, where nothing can be mounted: the fourth file of a cell does not fit."""
     suite, count = suite_of(SUITE), iter(range(100))
 
-    def write(record: records.Model, file: Path) -> None:
+    def write(record: Document, file: Path) -> None:
         if "records" in file.parts and next(count) == 3:
             raise OSError(errno.ENOSPC, "No space left on device")
-        records.write(record, file)
+        storage.write(record, file)
 
     with monkeypatch.context() as patch:
         patch.setattr(runner, "write", write)
@@ -232,9 +233,9 @@ def check_what_is_kept(suite: Suite, folder: Path, toy: Path, tmp_path: Path) ->
     assert not any(folder.rglob(".*.tmp"))
     for file in before.directory.rglob("*.json"):
         there = tmp_path / "elsewhere" / file.relative_to(folder)
-        records.write_atomically(file.read_bytes(), there)
+        storage.write_atomically(file.read_bytes(), there)
     for file in folder.rglob("*.npz"):
-        records.write_atomically(file.read_bytes(), tmp_path / "elsewhere" / file.relative_to(folder))
+        storage.write_atomically(file.read_bytes(), tmp_path / "elsewhere" / file.relative_to(folder))
     after = run(suite, tmp_path / "elsewhere", toy)
     kept = {cell.file: cell.provenance for cell in before.cells if cell.status != "failed"}
     assert {cell.file: cell.provenance for cell in after.cells if cell.file in kept} == kept

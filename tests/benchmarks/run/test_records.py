@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.run.fields import ColumnFacts, EncodedArray, Provenance, SweepPoint
-from benchmarks.run.records import MANIFEST, CellRecord, Manifest, ProblemRecord, RecordError, read, read_run, write
+from benchmarks.run.records import CellRecord, Manifest, ProblemRecord
+from benchmarks.run.storage import MANIFEST, RecordError, read, read_run, write
 from benchmarks.run.suite import Suite
 
 WHEN = datetime(2024, 1, 1, tzinfo=UTC)

@@ -11,8 +11,9 @@ import pytest
 from rich.console import Console
 
 from benchmarks.run import runner
-from benchmarks.run.records import CellRecord, Model, Run, read_run, write
+from benchmarks.run.records import CellRecord, Document, Run
 from benchmarks.run.runner import FolderError, run_suite
+from benchmarks.run.storage import read_run, write
 from benchmarks.run.suite import Suite
 from benchmarks.run.worker import Setting
 from datasets.cache import PROJECT
@@ -133,7 +134,7 @@ def test_what_is_finished_survives_an_interruption(
         signal.SIGINT, signal.default_int_handler
     )  # a shell that runs this in the background ignores it
 
-    def write_then_interrupt(record: Model, file: Path) -> None:
+    def write_then_interrupt(record: Document, file: Path) -> None:
         write(record, file)
         if isinstance(record, CellRecord):
             os.kill(os.getpid(), number)

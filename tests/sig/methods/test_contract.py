@@ -68,13 +68,13 @@ class TestEveryMethod:
 
     @pytest.mark.parametrize("budget", [2, 3, 100, 1000])
     def test_stays_within_its_budget(self, request, name, explicand, budget):
-        """Forward and backward rows together, however the budget is split."""
+        """Forward and backward rows together, however the budget is allocated."""
         e = request.getfixturevalue(explicand)
         method = methods[name]
         if not method.spend:
             pytest.skip("has one fixed cost")
-        splits = method.splits(budget) if budget == 100 else []
-        for options in [method.options_for(budget), *splits]:
+        allocations = method.allocations(budget) if budget == 100 else []
+        for options in [method.options_for(budget), *allocations]:
             counted = e.with_tally(Tally())
             try:
                 method(counted, generator=seeded(), **options)

@@ -12,7 +12,8 @@ from benchmarks.board.report import write_report
 from benchmarks.board.tables import format_place, format_score
 from benchmarks.papers.supplement import supplement_report
 from benchmarks.publish.derive import _compare_pages
-from benchmarks.run.records import CellRecord, ProblemRecord, read_run
+from benchmarks.run.records import CellRecord, ProblemRecord
+from benchmarks.run.storage import read_run
 from tests.benchmarks.run_maker import WHERE, small_run
 
 VOID = {"meta", "link", "img", "input", "br", "hr"}

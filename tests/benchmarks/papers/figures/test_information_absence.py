@@ -1,7 +1,7 @@
 import pytest
 
 from benchmarks.papers.icg import ICG
-from benchmarks.run.records import read_run
+from benchmarks.run.storage import read_run
 from tests.benchmarks.papers.outcomes import draw_figures, without_papers
 from tests.benchmarks.run_maker import certainty_run
 

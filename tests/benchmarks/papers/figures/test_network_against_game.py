@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from benchmarks.papers.sig import SIG
-from benchmarks.run.records import read_run
+from benchmarks.run.storage import read_run
 from tests.benchmarks.papers.outcomes import draw_figures
 from tests.benchmarks.run_maker import small_run
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from benchmarks.papers.icg import ICG
-from benchmarks.run.records import read_run
+from benchmarks.run.storage import read_run
 from tests.benchmarks.papers.icg_run import icg_run
 from tests.benchmarks.papers.outcomes import draw_figures
 
