@@ -19,7 +19,7 @@ from rich.console import Console
 from benchmarks.run import RESULTS, RUNS
 
 if TYPE_CHECKING:
-    from training.wandb_client import Tracking
+    from training.tracking import Tracking
 
 WIDTH = 200  # of tables that go to no terminal
 LONGEST = 30 * 24 * 3600  # seconds
@@ -88,7 +88,7 @@ def run(
     from benchmarks.run.runner import run_suite
     from benchmarks.run.suite_files import load_suite
     from benchmarks.run.worker import Setting
-    from training.wandb_client import Tracking, usable
+    from training.tracking import Tracking, usable
 
     if scheduler:
         require_address(scheduler)
@@ -293,7 +293,7 @@ def _report(directory: Path, tracking: "Tracking") -> None:
     from benchmarks.papers.supplement import supplement_report
     from benchmarks.publish.standings import list_verdicts
     from benchmarks.run.records import count_failed
-    from training.wandb_client import sync_command
+    from training.tracking import sync_command
 
     written = write_report(directory, supplement_report)
     _console().print(written)

@@ -1,9 +1,10 @@
 """Manifests of files: the SHA-256 of each, in the format of ``sha256sum``."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
+
+from datasets.digest import hash_bytes, hash_file
 
 MANIFEST: Final = "manifest.sha256"
 REMEDY: Final = (
@@ -13,7 +14,7 @@ REMEDY: Final = (
 
 def write_manifest(folder: Path, names: Iterable[str]) -> Path:
     """Write ``manifest.sha256`` of files in a folder, by their names relative to it."""
-    hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+    hashes = {name: hash_file(folder / name) for name in names}
     manifest = folder / MANIFEST
     manifest.write_text(format_manifest(hashes))
     return manifest
@@ -65,7 +66,7 @@ def read_checked(file: Path, sha256: str | None) -> bytes:
         content = file.read_bytes()
     except FileNotFoundError:
         raise FileNotFoundError(f"the file {str(file)!r} is missing; restore it") from None
-    found = hashlib.sha256(content).hexdigest()
+    found = hash_bytes(content)
     if sha256 is not None and found != sha256:
         raise ValueError(f"{str(file)!r} has SHA-256 {found}, expected {sha256} as {MANIFEST} states; {REMEDY}")
     return content

@@ -1,6 +1,5 @@
 """Faces: 23 aligned crops of photographs with landmarks, and where mouth, eyes and the rest of the face are in them."""
 
-import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,8 @@ import torch
 from jaxtyping import Bool, Float
 from scipy.spatial import ConvexHull
 from torch import Tensor
+
+from datasets.digest import hash_bytes
 
 FOLDER = Path(__file__).parent / "data" / "faces"
 CROPS: Final = "faces.npz"
@@ -77,7 +78,7 @@ def read_file(name: str) -> bytes:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; {remedy}")
     content = path.read_bytes()
-    sha256 = hashlib.sha256(content).hexdigest()
+    sha256 = hash_bytes(content)
     if sha256 != SHA256[name]:
         raise ValueError(f"{path} has SHA-256 {sha256}, expected {SHA256[name]}; {remedy}")
     return content

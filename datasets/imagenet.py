@@ -7,7 +7,6 @@ The packaged photographs stay where they are installed and are read from there: 
 """
 
 import argparse
-import hashlib
 import io
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +23,7 @@ from PIL import Image
 from torch import Tensor
 
 from datasets.checksums import format_manifest, read_checked, read_manifest, require_listed, write_manifest
+from datasets.digest import hash_bytes
 
 SIDE: Final = 224
 RESIZED: Final = 256  # the shorter side, before the square in the middle is cut out
@@ -72,8 +72,8 @@ class Photographs:
         Raises:
             FileNotFoundError, ValueError: as ``read`` does.
         """
-        hashes = {self.names[i]: hashlib.sha256(self._content(i)).hexdigest() for i in positions}
-        return hashlib.sha256(format_manifest(hashes).encode()).hexdigest()
+        hashes = {self.names[i]: hash_bytes(self._content(i)) for i in positions}
+        return hash_bytes(format_manifest(hashes).encode())
 
     def _content(self, position: int) -> bytes:
         return read_checked(self.files[position], self.stated.get(self.names[position]))

@@ -1,6 +1,5 @@
 """MNIST: ten thousand digits that come with the project, or the full database through torchvision."""
 
-import hashlib
 import io
 import warnings
 from contextlib import redirect_stdout
@@ -15,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from datasets.cache import cache_directory
+from datasets.digest import hash_bytes, hash_tensors
 
 EMBEDDED = Path(__file__).parent / "data" / "mnist10k.npz"
 EMBEDDED_SHA256 = "f1a23f2fb1a1c97bb00a811807ddd50a888dbcdcdead94147993273c22ee3f37"
@@ -110,7 +110,7 @@ def _embedded() -> Mnist:
     if not EMBEDDED.is_file():
         raise FileNotFoundError(f"{EMBEDDED} is missing; {remedy}")
     content = EMBEDDED.read_bytes()
-    sha256 = hashlib.sha256(content).hexdigest()
+    sha256 = hash_bytes(content)
     if sha256 != EMBEDDED_SHA256:
         raise ValueError(f"{EMBEDDED} has SHA-256 {sha256}, expected {EMBEDDED_SHA256}; {remedy}")
     with np.load(io.BytesIO(content)) as arrays:
@@ -139,11 +139,9 @@ def _full() -> Mnist:
             f"the full MNIST is not in {folder / 'MNIST' / 'raw'} and cannot be downloaded ({reason}); put its four "
             "unpacked idx files there, or use the embedded digits (full=False)"
         ) from error
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part.data.numpy().tobytes() + part.targets.numpy().tobytes())
+    sha256 = hash_tensors(*(values for part in parts for values in (part.data, part.targets)))
     train, held_out = (_digits(part.data, part.targets) for part in parts)
-    return Mnist(train, held_out, digest.hexdigest())
+    return Mnist(train, held_out, sha256)
 
 
 def _digits(pixels: UInt8[Tensor, "digits 28 28"], labels: Integer[Tensor, " digits"]) -> Digits:

@@ -7,7 +7,6 @@ installed package. At half their size they are cut into blocks of 32 x 32 pixels
 diagonals, is held out; a crop lies within one block, so that no pixel of a held-out crop is in one that is trained on.
 """
 
-import hashlib
 import importlib.util
 import io
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ from jaxtyping import Bool, Float, Int
 from PIL import Image
 from torch import Generator, Tensor
 from torch.nn import functional as F
+
+from datasets.digest import hash_bytes
 
 TARGETS: Final = ("chelsea.png", "coffee.png", "ihc.png", "hubble_deep_field.jpg")  # fur, brown, pale, nearly black
 DISTRACTORS: Final = ("astronaut.png", "motorcycle_left.png", "retina.jpg", "rocket.jpg")
@@ -60,15 +61,13 @@ def load(part: Part) -> Photographs:
     Raises:
         FileNotFoundError: when scikit-image is not installed, or comes without a photograph.
     """
-    digest = hashlib.sha256()
+    contents = {name: _read(name) for name in TARGETS + DISTRACTORS}
     blocks: dict[str, Tensor] = {}
-    for name in TARGETS + DISTRACTORS:
-        content = _read(name)
-        digest.update(content)
+    for name, content in contents.items():
         photograph = torch.from_numpy(np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).copy())
         blocks[name] = cut_blocks(photograph.permute(2, 0, 1).float() / 255, part)
     targets, distractors = (tuple(blocks[name] for name in names) for names in (TARGETS, DISTRACTORS))
-    return Photographs(targets, distractors, digest.hexdigest())
+    return Photographs(targets, distractors, hash_bytes(*contents.values()))
 
 
 def cut_blocks(photograph: Float[Tensor, "3 height width"], part: Part) -> Float[Tensor, "blocks 3 32 32"]:

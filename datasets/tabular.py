@@ -8,7 +8,6 @@ are taken, the means of ten measurements over a sample's nuclei; their standard 
 rows; elsewhere those that are called a mean.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +16,8 @@ from typing import Any, Final, Literal
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
+
+from datasets.digest import hash_bytes
 
 Name = Literal["breast-cancer", "wine"]
 
@@ -69,8 +70,8 @@ def load(name: Name) -> Table:
     names = [str(one) for one in found.feature_names]
     kept = [i for i, one in enumerate(names) if len(names) <= MOST_FEATURES or one.startswith("mean ")]
     features, labels = torch.from_numpy(found.data[:, kept]), torch.from_numpy(found.target).long()
-    content = features.numpy().tobytes() + labels.numpy().tobytes() + "\n".join(names).encode()
-    return Table(features, labels, tuple(names[i] for i in kept), hashlib.sha256(content).hexdigest())
+    sha256 = hash_bytes(features.numpy().tobytes(), labels.numpy().tobytes(), "\n".join(names).encode())
+    return Table(features, labels, tuple(names[i] for i in kept), sha256)
 
 
 def split(table: Table, generator: Generator) -> Split:

@@ -30,7 +30,6 @@ all of (b if c else a) x to x and v c to c; of a cancelled pair w x to x and -w 
 units, nor are twins.
 """
 
-import hashlib
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
@@ -42,6 +41,7 @@ from pydantic import PositiveInt
 from torch import Generator, Tensor, nn
 from torch.nn.utils import skip_init
 
+from datasets.digest import hash_tensors
 from datasets.problem import Problem, task
 from sig.explicand import Explicand
 from sig.games import shapley_values, value_table
@@ -195,7 +195,7 @@ def find_shapley(network: nn.Sequential, x: Rows, target: Int[Tensor, " rows"]) 
 
 def hash_weights(network: nn.Sequential) -> str:
     """SHA-256 of all weights, by which one network is told from another."""
-    return hashlib.sha256(b"".join(part.numpy().tobytes() for part in network.state_dict().values())).hexdigest()
+    return hash_tensors(*network.state_dict().values())
 
 
 def _take_features() -> tuple[Float[Tensor, "3 8"], Float[Tensor, "3 8"], Float[Tensor, "1 8"]]:

@@ -1,17 +1,17 @@
 """Trainings of a few steps on little data, for tests in which it does not matter what a network has learned."""
 
-import importlib
-import pkgutil
 from dataclasses import replace
-from types import ModuleType
+from functools import partial
 
 import pytest
 from torch import nn
 
 from datasets import mnist
-from training import tasks
-from training.recipe import Bounds, Recipe
-from training.tasks import burnt_snacks, local_minimum, natural_crops
+from training import certainty_classifier, classifier
+from training.classifier import C, fit_network
+from training.fit import Fitted
+from training.recipe import Bounds, ModelSpec, Recipe
+from training.tasks import burnt_snacks, gridworld, local_minimum, natural_crops, suppressors
 
 BATCH = 32
 STEPS = 8
@@ -21,25 +21,25 @@ PROBED = 50
 NO_BOUNDS = Bounds(accuracy=0.0, neutrality_gap=None, absence_spread=None)
 
 
-def task_modules() -> list[ModuleType]:
-    """The project's modules of tasks that train."""
-    names = [module.name for module in pkgutil.iter_modules(tasks.__path__)]
-    modules = [importlib.import_module(f"training.tasks.{name}") for name in names]
-    return [module for module in modules if hasattr(module, "RECIPES")]
+def shorten_training(patch: pytest.MonkeyPatch, *, bounds: Bounds | None = NO_BOUNDS) -> None:
+    """Make every task train within a second, whatever comes of it, as long as ``patch`` lasts.
 
-
-def shorten_training(patch: pytest.MonkeyPatch) -> None:
-    """Make every task of the project train within a second, whatever comes of it, as long as ``patch`` lasts."""
+    With ``bounds`` None a model has to keep to those of its task.
+    """
     few = few_digits()
     patch.setattr(mnist, "load", lambda *, full=False: few)
     patch.setattr(local_minimum, "find_boundary", lambda model: 0.5)  # a network that knows nothing has none
-    patch.setattr(burnt_snacks, "NETWORKS", dict.fromkeys(burnt_snacks.NETWORKS, make_tiny))
-    patch.setattr(natural_crops, "make_network", lambda: make_tiny(channels=6, classes=4))
-    for module in task_modules():
-        patch.setattr(module, "RECIPES", {name: shorten(recipe) for name, recipe in module.RECIPES.items()})
-        for name, value in (("BOUNDS", NO_BOUNDS), ("HELD_OUT", HELD_OUT)):
-            if hasattr(module, name):
-                patch.setattr(module, name, value)
+    patch.setattr(gridworld, "RECIPES", {name: shorten(recipe) for name, recipe in gridworld.RECIPES.items()})
+    for module in (burnt_snacks, local_minimum, natural_crops, suppressors):
+        patch.setattr(module, "HELD_OUT", HELD_OUT)
+
+    def fit_shortly(kind: type[C], spec: ModelSpec, *, seed: int) -> Fitted[C]:
+        network = TINY.get(spec.name.removesuffix("-undamaged"), spec.network)
+        short = replace(spec, network=network, recipe=shorten(spec.recipe), bounds=bounds or spec.bounds)
+        return fit_network(kind, short, seed=seed)
+
+    for caller in (classifier, certainty_classifier):
+        patch.setattr(caller, "fit_network", fit_shortly)
 
 
 def shorten(recipe: Recipe) -> Recipe:
@@ -48,10 +48,17 @@ def shorten(recipe: Recipe) -> Recipe:
 
 
 def make_tiny(channels: int = 2, classes: int = 2) -> nn.Sequential:
-    """Of pictures with their certainty, in place of networks of which a row costs milliseconds."""
+    """A network of pictures with their certainty."""
     return nn.Sequential(
         nn.Conv2d(channels, 4, 5, stride=5), nn.ReLU(), nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(4, classes)
     )
+
+
+TINY = {  # in place of networks of which a row costs milliseconds
+    "burnt-snacks-small": make_tiny,
+    "burnt-snacks-paper": make_tiny,
+    "natural-crops": partial(make_tiny, channels=6, classes=4),
+}
 
 
 def few_digits() -> mnist.Mnist:

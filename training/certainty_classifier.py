@@ -4,23 +4,24 @@ Beside the accuracy, every one is measured at certainty 0. *Neutrality*: there i
 classes. *Information absence*: there its predictions do not depend on the values.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch import Generator, Tensor, nn
 from torchmetrics.classification import MulticlassAccuracy
 
 from datasets.problem import Series
-from sig.certainty import COMBINATIONS, CertaintyAware, damage, damage_mixture, with_certainty
+from sig.certainty import COMBINATIONS, CertaintyAware, damage_mixture, with_certainty
+from sig.certainty import damage as damage_values
 from training.batches import Batch, TrainingData
 from training.classifier import Classifier, fit_network
 from training.explain import Trained
 from training.fit import Fitted, NotConverged
-from training.recipe import Bounds, Recipe
+from training.recipe import Bounds, Damage, ModelSpec, Recipe
 from training.seeds import generator_for
 
 DECAY: Final = 0.98  # of the running loss
@@ -101,7 +102,7 @@ class CertaintyClassifier(Classifier):
         if recipe.damage == "mixture":
             return damage_mixture(values, self._generator, mean=mean)
         data, law = _KINDS[recipe.damage]
-        return damage(values, self._generator, data=data, law=law, mean=mean)
+        return damage_values(values, self._generator, data=data, law=law, mean=mean)
 
     def _damaged_share(self, samples: int) -> float:
         return (1 - self.recipe.undamaged - self.recipe.unknown) * self._get_progress(samples)
@@ -126,24 +127,15 @@ class CertaintyClassifier(Classifier):
             )
 
 
-def fit_certainty(
-    network: Callable[[], nn.Module],
-    data: Callable[[Recipe], TrainingData],
-    *,
-    name: str,
-    recipe: Recipe,
-    bounds: Bounds,
-    seed: int,
-    compare: bool,
-    config: Mapping[str, Any] | None = None,
-) -> Trained:
-    """Train a network to see certainty; arguments are those of ``training.classifier.fit_classifier``.
+def fit_certainty(spec: ModelSpec, *, damage: Damage, compare: bool, seed: int) -> Trained:
+    """A network that classifies and sees certainty; see ``training.classifier.fit_classifier``.
 
     Checks are what was measured after training; see ``CertaintyClassifier`` and ``training.fit``. Series are
     ``certainty``, see ``profile_certainty``, and ``training``, the accuracy on undamaged samples held out, as training
     goes on (ICG, Fig. 8).
 
     Args:
+        damage: of the samples trained on, in place of the recipe's.
         compare: train the same network without damage too, on as many samples, so that after any number of them both
             have had the same learning rates. That gives a check ``accuracy_without_damage``, NaN where it does not
             converge, and a series ``training-without-damage``.
@@ -151,19 +143,20 @@ def fit_certainty(
     Raises:
         NotConverged: when no seed leads to a model that keeps to the bounds.
     """
-
-    train = partial(fit_network, CertaintyClassifier, network, data, seed=seed, config=config or {})
-    unchecked = replace(bounds, neutrality_gap=None, absence_spread=None)
-    fitted = train(name=name, recipe=recipe, bounds=bounds if recipe.damage == "mixture" else unchecked)
+    unchecked = replace(spec.bounds, neutrality_gap=None, absence_spread=None)
+    bounds = spec.bounds if damage == "mixture" else unchecked
+    damaged = replace(spec, recipe=replace(spec.recipe, damage=damage), bounds=bounds)
+    fitted = fit_network(CertaintyClassifier, damaged, seed=seed)
     checks = {check: fitted.metrics[check] for check in CHECKS}
     provenance = {"checkpoint": fitted.checkpoint}
     profile = partial(profile_certainty, fitted.module.network, fitted.data.make_held_out)
     series: dict[str, Series] = {"certainty": profile, "training": _accuracy_curve(fitted)}
     if compare:
-        without = replace(recipe, damage="none", release=None)
+        recipe = replace(spec.recipe, damage="none", release=None)
+        undamaged = replace(spec, name=f"{spec.name}-undamaged", recipe=recipe, bounds=unchecked)
         checks["accuracy_without_damage"] = float("nan")
         with suppress(NotConverged):  # of the comparison alone; the model that is explained is there
-            plain = train(name=f"{name}-undamaged", recipe=without, bounds=unchecked)
+            plain = fit_network(CertaintyClassifier, undamaged, seed=seed)
             checks["accuracy_without_damage"] = plain.metrics["accuracy"]
             provenance["checkpoint_without_damage"] = plain.checkpoint
             series["training-without-damage"] = _accuracy_curve(plain)

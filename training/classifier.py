@@ -1,6 +1,5 @@
 """Classifiers: any network from inputs to logits, trained by a recipe until it keeps to its bounds."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -16,7 +15,8 @@ from training.batches import Batch, TrainingData
 from training.explain import Trained
 from training.fit import Fitted, NotConverged, fit
 from training.hardware import choose_precision
-from training.recipe import Bounds, Recipe
+from training.recipe import Bounds, ModelSpec, Recipe
+from training.session import current_session
 
 RESTARTS: Final = 3
 
@@ -84,53 +84,28 @@ class Classifier(pl.LightningModule):
 C = TypeVar("C", bound=Classifier)
 
 
-def fit_network(
-    kind: type[C],
-    network: Callable[[], nn.Module],
-    data: Callable[[Recipe], TrainingData],
-    *,
-    name: str,
-    recipe: Recipe,
-    bounds: Bounds,
-    seed: int,
-    config: Mapping[str, Any],
-) -> Fitted[C]:
+def fit_network(kind: type[C], spec: ModelSpec, *, seed: int) -> Fitted[C]:
     """A classifier of this kind; see ``fit_classifier``."""
+    network, recipe, bounds = spec.network, spec.recipe, spec.bounds
     return fit(
         lambda samples: kind(network(), samples, recipe=recipe, bounds=bounds),
-        partial(data, recipe),
-        name=name,
-        config={**config, **asdict(recipe), **asdict(bounds)},
+        partial(spec.data, recipe, seed=seed),
+        name=spec.name,
+        config={**spec.config, **asdict(recipe), **asdict(bounds)},
         seed=seed,
+        session=current_session(),
         bf16=recipe.bf16,
         restarts=RESTARTS,
     )
 
 
-def fit_classifier(
-    network: Callable[[], nn.Module],
-    data: Callable[[Recipe], TrainingData],
-    *,
-    name: str,
-    recipe: Recipe,
-    bounds: Bounds,
-    seed: int,
-    config: Mapping[str, Any] | None = None,
-) -> Trained:
-    """Train a network to classify; where a seed does not lead to a usable model, from up to three others.
+def fit_classifier(spec: ModelSpec, *, seed: int) -> Trained:
+    """A network that classifies; where a seed does not lead to a usable model, trained from up to three others.
 
-    What has been trained before is loaded; see ``training.fit``.
-
-    Args:
-        network: makes the untrained network; called with torch seeded.
-        data: makes the data for a recipe, which says how many samples are needed.
-        name: of the model, for file names and messages.
-        config: what network and data were made from besides the recipe, to be kept with the weights.
+    What has been trained before is loaded, and so is what is published where the session says so (``training.fit``).
 
     Raises:
         NotConverged: when no seed leads to a model that keeps to the bounds.
     """
-    fitted = fit_network(
-        Classifier, network, data, name=name, recipe=recipe, bounds=bounds, seed=seed, config=config or {}
-    )
+    fitted = fit_network(Classifier, spec, seed=seed)
     return Trained(fitted.module.network, {"accuracy": fitted.metrics["accuracy"]}, {"checkpoint": fitted.checkpoint})

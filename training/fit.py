@@ -1,4 +1,7 @@
-"""Training a Lightning module once: what has been trained before with the same code, data and seed is loaded."""
+"""Training a Lightning module once: what has been trained before with the same code, data and seed is loaded.
+
+Where the session has published models, those are loaded and nothing is trained.
+"""
 
 import logging
 import math
@@ -6,9 +9,8 @@ import shutil
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -23,10 +25,10 @@ from torch import Tensor
 
 from training.batches import TrainingData
 from training.hardware import choose_precision
+from training.session import Session
 from training.store.checkpoints import Checkpoint, Slot
 from training.store.fingerprint import fingerprint
-from training.store.published import PublishedModels
-from training.wandb_client import Tracking, lightning_logger
+from training.tracking import lightning_logger
 
 M = TypeVar("M", bound=pl.LightningModule)
 
@@ -60,35 +62,7 @@ class Fitted(Generic[M]):
     reused: bool
 
 
-@dataclass(frozen=True)
-class Session:
-    """How training is shown while it runs, which never changes the weights; or the models to take instead."""
-
-    tracking: Tracking
-    progress: bool
-    models: PublishedModels | None = None
-
-
 _NEXT_SEED = 1_000_003  # far from the seeds that anybody counts up
-
-_BY_DEFAULT = Session(Tracking(mode="disabled"), progress=True)
-_session: ContextVar[Session] = ContextVar("session", default=_BY_DEFAULT)
-
-
-@contextmanager
-def training_session(
-    *, tracking: Tracking | None = None, progress: bool = True, models: Path | None = None
-) -> Iterator[None]:
-    """Whatever ``fit`` trains within the block is tracked by W&B, and shows a progress bar or not.
-
-    Where there is a folder of published ``models``, ``fit`` takes all from there and trains none.
-    """
-    published = None if models is None else PublishedModels(models)
-    token = _session.set(Session(tracking or _BY_DEFAULT.tracking, progress, published))
-    try:
-        yield
-    finally:
-        _session.reset(token)
 
 
 def fit(
@@ -98,30 +72,33 @@ def fit(
     name: str,
     config: Mapping[str, Any],
     seed: int,
+    session: Session,
     accelerator: Literal["auto", "cpu"] = "auto",
     bf16: bool = False,
     restarts: int = 0,
 ) -> Fitted[M]:
-    """Train for one pass over the data's training batches, then validate; or load what this has given before.
+    """The module that ``build`` makes, with weights that are published, were trained before, or are trained now.
 
-    The weights are a function of ``name``, ``config``, ``seed``, the kind of device, the precision, and the fingerprint
-    of ``build`` and ``data``: the code of both, of all that they import, and of the module's class, the versions of
-    packages, and the values that both are bound to (``training.store.fingerprint``). A SHA-256 of all of these is the
-    key under which they are kept (``training.store.checkpoints``). All of torch's global randomness in ``build``,
-    ``data`` and in training follows from ``seed``, and is as before afterwards. Training runs on one thread of the CPU,
-    since the order of a sum, and hence its last bit, depends on the number of threads.
+    A session with published ``models`` has the one for ``name``, ``config`` and ``seed``, whatever device and code it
+    was trained with (``training.store.published``); nothing is trained. Otherwise the module is trained for one pass
+    over the data's training batches and then validated, or what that has given before is loaded.
+
+    Trained weights are a function of ``name``, ``config``, ``seed``, the kind of device, the precision, and the
+    fingerprint of ``build`` and ``data``: the code of both, of all that they import, and of the module's class, the
+    versions of packages, and the values that both are bound to (``training.store.fingerprint``). A SHA-256 of all of
+    these is the key under which they are kept (``training.store.checkpoints``). All of torch's global randomness in
+    ``build``, ``data`` and in training follows from ``seed``, and is as before afterwards. Training runs on one thread
+    of the CPU, since the order of a sum, and hence its last bit, depends on the number of threads.
 
     A module may raise ``NotConverged`` in training or validation. Training then starts again from another seed, as the
     ICG paper does, up to ``restarts`` times; there is never a checkpoint of a model that did not converge.
-
-    In a ``training_session`` with published models nothing is trained: the weights are those published for ``name``,
-    ``config`` and ``seed``, whatever device and code they were trained with.
 
     Args:
         build: makes the untrained module for the data; called with torch seeded.
         data: makes the data, whose batches decide how long training takes.
         name: of the model, for file names and messages.
         config: what describes the model, in JSON values: sizes, rates, a SHA-256 of data.
+        session: where the weights come from, and how training is shown.
         accelerator: ``"cpu"`` where a GPU would only slow down a small network.
         bf16: whether the module's training steps run in bfloat16 where that is native (``training.hardware``).
 
@@ -133,34 +110,32 @@ def fit(
         TypeError: when ``config`` is not made of JSON values, or ``build`` or ``data`` is bound to something without a
             fingerprint.
     """
-    device = "gpu" if accelerator == "auto" and torch.cuda.is_available() else "cpu"
     with _reproducible(seed):
         samples = data()
         torch.manual_seed(seed)
         module = build(samples)
-        facts = {
-            "name": name,
-            "config": dict(config),
-            "seed": seed,
-            "device": device,
-            "precision": choose_precision(bf16=bf16, device="cuda" if device == "gpu" else "cpu"),
-            "versions": {"torch": torch.__version__, "pytorch-lightning": version("pytorch-lightning")},
-            "code": fingerprint(build, data, type(module), fit),
-            "restarts": restarts,
-        }
-        slot, published = Slot(name, facts), _session.get().models
-        if published is not None:
-            checkpoint, reused = published.require(name, config, seed), True
+        if session.models is not None:
+            checkpoint, reused = session.models.require(name, config, seed), True
         else:
-            seeds = [seed + _NEXT_SEED * attempt for attempt in range(1 + restarts)]
-            checkpoint, reused = _load_or_train(slot, build, samples, seeds)
+            device = "gpu" if accelerator == "auto" and torch.cuda.is_available() else "cpu"
+            facts = {
+                "name": name,
+                "config": dict(config),
+                "seed": seed,
+                "device": device,
+                "precision": choose_precision(bf16=bf16, device="cuda" if device == "gpu" else "cpu"),
+                "versions": {"torch": torch.__version__, "pytorch-lightning": version("pytorch-lightning")},
+                "code": fingerprint(build, data, type(module), fit),
+                "restarts": restarts,
+            }
+            checkpoint, reused = _load_or_train(Slot(name, facts), build, samples, session)
     module.load_state_dict(checkpoint.weights)
     module.eval().requires_grad_(False)
     return Fitted(module, samples, checkpoint.metrics, checkpoint.curves, checkpoint.sha256, reused)
 
 
 def _load_or_train(
-    slot: Slot, build: Callable[[TrainingData], M], data: TrainingData, seeds: Sequence[int]
+    slot: Slot, build: Callable[[TrainingData], M], data: TrainingData, session: Session
 ) -> tuple[Checkpoint, bool]:
     """The checkpoint, and whether it was there before."""
     checkpoint = slot.load()
@@ -170,20 +145,21 @@ def _load_or_train(
         checkpoint = slot.load(warn=True)  # another process may have written it while this one waited
         if checkpoint is not None:
             return checkpoint, True
-        weights, metrics = _train_until_converged(slot, build, data, seeds, scratch)
+        weights, metrics = _train_until_converged(slot, build, data, session, scratch)
         return slot.save(weights, metrics, scratch), False
 
 
 def _train_until_converged(
-    slot: Slot, build: Callable[[TrainingData], M], data: TrainingData, seeds: Sequence[int], scratch: Path
+    slot: Slot, build: Callable[[TrainingData], M], data: TrainingData, session: Session, scratch: Path
 ) -> tuple[dict[str, Tensor], dict[str, float]]:
     """Weights and metrics from the first seed that gives a usable model."""
+    seeds = [slot.facts["seed"] + _NEXT_SEED * attempt for attempt in range(1 + slot.facts["restarts"])]
     failures = []
     for seed in seeds:
         torch.manual_seed(seed)
         module = build(data)
         try:
-            metrics = _train(module, data, slot, seed, scratch / str(seed))
+            metrics = _train(module, data, slot, seed, session, scratch / str(seed))
         except NotConverged as failure:
             failures.append(f"seed {seed}: {failure}")
         else:
@@ -195,9 +171,11 @@ def _train_until_converged(
     )
 
 
-def _train(module: pl.LightningModule, data: TrainingData, slot: Slot, seed: int, scratch: Path) -> dict[str, float]:
-    session, name = _session.get(), slot.name
-    progress = session.progress and sys.stderr.isatty()
+def _train(
+    module: pl.LightningModule, data: TrainingData, slot: Slot, seed: int, session: Session, scratch: Path
+) -> dict[str, float]:
+    """The metrics of the module, which is trained in place; ``training.session`` says what is shown meanwhile."""
+    name, progress = slot.name, session.progress and sys.stderr.isatty()
     start = time.perf_counter()
     config = {**slot.facts["config"], "seed": seed}
     with lightning_logger(session.tracking, name=f"train {name}", config=config) as logger:

@@ -1,7 +1,6 @@
 """Networks that others have trained on ImageNet, from pictures in [0, 1] to the logits of a thousand classes."""
 
 import difflib
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from datasets.cache import cache_directory
+from datasets.digest import hash_bytes, hash_file
 from datasets.imagenet import CLASSES, SIDE
 
 LITE0: Final = "efficientnet-lite0"
@@ -90,7 +90,7 @@ def _make_lite0(pretrained: bool) -> Pretrained:
     sha256 = _hash_values(network)
     if pretrained:
         file = _find_lite0_file()
-        sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+        sha256 = hash_file(file)
         if sha256 != LITE0_SHA256:
             raise ValueError(f"{str(file)!r} has SHA-256 {sha256}, expected {LITE0_SHA256}; install its package again")
         load_by_position(network, torch.load(file, map_location="cpu", weights_only=True))
@@ -135,7 +135,7 @@ def _make_resnet50(pretrained: bool) -> Pretrained:
         folder = cache_directory() / "torchvision"
         with _download(RESNET50):
             network.load_state_dict(weights.get_state_dict(model_dir=str(folder), progress=False, check_hash=True))
-        sha256 = hashlib.sha256((folder / Path(weights.url).name).read_bytes()).hexdigest()
+        sha256 = hash_file(folder / Path(weights.url).name)
     return Pretrained(Scaled(network, _MEAN, _STD), sha256)
 
 
@@ -184,8 +184,7 @@ def _download(name: str) -> Iterator[None]:
 
 def _hash_values(network: nn.Module) -> str:
     """SHA-256 of all weights' names, shapes and values."""
-    digest = hashlib.sha256()
+    parts: list[bytes] = []
     for name, values in network.state_dict().items():
-        digest.update(f"{name} {tuple(values.shape)} {values.dtype}".encode())
-        digest.update(values.contiguous().numpy().tobytes())
-    return digest.hexdigest()
+        parts += [f"{name} {tuple(values.shape)} {values.dtype}".encode(), values.contiguous().numpy().tobytes()]
+    return hash_bytes(*parts)

@@ -3,13 +3,13 @@
     python -m training.imagenette imagenette2-320 --output models/imagenette --epochs 40 --batch 64
 
 The folder has ``train`` and ``val``, each with one folder of pictures for each class. The output holds ``last.ckpt``,
+from datasets.digest import hash_file
 from which ``--resume`` goes on, and at the end the files of a checkpoint (``training.store.checkpoints``),
 ``model.pt``, ``model.csv`` (what was logged since training was last resumed) and ``model.json``. A copy of these is
 among the cached checkpoints, where the task ``imagenette`` finds it by the SHA-256 that is printed. The paper reaches
 82.4 % on the validation data.
 """
 
-import hashlib
 import json
 import shutil
 import warnings
@@ -156,7 +156,7 @@ def _write_model(output: Path, module: ResNetClassifier, record: Mapping[str, An
     stem = output / MODEL
     weights = {name: values.cpu() for name, values in module.state_dict().items()}
     torch.save(weights, stem.with_suffix(".pt"))
-    sha256 = hashlib.sha256(stem.with_suffix(".pt").read_bytes()).hexdigest()
+    sha256 = hash_file(stem.with_suffix(".pt"))
     shutil.copy(output / "metrics.csv", stem.with_suffix(".csv"))
     stem.with_suffix(".json").write_text(json.dumps({"sha256": sha256, **record}, indent=2) + "\n")
     checkpoint_folder().mkdir(parents=True, exist_ok=True)

@@ -1,12 +1,14 @@
-"""How a network is trained, and what is asked of it afterwards."""
+"""A model to train: its network, its data, how it is trained, and what is asked of it afterwards."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final, Literal
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
 
 from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
+
+from training.batches import TrainingData
 
 Damage = Literal[
     "mixture",
@@ -84,3 +86,23 @@ class Bounds:
             if name in measured and most is not None and measured[name] > most:
                 lines.append(f"{name} is {measured[name]:.4f}, expected at most {most}")
         return lines
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A classifier to train; with a seed it is one model.
+
+    Attributes:
+        name: of the model, for file names and messages.
+        network: makes the untrained network, from inputs to logits; called with torch seeded.
+        data: ``data(recipe, seed=seed)`` makes the data; the recipe says how many samples are needed.
+        config: what network and data were made from besides the recipe, in JSON values. It is kept with the weights,
+            and published models are found by it.
+    """
+
+    name: str
+    network: Callable[[], nn.Module]
+    data: Callable[..., TrainingData]
+    recipe: Recipe
+    bounds: Bounds
+    config: Mapping[str, Any] = field(default_factory=dict)

@@ -1,16 +1,15 @@
 """Seeds for the different purposes of one repetition, so that none of them draws the numbers of another."""
 
-import hashlib
 from typing import Any
 
 from torch import Generator
 
-from training.hashing import hash_content
+from datasets.digest import hash_bytes, hash_content
 
 
 def seed_for(seed: int, purpose: str) -> int:
     """A seed in 0 .. 2**31 - 1 (what every generator takes) that depends on the seed and the purpose alone."""
-    return _as_seed(hashlib.sha256(f"{seed} {purpose}".encode()).hexdigest())
+    return _as_seed(hash_bytes(f"{seed} {purpose}".encode()))
 
 
 def derive_seed(*parts: Any) -> int:

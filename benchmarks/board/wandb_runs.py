@@ -14,9 +14,10 @@ import pandas as pd
 
 from benchmarks.board.aggregate import Board, aggregate, list_rows
 from benchmarks.board.leaderboard import find_allocation
+from benchmarks.board.tracked_run import tracked_run
 from benchmarks.run.records import CellRecord, Run
 from benchmarks.run.storage import read_run
-from training.wandb_client import Tracking, tracked_run
+from training.tracking import Tracking
 
 REPORT_FILES: Final = {".csv", ".html", ".json", ".md", ".png", ".svg", ".tex"}
 NOT_REPORT: Final = {"problems", "records", "wandb"}  # folders

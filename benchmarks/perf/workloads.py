@@ -50,13 +50,13 @@ def digits(batch: int) -> Explicand:
 def components(batch: int) -> Explicand:
     """Samples of Local Minimum, and the network and its probabilities as in that task."""
     inputs, _ = components_data.generate(batch, torch.Generator().manual_seed(0))
-    return _see_certainty(local_minimum.NETWORKS["slim"], inputs, local_minimum.ROWS_PER_BATCH)
+    return _see_certainty(local_minimum.make_slim, inputs, local_minimum.ROWS_PER_BATCH)
 
 
 def snacks(batch: int) -> Explicand:
     """Images of Burnt Snacks, and the small network and its probabilities as in that task."""
     images = snacks_data.generate(batch, torch.Generator().manual_seed(0)).images
-    return _see_certainty(burnt_snacks.NETWORKS["small"], images, burnt_snacks.ROWS_PER_BATCH)
+    return _see_certainty(burnt_snacks.make_small, images, burnt_snacks.ROWS_PER_BATCH)
 
 
 def _see_certainty(make: Callable[[], nn.Module], inputs: Tensor, rows_per_batch: int) -> Explicand:

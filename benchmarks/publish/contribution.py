@@ -29,7 +29,6 @@ from benchmarks.publish.manifest import (
     PUBLISHED,
     PublishedFile,
     compare_files,
-    hash_file,
     list_files,
     read_manifest,
     write_manifest,
@@ -55,6 +54,7 @@ from benchmarks.run.storage import read, read_run, write, write_archive
 from benchmarks.run.suite import MethodChoice, TaskChoice
 from benchmarks.run.worker import CellResult, Setting, run_cells
 from datasets.cache import PROJECT
+from datasets.digest import hash_file
 from sig.guard import Attributed
 from training.seeds import derive_seed
 from training.store.published import PublishedModels

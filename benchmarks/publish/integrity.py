@@ -10,7 +10,6 @@ from benchmarks.publish.manifest import (
     PUBLISHED,
     PublishedManifest,
     compare_files,
-    hash_file,
     list_data,
     list_files,
     read_manifest,
@@ -24,6 +23,7 @@ from benchmarks.run.storage import ARCHIVE, find_archive
 from benchmarks.run.suite import Suite
 from benchmarks.run.suite_files import SUITES, load_suite
 from datasets.cache import PROJECT
+from datasets.digest import hash_file
 from sig.registry import methods
 
 MODELS: Final = "models/"

@@ -8,7 +8,6 @@ A published suite is a folder, by default ``results/<suite>``::
     leaderboard.*, ...         the report
 """
 
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ from benchmarks.run.records import SCHEMA_VERSION, Document, Run
 from benchmarks.run.storage import read, write
 from benchmarks.run.suite_files import SUITES
 from datasets.cache import PROJECT
+from datasets.digest import hash_file
 
 PUBLISHED: Final = "manifest.json"
 LOCK: Final = "requirements.lock"
@@ -139,8 +139,3 @@ def list_data(run: Run) -> dict[str, str]:
 def list_models(run: Run) -> set[str]:
     """SHA-256 of the weights that the problems were made with."""
     return {sha256 for problem in run.problems for name, sha256 in problem.provenance.data.items() if is_model(name)}
-
-
-def hash_file(file: Path) -> str:
-    """SHA-256 of a file's bytes, in hex."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -18,8 +18,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from datasets.digest import hash_content
 from datasets.problem import Problem, task, tasks
-from training.hashing import hash_content
 from training.seeds import derive_seed
 
 ROUNDING: Final = 2.0**-22  # twice the distance of 1 from the next float32, before the factor 1 + r

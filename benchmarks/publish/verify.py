@@ -13,7 +13,7 @@ from rich.console import Console
 from benchmarks.board.aggregate import aggregate
 from benchmarks.publish.derive import check_derived
 from benchmarks.publish.integrity import blame_files, check_integrity, list_lacking, require_methods
-from benchmarks.publish.manifest import PUBLISHED, PublishedManifest, hash_file, read_manifest
+from benchmarks.publish.manifest import PUBLISHED, PublishedManifest, read_manifest
 from benchmarks.publish.publish import MODELS
 from benchmarks.publish.rescore import draw_cells, rescore
 from benchmarks.publish.retrain import compare_retrained, draw_anew
@@ -24,6 +24,7 @@ from benchmarks.run.records import Run
 from benchmarks.run.runner import run_suite
 from benchmarks.run.storage import RecordError, read_run
 from benchmarks.run.worker import Setting
+from datasets.digest import hash_file
 
 LEVELS: Final[tuple[Name, ...]] = ("integrity", "derive", "rescore")
 

@@ -20,11 +20,11 @@ from benchmarks.run.option_files import hash_files
 from benchmarks.run.records import SCHEMA_VERSION, AllocationRecord, AllocationSpec, CellSpec, ProblemSpec
 from benchmarks.run.scoring import Known
 from benchmarks.run.suite import MethodChoice, Suite, Sweep, TaskChoice
+from datasets.digest import hash_content
 from datasets.problem import tasks
 from sig.guard import Guard
 from sig.metrics.regions import part_shares
 from sig.registry import Method, methods, metrics
-from training.hashing import hash_content
 from training.seeds import derive_seed
 from training.store.fingerprint import fingerprint
 

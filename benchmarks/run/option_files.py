@@ -1,13 +1,12 @@
 """Options that are paths: what decides a score is what lies there, and not where it lies."""
 
-import hashlib
 import inspect
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+from datasets.digest import hash_content, hash_file
 from sig.plugins import Entry
-from training.hashing import hash_content
 
 
 def hash_files(entry: Entry, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,14 +23,9 @@ def hash_files(entry: Entry, options: Mapping[str, Any]) -> dict[str, Any]:
 def _hash_path(path: Path) -> str:
     if not path.exists():
         return str(path)  # whoever needs it says so, with the remedy
-    hashes = {str(file.relative_to(path)): _hash_file(file) for file in _list_files(path)}
+    hashes = {str(file.relative_to(path)): hash_file(file) for file in _list_files(path)}
     return f"sha256:{hash_content(hashes)}"
 
 
 def _list_files(path: Path) -> Iterator[Path]:
     return (file for file in (path, *path.rglob("*")) if file.is_file())
-
-
-def _hash_file(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

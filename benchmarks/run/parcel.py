@@ -4,7 +4,6 @@ Problems are made on whatever worker comes first, and training gives other weigh
 that a problem was made with go along with its cells: whoever runs those has the same models, or says that it has not.
 """
 
-import hashlib
 import platform
 import tempfile
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from benchmarks.run.records import ProblemRecord
 from benchmarks.run.storage import write_atomically
 from benchmarks.run.worker import Setting
 from datasets.cache import PROJECT
-from training.hashing import hash_content
+from datasets.digest import hash_bytes, hash_content, hash_files
 from training.store.published import collect_models
 
 PACKAGES: Final = ("sig", "datasets", "training", "benchmarks")
@@ -72,10 +71,9 @@ class Parcel:
 @cache
 def describe_code() -> dict[str, str]:
     """What decides numbers on this machine: versions of Python and packages, and a hash of the project's files."""
-    files = sorted(file for package in PACKAGES for file in (PROJECT / package).rglob("*.py"))
-    sources = [[str(file.relative_to(PROJECT)), hashlib.sha256(file.read_bytes()).hexdigest()] for file in files]
+    code = hash_files(PROJECT, (file for package in PACKAGES for file in (PROJECT / package).rglob("*.py")))
     versions = {name: version(name) for name in VERSIONS}
-    return {"python": platform.python_version(), **versions, "code": hash_content(sources)[:12]}
+    return {"python": platform.python_version(), **versions, "code": code[:12]}
 
 
 def find_differences(expected: Mapping[str, str], found: Mapping[str, str]) -> str:
@@ -98,7 +96,7 @@ def _read_folder(folder: Path) -> Files:
 
 def _write_folder(files: Files) -> Path:
     """A folder with these files, named by their content, so that each is written once on a machine."""
-    digest = hash_content([[name, hashlib.sha256(content).hexdigest()] for name, content in files.items()])
+    digest = hash_content([[name, hash_bytes(content)] for name, content in files.items()])
     folder = Path(tempfile.gettempdir()) / "benchmarks-parcels" / digest[:32]
     for name, content in files.items():
         file = folder / name

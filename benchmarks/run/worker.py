@@ -40,8 +40,8 @@ from sig.explicand import Tally
 from sig.guard import Attributed
 from sig.plugins import load_plugin
 from sig.registry import NotApplicable, methods, metrics
-from training.fit import training_session
-from training.wandb_client import Tracking
+from training.session import training_session
+from training.tracking import Tracking
 
 PROBLEMS_KEPT = 4
 CELL_TIMEOUT = 1800.0  # seconds

@@ -14,7 +14,7 @@ from training.batches import FreshBatches, TrainingData
 from training.certainty_classifier import CertaintyClassifier, fit_certainty
 from training.classifier import fit_network
 from training.fit import NotConverged
-from training.recipe import Bounds, Recipe
+from training.recipe import Bounds, ModelSpec, Recipe
 
 RECIPE = Recipe(batch=128, samples=128 * 400, lr=0.02, damage="mixture")
 LENIENT = Bounds(accuracy=0.0, neutrality_gap=None, absence_spread=None)
@@ -26,7 +26,7 @@ def three_quarters(count, generator):
     return x, (x[:, 0] > 0.25).long()
 
 
-def data(recipe):
+def data(recipe, *, seed=0):
     held_out = three_quarters(2000, torch.Generator().manual_seed(1))
     return TrainingData(FreshBatches(three_quarters, size=recipe.batch, steps=recipe.steps, seed=0), *held_out)
 
@@ -35,16 +35,12 @@ def network():
     return nn.Sequential(nn.Flatten(), nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 2))
 
 
-def fit_toy(network=network, recipe=RECIPE, bounds=LENIENT, seed=0, compare=False, name="toy"):
-    return fit_certainty(
-        network,
-        data,
-        name=name,
-        recipe=recipe,
-        bounds=bounds,
-        seed=seed,
-        compare=compare,
-    )
+SPEC = ModelSpec("toy", network, data, RECIPE, LENIENT)
+
+
+def fit_toy(seed=0, compare=False, **change):
+    spec = replace(SPEC, **change)
+    return fit_certainty(spec, damage=spec.recipe.damage, compare=compare, seed=seed)
 
 
 class Recorder(nn.Module):
@@ -164,12 +160,8 @@ def test_training_starts_again_from_another_seed_says_so_and_is_reused() -> None
         return made
 
     bounds = Bounds(accuracy=0.9, neutrality_gap=None, absence_spread=None)
-    first, second = (
-        fit_network(
-            CertaintyClassifier, first_is_dead, data, name="toy", recipe=RECIPE, bounds=bounds, seed=0, config={}
-        )
-        for _ in range(2)
-    )
+    spec = replace(SPEC, network=first_is_dead, bounds=bounds)
+    first, second = (fit_network(CertaintyClassifier, spec, seed=0) for _ in range(2))
     assert (first.reused, second.reused) == (False, True)
     assert first.metrics["restarts"] == second.metrics["restarts"] == 1
     assert first.metrics["accuracy"] > 0.9
@@ -241,11 +233,11 @@ def test_curves_follow_the_accuracy_on_undamaged_samples(trained) -> None:
 def test_a_comparison_that_does_not_converge_costs_nothing_else(monkeypatch) -> None:
     fitted = []
 
-    def fit_and_fail_without_damage(*args, name, **options):
-        fitted.append(name)
-        if name.endswith("-undamaged"):
+    def fit_and_fail_without_damage(kind, spec, *, seed):
+        fitted.append(spec.name)
+        if spec.name.endswith("-undamaged"):
             raise NotConverged("made to fail")
-        return fit_network(*args, name=name, **options)
+        return fit_network(kind, spec, seed=seed)
 
     monkeypatch.setattr(certainty_classifier, "fit_network", fit_and_fail_without_damage)
     trained = fit_toy(recipe=replace(RECIPE, samples=128 * 20), compare=True)

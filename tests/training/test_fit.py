@@ -13,8 +13,9 @@ import wandb
 from torch import nn
 
 from training.batches import RandomBatches, TrainingData
-from training.fit import Diverged, fit, training_session
-from training.wandb_client import Tracking
+from training.fit import Diverged, fit
+from training.session import Session
+from training.tracking import Tracking
 
 PROJECT = Path(__file__).parents[2]
 
@@ -57,9 +58,9 @@ def no_steps_yet():
     Line.steps = 0
 
 
-def fit_line(name="line", config=None, seed=0, **module):
+def fit_line(name="line", config=None, seed=0, session=Session(), **module):  # noqa: B008
     config = {"lr": 0.1} if config is None else config
-    return fit(lambda data: Line(**module), points, name=name, config=config, seed=seed)
+    return fit(lambda data: Line(**module), points, name=name, config=config, seed=seed, session=session)
 
 
 def files(cache, kind):
@@ -80,7 +81,7 @@ def test_the_first_call_trains_and_the_second_reuses_its_weights() -> None:
 def test_another_precision_is_another_model(cache, monkeypatch) -> None:
     for native in (True, False, True):
         monkeypatch.setattr("training.hardware.multiplies_bf16", lambda device, native=native: native)
-        fit(lambda data: Line(), points, name="line", config={}, seed=0, bf16=True)
+        fit(lambda data: Line(), points, name="line", config={}, seed=0, session=Session(), bf16=True)
     assert Line.steps == 200
     found = [json.loads(file.read_text())["precision"] for file in files(cache, "json")]
     assert sorted(found) == ["bfloat16", "float32"]
@@ -103,7 +104,9 @@ def test_other_seeds_configs_and_names_have_checkpoints_of_their_own(change) -> 
 
 def test_whatever_build_and_data_are_bound_to_decides_too() -> None:
     def reused(lr, slope):
-        return fit(lambda data: Line(lr=lr), partial(points, slope), name="line", config={}, seed=0).reused
+        return fit(
+            lambda data: Line(lr=lr), partial(points, slope), name="line", config={}, seed=0, session=Session()
+        ).reused
 
     assert [reused(0.3, 2.0), reused(0.3, 2.0)] == [False, True]
     assert [reused(0.2, 2.0), reused(0.3, 3.0), reused(0.3, 2.0)] == [False, False, True]
@@ -112,7 +115,7 @@ def test_whatever_build_and_data_are_bound_to_decides_too() -> None:
 def test_what_has_no_content_cannot_be_bound_to_build(cache) -> None:
     generator = torch.Generator()
     with pytest.raises(TypeError, match="Generator is bound to what is called, .*; bind plain values"):
-        fit(lambda data: Line(lr=generator.initial_seed()), points, name="line", config={}, seed=0)
+        fit(lambda data: Line(lr=generator.initial_seed()), points, name="line", config={}, seed=0, session=Session())
     assert not cache.exists()
 
 
@@ -312,9 +315,9 @@ def test_of_two_processes_with_the_same_key_one_trains_and_both_get_its_weights(
 
 def test_a_session_tracks_what_is_trained_and_not_what_is_reused(tmp_path) -> None:
     wandb.teardown()
-    with training_session(tracking=Tracking(directory=tmp_path / "runs")):
-        fit_line()
-        fit_line()
+    session = Session(tracking=Tracking(directory=tmp_path / "runs"))
+    fit_line(session=session)
+    fit_line(session=session)
     fit_line(seed=1)
     wandb.teardown()
     runs = [path for path in (tmp_path / "runs" / "wandb").glob("offline-run-*") if not path.is_symlink()]

@@ -5,7 +5,6 @@ logged in training (``.csv``), and, written last, a record (``.json``) with the 
 is written to the side and then moved into place, so that a file is whole or absent.
 """
 
-import hashlib
 import io
 import json
 import tempfile
@@ -22,6 +21,7 @@ from filelock import FileLock
 from torch import Tensor
 
 from datasets.cache import cache_directory
+from datasets.digest import hash_bytes
 
 KINDS: Final = ("pt", "json", "csv")
 
@@ -52,7 +52,7 @@ class Slot:
 
     @property
     def stem(self) -> Path:
-        key = hashlib.sha256(self._facts_as_json().encode()).hexdigest()
+        key = hash_bytes(self._facts_as_json().encode())
         return checkpoint_folder() / f"{self.name}-{key[:16]}"
 
     def load(self, *, warn: bool = False) -> Checkpoint | None:
@@ -89,7 +89,7 @@ class Slot:
         """Write a checkpoint, with the curves that were logged to ``metrics.csv`` in ``scratch``."""
         buffer = io.BytesIO()
         torch.save(dict(weights), buffer)
-        sha256 = hashlib.sha256(buffer.getvalue()).hexdigest()
+        sha256 = hash_bytes(buffer.getvalue())
         record = {"sha256": sha256, "metrics": dict(metrics), **self.facts}
         (scratch / "weights.pt").write_bytes(buffer.getvalue())
         (scratch / "record.json").write_text(json.dumps(record, indent=2) + "\n")
@@ -122,7 +122,7 @@ def read_checkpoint(stem: Path) -> Checkpoint:
     """
     weights, record, curves = (stem.with_name(f"{stem.name}.{kind}") for kind in KINDS)
     content = weights.read_bytes()
-    sha256 = hashlib.sha256(content).hexdigest()
+    sha256 = hash_bytes(content)
     stated = json.loads(record.read_text())
     if stated["sha256"] != sha256:
         raise ValueError(f"its SHA-256 is {sha256[:12]}.., not {stated['sha256'][:12]}..")

@@ -2,7 +2,6 @@
 
 import enum
 import functools
-import hashlib
 import inspect
 import json
 import sys
@@ -17,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from training.hashing import hash_content
-from training.store.sources import find_source, find_versions, hash_code, hash_file
+from datasets.digest import hash_bytes, hash_content
+from training.store.sources import find_source, find_versions, hash_code, hash_source
 
 
 def fingerprint(*called: Callable[..., Any]) -> str:
@@ -83,7 +82,7 @@ def _(value: Any, inside: tuple[Any, ...]) -> Any:
 
 @_content.register(bytes)
 def _(value: bytes, inside: tuple[Any, ...]) -> Any:
-    return {"bytes": hashlib.sha256(value).hexdigest()}
+    return {"bytes": hash_bytes(value)}
 
 
 @_content.register(list)
@@ -114,7 +113,7 @@ def _(value: Tensor, inside: tuple[Any, ...]) -> Any:
 def _(value: Any, inside: tuple[Any, ...]) -> Any:
     if value.dtype.hasobject:
         raise TypeError(f"an array of {value.dtype} is bound to what is called; convert it to numbers")
-    digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
+    digest = hash_bytes(np.ascontiguousarray(value).tobytes())
     return {"array": digest, "dtype": str(value.dtype), "shape": list(value.shape)}
 
 
@@ -174,7 +173,7 @@ def _located(code: Any) -> dict[str, Any]:
     file = find_source(code)
     if file is None:
         return _installed(code)
-    return {"name": getattr(code, "__qualname__", ""), "file": hash_file(file), "code": hash_code(file)}
+    return {"name": getattr(code, "__qualname__", ""), "file": hash_source(file), "code": hash_code(file)}
 
 
 def _installed(code: Any) -> dict[str, Any]:

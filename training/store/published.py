@@ -6,7 +6,6 @@ hash of what ``fit`` is asked for: the model's name, its config and its seed. Un
 on code, device and versions of packages, which differ between machines.
 """
 
-import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from training.hashing import hash_content
+from datasets.digest import hash_bytes, hash_content, hash_files
 from training.store.checkpoints import KINDS, Checkpoint, checkpoint_folder, read_checkpoint
 
 
@@ -35,8 +34,7 @@ class PublishedModels:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of all files of models there, by name: another one where any of them differs."""
-        files = sorted(file for kind in KINDS for file in self.folder.glob(f"*.{kind}"))
-        return hash_content([[file.name, hashlib.sha256(file.read_bytes()).hexdigest()] for file in files])
+        return hash_files(self.folder, (file for kind in KINDS for file in self.folder.glob(f"*.{kind}")))
 
     def find(self, name: str, config: Mapping[str, Any], seed: int) -> Checkpoint | None:
         """The model that ``fit`` is asked for by this name, config and seed; None where it isn't there.
@@ -114,7 +112,7 @@ def _list_models(folders: Iterable[Path]) -> Iterator[tuple[str, str, Path]]:
 
 def _copy(stem: Path, to: Path, sha256: str) -> None:
     contents = {kind: stem.with_name(f"{stem.name}.{kind}").read_bytes() for kind in KINDS}
-    if hashlib.sha256(contents["pt"]).hexdigest() != sha256:
+    if hash_bytes(contents["pt"]) != sha256:
         raise DamagedModel(f"the weights {str(stem)!r} are not those with SHA-256 {sha256}; run the suite again")
     for kind, content in contents.items():
         to.with_name(f"{to.name}.{kind}").write_bytes(content)

@@ -7,20 +7,19 @@ import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
 from functools import cache
-from hashlib import sha256
 from importlib.metadata import entry_points, packages_distributions, version
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from datasets.cache import PROJECT
-from training.hashing import hash_content
+from datasets.digest import hash_bytes, hash_content
 
 PROJECT_PACKAGES: Final = ("sig", "datasets", "training", "benchmarks")
 STANDARD_LIBRARY: Final = Path(sysconfig.get_path("stdlib")).resolve()
 PLUGIN_GROUPS: Final = ("sig.methods", "sig.metrics", "sig.tasks")
 
 # It is imported where numbers are made, but only reports on them.
-NO_INFLUENCE: Final = frozenset({PROJECT / "training" / "wandb_client.py"})
+NO_INFLUENCE: Final = frozenset({PROJECT / "training" / "tracking.py"})
 
 # Packages that never decide a number, and what they do instead.
 IRRELEVANT_PACKAGES: Final = {
@@ -60,8 +59,8 @@ class _Source(NamedTuple):
     packages: frozenset[str]
 
 
-def hash_file(file: Path) -> str:
-    """SHA-256 of a file alone."""
+def hash_source(file: Path) -> str:
+    """SHA-256 of a file alone, as it was when this process first read it."""
     return _read(file).sha256
 
 
@@ -85,7 +84,7 @@ def _read(file: Path) -> _Source:
             files |= _imported_files(home, module, members)
         elif top_level not in sys.stdlib_module_names and top_level not in IRRELEVANT_PACKAGES:
             packages.add(top_level)
-    return _Source(sha256(content).hexdigest(), frozenset(files), frozenset(packages))
+    return _Source(hash_bytes(content), frozenset(files), frozenset(packages))
 
 
 def _imports(tree: ast.AST, file: Path) -> Iterator[tuple[Path | None, str, Sequence[str]]]:

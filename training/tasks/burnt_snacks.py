@@ -12,16 +12,15 @@ from datasets.problem import Problem, task
 from sig.players import patch_players
 from training.batches import Batch, DeferredData, FreshBatches, TrainingData
 from training.certainty_classifier import fit_certainty
-from training.explain import Output, Trained, explain
-from training.recipe import Bounds, Damage, Recipe
+from training.explain import Output, explain
+from training.recipe import Bounds, Damage, ModelSpec, Recipe
 from training.seeds import generator_for, seed_for
 
 HELD_OUT: Final = 20_000
 AT_ONCE: Final = 500  # images generated in one call, which the generator makes fastest
 ROWS_PER_BATCH: Final = 64
 SHOWN: Final = 3  # of each class
-TUNING: Final = 2  # images, one of each class, on which budgets are split
-BOUNDS: Final = Bounds(accuracy=0.987)  # the paper's accuracy
+TUNING: Final = 2  # images, one of each class
 
 Network = Literal["small", "paper"]
 
@@ -79,33 +78,6 @@ def _initialise(*layers: nn.Module) -> nn.Sequential:
     return network.to(memory_format=torch.channels_last)  # faster on a CPU
 
 
-NETWORKS: Final = {"small": make_small, "paper": make_paper}
-RECIPES: Final = {
-    "small": Recipe(
-        batch=32,
-        samples=120_000,
-        lr=2e-3,
-        weight_decay=0.1,
-        undamaged=0.5,
-        unknown=0.05,
-        release=0.55,
-        ramp=20_000,
-        bf16=True,
-    ),
-    "paper": Recipe(
-        batch=32,
-        samples=200_000,
-        lr=2e-3,
-        weight_decay=0.3,
-        undamaged=0.5,
-        unknown=0.05,
-        release=0.55,
-        ramp=20_000,
-        bf16=True,
-    ),
-}
-
-
 def make_data(recipe: Recipe, *, seed: int) -> TrainingData:
     """Images painted as training goes, and 20,000 held out."""
     batches = FreshBatches(_paint_batch, size=recipe.batch, steps=recipe.steps, seed=seed_for(seed, "training"))
@@ -124,6 +96,25 @@ def _paint_batch(count: int, generator: Generator) -> Batch:
     return snacks.images, snacks.labels
 
 
+BOUNDS: Final = Bounds(accuracy=0.987)  # the paper's
+SMALL: Final = Recipe(
+    batch=32,
+    samples=120_000,
+    lr=2e-3,
+    weight_decay=0.1,
+    undamaged=0.5,
+    unknown=0.05,
+    release=0.55,
+    ramp=20_000,
+    bf16=True,
+)
+PAPER: Final = replace(SMALL, samples=200_000, weight_decay=0.3)
+MODELS: Final[dict[Network, ModelSpec]] = {
+    "small": ModelSpec("burnt-snacks-small", make_small, make_data, SMALL, BOUNDS, {"network": "small"}),
+    "paper": ModelSpec("burnt-snacks-paper", make_paper, make_data, PAPER, BOUNDS, {"network": "paper"}),
+}
+
+
 @task("burnt-snacks")
 def burnt_snacks(
     *,
@@ -140,23 +131,10 @@ def burnt_snacks(
 
     Regions are ``dark``, ``light`` and ``triangle``. Checks and series are those of
     ``training.certainty_classifier.fit_certainty``. The first three images of class 1 are shown, then the first three
-    of class 0.
-
-    Args:
-        images: how many.
-        patch: players are squares of this many pixels a side; a divisor of 50.
-        background: how many images the background holds.
-        output: the probability of the true class, or its logit.
-        network: see ``make_small`` and ``make_paper``.
-        damage: of the training images.
-        compare: train without damage too.
-
-    Raises:
-        NotConverged: when no seed leads to a usable model.
-        ValueError: when the squares do not fill a picture.
+    of class 0. ``patch`` is a divisor of 50; for other options see ``training.tasks``.
     """
     players = patch_players((1, data.SIDE, data.SIDE), patch)
-    trained = fit_snacks(network=network, damage=damage, compare=compare, seed=seed)
+    trained = fit_certainty(MODELS[network], damage=damage, compare=compare, seed=seed)
     snacks = data.generate(images, generator_for(seed, "explained"))
     others = data.generate(background, generator_for(seed, "background"))
     return explain(
@@ -171,22 +149,4 @@ def burnt_snacks(
         rows_per_batch=ROWS_PER_BATCH,
         shown=[i for label in (1, 0) for i in (snacks.labels == label).nonzero()[:SHOWN, 0].tolist()],
         regions={"dark": snacks.dark, "light": snacks.light, "triangle": snacks.triangle},
-    )
-
-
-def fit_snacks(*, network: Network = "small", damage: Damage = "mixture", compare: bool, seed: int) -> Trained:
-    """A network trained on Burnt Snacks.
-
-    Raises:
-        NotConverged: when no seed leads to a model that keeps to ``BOUNDS``.
-    """
-    return fit_certainty(
-        NETWORKS[network],
-        partial(make_data, seed=seed),
-        name=f"burnt-snacks-{network}",
-        recipe=replace(RECIPES[network], damage=damage),
-        bounds=BOUNDS,
-        seed=seed,
-        compare=compare,
-        config={"network": network},
     )

@@ -1,6 +1,5 @@
 """A network that learns the values of GridWorld's coalitions, and the task of explaining it (SIG, V; ES)."""
 
-import hashlib
 from dataclasses import asdict, replace
 from functools import cache, partial
 from typing import Any, Final, Literal
@@ -15,6 +14,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 from torchmetrics import R2Score
 
+from datasets.digest import hash_tensors
 from datasets.gridworld import GridWorld
 from datasets.problem import Problem, task
 from sig.explicand import Explicand, Tally
@@ -24,6 +24,7 @@ from training.batches import Batch, DeferredData, RandomBatches, TrainingData
 from training.explain import Trained, explain
 from training.fit import Fitted, fit
 from training.recipe import Recipe
+from training.session import current_session
 
 Reward = Literal["r1", "r2"]
 
@@ -139,7 +140,7 @@ def gridworld(*, rows: int, cols: int, reward: Reward, background: int = 1500, s
         output=None,
         rows_per_batch=ROWS_PER_BATCH,
         truths={"game": _game_truth(rows, cols, reward).unsqueeze(0), "model": shapley_from_empty},
-        provenance={"data": _sha256(values)},
+        provenance={"data": hash_tensors(values)},
         tuning=draw_nearly_full(n_players, generator),
         exact={"model": ("bshap",)},
     )
@@ -180,8 +181,9 @@ def fit_surrogate(
         partial(make_surrogate, recipe=recipe),
         partial(make_data, recipe, values, share=SHARES[size], seed=seed),
         name=name,
-        config={"data": _sha256(values), "share": SHARES[size], **asdict(recipe)},
+        config={"data": hash_tensors(values), "share": SHARES[size], **asdict(recipe)},
         seed=seed,
+        session=current_session(),
         accelerator="cpu",
     )
 
@@ -205,7 +207,3 @@ def _values(rows: int, cols: int, reward: Reward) -> Float[Tensor, " coalitions"
 def _game_truth(rows: int, cols: int, reward: Reward) -> Float[Tensor, " players"]:
     """Shapley values rounded far above float64's error, so that players of equal value are tied."""
     return shapley_values(_values(rows, cols, reward)).round(decimals=10)
-
-
-def _sha256(values: Tensor) -> str:
-    return hashlib.sha256(values.numpy().tobytes()).hexdigest()

@@ -1,6 +1,5 @@
 """The task of explaining a certainty-aware ResNet on Imagenette, for whoever has the pictures (ICG, A.4.1)."""
 
-import hashlib
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
+from datasets.digest import hash_tensors
 from datasets.problem import PHOTOGRAPHS, Problem, task
 from sig.players import patch_players
 from training.explain import Output, explain
@@ -34,16 +34,13 @@ def imagenette(
     """Random pictures held out of a folder, explained for the class that a certainty-aware ResNet predicts.
 
     Checks are ``accuracy``, ``neutrality_gap`` and ``absence_spread`` on all pictures held out, from the model's
-    record. The network has one certainty for each pixel; see ``training.certainty_resnet``.
+    record. The network has one certainty for each pixel; see ``training.certainty_resnet``. For most options see
+    ``training.tasks``.
 
     Args:
         folder: with ``train`` and ``val``, such as Imagenette's.
         model: SHA-256 of the weights that ``python -m training.imagenette`` wrote, as it printed it: what is explained
             depends on them, and not on where they are (``training.imagenette.find_model``).
-        pictures: how many are explained.
-        patch: players are squares of this many pixels a side; a divisor of the pictures' side.
-        background: how many training pictures the background holds.
-        output: the probability of the predicted class, or its logit.
 
     Raises:
         FileNotFoundError: without a folder or a model.
@@ -73,7 +70,7 @@ def imagenette(
         output=output,
         players=players,
         rows_per_batch=ROWS_PER_BATCH,
-        provenance={PHOTOGRAPHS: hashlib.sha256(torch.cat((held_out, others)).numpy().tobytes()).hexdigest()},
+        provenance={PHOTOGRAPHS: hash_tensors(held_out, others)},
         shown=range(min(pictures, SHOWN)),
     )
 

@@ -1,7 +1,6 @@
 """Networks that learn Local Minimum component by component, and the task of explaining them (ICG, Table 2)."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from typing import Final, Literal
@@ -18,19 +17,16 @@ from sig.explicand import Explicand
 from sig.games import shapley_values, value_table
 from training.batches import FreshBatches, TrainingData
 from training.certainty_classifier import fit_certainty
-from training.explain import Output, Trained, explain
-from training.recipe import Bounds, Damage, Recipe
+from training.explain import Output, explain
+from training.recipe import Bounds, Damage, ModelSpec, Recipe
 from training.seeds import generator_for, seed_for
 
 HELD_OUT: Final = 20_000
 TUNING: Final = 8  # inputs
 ROWS_PER_BATCH: Final = 1024
-BOUNDS: Final = Bounds(accuracy=0.93)  # the paper's accuracy
 AROUND_THE_STEP: Final = (0.4, 0.6)  # at 1/2 the scores of all features jump, and so does the class of equal features
-RECIPES: Final = {
-    "slim": Recipe(batch=256, samples=512_000, lr=4e-3),
-    "paper": Recipe(batch=128, samples=192_000, lr=1e-3),
-}
+
+Network = Literal["slim", "paper"]
 
 
 class ComponentNetwork(nn.Module):
@@ -75,13 +71,19 @@ def make_paper() -> ComponentNetwork:
     return ComponentNetwork((500,) * 6, (20,) * 4)
 
 
-NETWORKS: Final = {"slim": make_slim, "paper": make_paper}
-
-
 def make_data(recipe: Recipe, *, seed: int) -> TrainingData:
     """Samples made as training goes, and 20,000 held out."""
     batches = FreshBatches(data.generate, size=recipe.batch, steps=recipe.steps, seed=seed_for(seed, "training"))
     return TrainingData(batches, *data.generate(HELD_OUT, generator_for(seed, "held out")))
+
+
+BOUNDS: Final = Bounds(accuracy=0.93)  # the paper's
+SLIM: Final = Recipe(batch=256, samples=512_000, lr=4e-3)
+PAPER: Final = Recipe(batch=128, samples=192_000, lr=1e-3)
+MODELS: Final[dict[Network, ModelSpec]] = {
+    "slim": ModelSpec("local-minimum-slim", make_slim, make_data, SLIM, BOUNDS, {"network": "slim"}),
+    "paper": ModelSpec("local-minimum-paper", make_paper, make_data, PAPER, BOUNDS, {"network": "paper"}),
+}
 
 
 @task("local-minimum")
@@ -90,7 +92,7 @@ def local_minimum(
     inputs: NonNegativeInt = 500,
     background: int = 100,
     output: Output = "probability",
-    network: Literal["slim", "paper"] = "slim",
+    network: Network = "slim",
     damage: Damage = "mixture",
     compare: bool = True,
     seed: int,
@@ -101,21 +103,15 @@ def local_minimum(
     the network (``bshap``), where features that are out all take the one value at which the network is undecided
     between the classes, as in the paper; the method ``bshap`` puts 0 there, so that no method is exact. Checks and
     series are those of ``training.certainty_classifier.fit_certainty``, and the ``boundary``, that value. The paper's
-    input is shown. For tuning there are further random inputs.
+    input is shown. For tuning there are further random inputs. For most options see ``training.tasks``.
 
     Args:
         inputs: how many random ones; 0 for the paper's alone.
-        background: how many samples.
-        output: the probability of class 1, or its logit.
-        network: ``slim``, or the paper's; see ``make_slim`` and ``make_paper``.
-        damage: of the training samples.
-        compare: train without damage too.
 
     Raises:
-        NotConverged: when no seed leads to a usable model.
         ValueError: when the model has no boundary near 1/2.
     """
-    trained = fit_components(network=network, damage=damage, compare=compare, seed=seed)
+    trained = fit_certainty(MODELS[network], damage=damage, compare=compare, seed=seed)
     x = torch.tensor([data.TABLE_2_INPUT])
     if inputs:
         x, _ = data.generate(inputs, generator_for(seed, "explained"))
@@ -133,24 +129,6 @@ def local_minimum(
         checks={"boundary": boundary},
         tuning=data.generate(TUNING, generator_for(seed, "tuning"))[0],
         shown=() if inputs else (0,),
-    )
-
-
-def fit_components(*, network: str = "slim", damage: Damage = "mixture", compare: bool, seed: int) -> Trained:
-    """A network trained on Local Minimum.
-
-    Raises:
-        NotConverged: when no seed leads to a model that keeps to ``BOUNDS``.
-    """
-    return fit_certainty(
-        NETWORKS[network],
-        partial(make_data, seed=seed),
-        name=f"local-minimum-{network}",
-        recipe=replace(RECIPES[network], damage=damage),
-        bounds=BOUNDS,
-        seed=seed,
-        compare=compare,
-        config={"network": network},
     )
 
 

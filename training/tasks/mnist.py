@@ -11,17 +11,13 @@ from datasets.problem import Problem, task
 from sig.players import patch_players
 from training.batches import Batch, RandomBatches, TrainingData
 from training.classifier import fit_classifier
-from training.explain import Output, Trained, explain
-from training.recipe import Bounds, Recipe
+from training.explain import Output, explain
+from training.recipe import Bounds, ModelSpec, Recipe
 
+BATCH: Final = 128
 SHIFT: Final = 2
 ROWS_PER_BATCH: Final = 1024
-TUNING: Final = 4  # digits, on which budgets are split
-BOUNDS: Final = Bounds(accuracy=0.97)
-RECIPES: Final = {  # both go over all digits 15 times
-    "embedded": Recipe(batch=128, samples=15 * 62 * 128, lr=0.005),
-    "full": Recipe(batch=128, samples=15 * 468 * 128, lr=0.005),
-}
+TUNING: Final = 4  # digits
 
 
 def make_network() -> nn.Sequential:
@@ -41,7 +37,7 @@ def make_network() -> nn.Sequential:
     )
 
 
-def make_data(recipe: Recipe, digits: data.Mnist, *, shift: int, seed: int) -> TrainingData:
+def make_data(recipe: Recipe, *, digits: data.Mnist, shift: int, seed: int) -> TrainingData:
     """Digits to train on, each moved by up to ``shift`` pixels whenever it is used, and held-out ones as they are."""
 
     def move(batch: Batch, generator: Generator) -> Batch:
@@ -53,20 +49,16 @@ def make_data(recipe: Recipe, digits: data.Mnist, *, shift: int, seed: int) -> T
     return TrainingData(batches, digits.held_out.images, digits.held_out.labels)
 
 
-def fit_digits(digits: data.Mnist, *, full: bool = False, seed: int) -> Trained:
-    """A classifier trained on ``digits``; its check ``accuracy`` is that on those held out.
-
-    Raises:
-        NotConverged: when no seed leads to a model that keeps to ``BOUNDS``.
-    """
-    return fit_classifier(
+def specify_model(digits: data.Mnist) -> ModelSpec:
+    """The classifier of these digits, which goes over all of them 15 times."""
+    batches = len(digits.train) // BATCH
+    return ModelSpec(
+        "mnist",
         make_network,
-        partial(make_data, digits=digits, shift=SHIFT, seed=seed),
-        name="mnist",
-        recipe=RECIPES["full" if full else "embedded"],
-        bounds=BOUNDS,
-        seed=seed,
-        config={"data": digits.sha256},
+        partial(make_data, digits=digits, shift=SHIFT),
+        Recipe(batch=BATCH, samples=15 * batches * BATCH, lr=0.005),
+        Bounds(accuracy=0.97),
+        {"data": digits.sha256},
     )
 
 
@@ -83,18 +75,7 @@ def mnist(
     """Held-out digits, as many of each class, explained for the class that the classifier predicts.
 
     The check is the classifier's accuracy on all held-out digits. The first digit of each class is shown. For
-    tuning there are further digits held out.
-
-    Args:
-        digits: how many are explained; classes take turns.
-        patch: players are squares of this many pixels a side; a divisor of 28.
-        background: how many training digits the background holds.
-        output: the probability of the predicted class, or its logit.
-        full: the full database instead of the ten thousand embedded digits.
-
-    Raises:
-        NotConverged: when no seed leads to a usable model.
-        ValueError: when there are not so many digits, or the squares do not fill a picture.
+    tuning there are further digits held out. ``patch`` is a divisor of 28; for other options see ``training.tasks``.
     """
     players = patch_players((1, 28, 28), patch)
     available = data.load(full=full)
@@ -102,7 +83,7 @@ def mnist(
     chosen = data.choose_balanced(available.held_out.labels, digits, generator)
     sample = data.sample(available.train, background, generator)
     return explain(
-        fit_digits(available, full=full, seed=seed),
+        fit_classifier(specify_model(available), seed=seed),
         available.held_out.images[chosen],
         background=sample.images,
         background_classes=sample.labels,

@@ -9,24 +9,20 @@ from torch import nn
 from datasets import mnist as data
 from datasets.problem import Problem, make_columns, task
 from sig.players import patch_players
+from training.batches import TrainingData
 from training.certainty_classifier import fit_certainty
 from training.damage_slowdown import compare_trainings
-from training.explain import Output, Trained, explain
+from training.explain import Output, explain
 from training.information_absence import measure_absence
-from training.recipe import Bounds, Damage, Recipe
+from training.recipe import Bounds, Damage, ModelSpec, Recipe
 from training.seeds import generator_for, seed_for
-from training.tasks.mnist import make_data
+from training.tasks import mnist
 
 Network = Literal["strided", "paper"]
 
 SHIFT: Final = 1
-TUNING: Final = 4  # digits, on which budgets are split
+TUNING: Final = 4  # digits
 ROWS_PER_BATCH: Final[dict[Network, int]] = {"strided": 256, "paper": 64}
-BOUNDS: Final = Bounds(accuracy=0.965)
-RECIPES: Final[dict[Network, Recipe]] = {
-    "strided": Recipe(batch=128, samples=360_000, lr=0.005, unknown=0.05, bf16=True, probes=60, probe_rows=1000),
-    "paper": Recipe(batch=128, samples=160_000, lr=0.002, unknown=0.05, bf16=True),
-}
 
 
 def make_strided() -> nn.Sequential:
@@ -72,26 +68,22 @@ def make_paper() -> nn.Sequential:
 
 
 NETWORKS: Final = {"strided": make_strided, "paper": make_paper}
+RECIPES: Final[dict[Network, Recipe]] = {
+    "strided": Recipe(batch=128, samples=360_000, lr=0.005, unknown=0.05, bf16=True, probes=60, probe_rows=1000),
+    "paper": Recipe(batch=128, samples=160_000, lr=0.002, unknown=0.05, bf16=True),
+}
 
 
-def fit_digits(
-    digits: data.Mnist, *, network: Network = "strided", damage: Damage = "mixture", compare: bool = True, seed: int
-) -> Trained:
-    """A certainty-aware classifier of digits, each moved by up to a pixel whenever it is used.
+def make_data(recipe: Recipe, *, digits: data.Mnist, seed: int) -> TrainingData:
+    """Digits to train on, each moved by up to a pixel whenever it is used, and held-out ones as they are."""
+    return mnist.make_data(recipe, digits=digits, shift=SHIFT, seed=seed_for(seed, "training"))
 
-    Raises:
-        NotConverged: when no seed leads to a model that keeps to ``BOUNDS``.
-    """
-    return fit_certainty(
-        NETWORKS[network],
-        partial(make_data, digits=digits, shift=SHIFT, seed=seed_for(seed, "training")),
-        name="mnist-certainty",
-        recipe=replace(RECIPES[network], damage=damage),
-        bounds=BOUNDS,
-        seed=seed,
-        compare=compare,
-        config={"data": digits.sha256, "network": network, "shift": SHIFT},
-    )
+
+def specify_model(digits: data.Mnist, network: Network) -> ModelSpec:
+    """The certainty-aware classifier of these digits."""
+    config = {"data": digits.sha256, "network": network, "shift": SHIFT}
+    make = partial(make_data, digits=digits)
+    return ModelSpec("mnist-certainty", NETWORKS[network], make, RECIPES[network], Bounds(accuracy=0.965), config)
 
 
 @task("mnist-certainty")
@@ -112,28 +104,18 @@ def mnist_certainty(
     Checks and series are those of ``training.certainty_classifier.fit_certainty`` and of
     ``training.information_absence.measure_absence``, as ``absence``; with ``compare`` a check ``slowdown`` and its
     series (``training.damage_slowdown.compare_trainings``). The first digit of each class is shown. For tuning there
-    are further digits held out.
+    are further digits held out. ``patch`` is a divisor of 28; for most options see ``training.tasks``.
 
     Args:
-        digits: how many are explained; classes take turns.
-        patch: players are squares of this many pixels a side; a divisor of 28.
-        background: how many training digits the background holds.
-        output: the probability of the predicted class, or its logit.
         network: the paper's takes four times as long to train, and eight times as long to explain, for the same
             accuracy.
-        compare: train the same network without damage too, on as many samples.
-        full: the full database instead of the ten thousand embedded digits.
-
-    Raises:
-        NotConverged: when no seed leads to a usable model.
-        ValueError: when there are not so many digits, or the squares do not fill a picture.
     """
     players = patch_players((1, 28, 28), patch)
     available = data.load(full=full)
     generator = generator_for(seed, "explained")
     chosen = data.choose_balanced(available.held_out.labels, digits, generator)
     sample = data.sample(available.train, background, generator)
-    trained = fit_digits(available, network=network, damage=damage, compare=compare, seed=seed)
+    trained = fit_certainty(specify_model(available, network), damage=damage, compare=compare, seed=seed)
     problem = explain(
         trained,
         available.held_out.images[chosen],

@@ -1,6 +1,5 @@
 """A network for digits anywhere along a wide canvas, and the task of explaining it where training saw nothing (ICG)."""
 
-from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -15,13 +14,12 @@ from sig.players import patch_players
 from training.batches import Batch, RandomBatches, TrainingData
 from training.certainty_classifier import fit_certainty
 from training.explain import Output, Trained, explain
-from training.recipe import Bounds, Damage, Recipe
+from training.recipe import Bounds, Damage, ModelSpec, Recipe
 from training.seeds import generator_for, seed_for
 
 ROWS_PER_BATCH: Final = 256
-TUNING: Final = 4  # digits, on which budgets are split
-BOUNDS: Final = Bounds(accuracy=0.95)
-RECIPES: Final = {"ring": Recipe(batch=128, samples=160_000, lr=0.005, undamaged=0.2, unknown=0.05, bf16=True)}
+TUNING: Final = 4  # digits
+RECIPE: Final = Recipe(batch=128, samples=160_000, lr=0.005, undamaged=0.2, unknown=0.05, bf16=True)
 _HELD_OUT_SEED: Final = 0  # of the places of held-out digits, so that all models are checked on the same
 
 
@@ -71,36 +69,26 @@ def make_ring() -> nn.Sequential:
     )
 
 
-def make_data(recipe: Recipe, digits: mnist.Mnist, *, seed: int) -> TrainingData:
+def make_data(recipe: Recipe, *, digits: mnist.Mnist, seed: int) -> TrainingData:
     """Canvases with a digit on the left, put at another place whenever it is used, and held-out ones."""
 
     def place(batch: Batch, generator: Generator) -> Batch:
         return data.place(batch[0], "left", generator), batch[1]
 
+    stream = seed_for(seed, "training")
     batches = RandomBatches(
-        digits.train.images, digits.train.labels, size=recipe.batch, steps=recipe.steps, seed=seed, augment=place
+        digits.train.images, digits.train.labels, size=recipe.batch, steps=recipe.steps, seed=stream, augment=place
     )
     return TrainingData(batches, place_held_out(digits, "left"), digits.held_out.labels)
 
 
-def fit_canvases(digits: mnist.Mnist, *, damage: Damage = "mixture", compare: bool = True, seed: int) -> Trained:
-    """A certainty-aware classifier of canvases with a digit on the left.
+def specify_model(digits: mnist.Mnist) -> ModelSpec:
+    """The certainty-aware classifier of canvases with one of these digits on the left.
 
     Swapping leaves the right half of such canvases empty; noise as damage data, and certainty, do cover it.
-
-    Raises:
-        NotConverged: when no seed leads to a model that keeps to ``BOUNDS``.
     """
-    return fit_certainty(
-        make_ring,
-        partial(make_data, digits=digits, seed=seed_for(seed, "training")),
-        name="mnist-in-space",
-        recipe=replace(RECIPES["ring"], damage=damage),
-        bounds=BOUNDS,
-        seed=seed,
-        compare=compare,
-        config={"data": digits.sha256},
-    )
+    make, bounds = partial(make_data, digits=digits), Bounds(accuracy=0.95)
+    return ModelSpec("mnist-in-space", make_ring, make, RECIPE, bounds, {"data": digits.sha256})
 
 
 @task("mnist-in-space")
@@ -120,19 +108,8 @@ def mnist_in_space(
     The background is a sample of what it was trained on, digits on the left. The region ``shadow`` is where those vary
     but the input is empty. Checks, with digits on the left, are those of
     ``training.certainty_classifier.fit_certainty``, and ``accuracy_right`` with the same ones on the right. The first
-    digit of each class is shown. For tuning there are further digits on the right.
-
-    Args:
-        digits: how many are explained; classes take turns.
-        patch: players are squares of this many pixels a side, a divisor of 32; 8 makes 32 players.
-        background: how many canvases the background holds.
-        output: the probability of the predicted class, or its logit.
-        compare: train the same network without damage too, on as many samples.
-        full: digits from the full database instead of the ten thousand embedded ones.
-
-    Raises:
-        NotConverged: when no seed leads to a usable model.
-        ValueError: when there are not so many digits, or the squares do not fill a canvas.
+    digit of each class is shown. For tuning there are further digits on the right. ``patch`` is a divisor of 32, and 8
+    makes 32 players; for other options see ``training.tasks``.
     """
     players = patch_players((1, data.HEIGHT, data.WIDTH), patch)
     available = mnist.load(full=full)
@@ -142,7 +119,7 @@ def mnist_in_space(
     others = mnist.choose_others(available.held_out.images, chosen, TUNING)
     sample = mnist.sample(available.train, background, generator)
     canvases = data.place(sample.images, "left", generator)
-    trained = fit_canvases(available, damage=damage, compare=compare, seed=seed)
+    trained = fit_certainty(specify_model(available), damage=damage, compare=compare, seed=seed)
     return explain(
         trained,
         inputs,

@@ -8,8 +8,6 @@ objects in scenes: a class is the texture of one photograph, which colour alone 
 and the network is not one that recognises objects. For that there is ``training.imagenette``.
 """
 
-from dataclasses import replace
-from functools import partial
 from typing import Final
 
 import torch
@@ -21,29 +19,26 @@ from datasets.problem import Problem, task
 from sig.players import patch_players
 from training.batches import Batch, FreshBatches, TrainingData
 from training.certainty_classifier import fit_certainty
-from training.explain import Output, Trained, explain
-from training.recipe import Bounds, Damage, Recipe
+from training.explain import Output, explain
+from training.recipe import Bounds, Damage, ModelSpec, Recipe
 from training.seeds import generator_for, seed_for
 
 HELD_OUT: Final = 2000
 ROWS_PER_BATCH: Final = 128
 TUNING: Final = 4
 SHOWN: Final = 8
-BOUNDS: Final = Bounds(accuracy=0.92)
-RECIPES: Final = {
-    "tiles": Recipe(
-        batch=64,
-        samples=150_000,
-        lr=0.005,
-        weight_decay=0.05,
-        undamaged=0.4,
-        unknown=0.05,
-        release=0.6,
-        ramp=30_000,
-        bf16=True,
-        probe_rows=500,
-    )
-}
+RECIPE: Final = Recipe(
+    batch=64,
+    samples=150_000,
+    lr=0.005,
+    weight_decay=0.05,
+    undamaged=0.4,
+    unknown=0.05,
+    release=0.6,
+    ramp=30_000,
+    bf16=True,
+    probe_rows=500,
+)
 
 
 class LargestAndMean(nn.Module):
@@ -77,24 +72,6 @@ def make_data(recipe: Recipe, *, seed: int) -> TrainingData:
     return TrainingData(batches, held_out.images, held_out.labels)
 
 
-def fit_crops(*, damage: Damage = "mixture", compare: bool, seed: int) -> Trained:
-    """A certainty-aware classifier of pictures of crops.
-
-    Raises:
-        NotConverged: when no seed leads to a model that keeps to ``BOUNDS``.
-    """
-    return fit_certainty(
-        make_network,
-        partial(make_data, seed=seed),
-        name="natural-crops",
-        recipe=replace(RECIPES["tiles"], damage=damage),
-        bounds=BOUNDS,
-        seed=seed,
-        compare=compare,
-        config={"data": data.load("train").sha256},
-    )
-
-
 @task("natural-crops")
 def natural_crops(
     *,
@@ -110,27 +87,18 @@ def natural_crops(
 
     Regions are ``target``, the tile that decides the class, and ``distractors``; what is in neither is plain. Checks
     and series are those of ``training.certainty_classifier.fit_certainty``, on held-out crops. The background holds
-    pictures as in training.
-
-    Args:
-        pictures: how many.
-        patch: players are squares of this many pixels a side; a divisor of 48.
-        background: how many pictures the background holds.
-        output: the probability of the true class, or its logit.
-        damage: of the training pictures.
-        compare: train without damage too.
+    pictures as in training. ``patch`` is a divisor of 48; for other options see ``training.tasks``.
 
     Raises:
         FileNotFoundError: when scikit-image's photographs are not installed.
-        NotConverged: when no seed leads to a usable model.
-        ValueError: when the squares do not fill a picture.
     """
     players = patch_players((3, data.SIDE, data.SIDE), patch)
     explained = data.generate(pictures, "held out", generator_for(seed, "explained"))
     others = data.generate(background, "train", generator_for(seed, "background"))
-    trained = fit_crops(damage=damage, compare=compare, seed=seed)
+    sha256 = data.load("train").sha256
+    spec = ModelSpec("natural-crops", make_network, make_data, RECIPE, Bounds(accuracy=0.92), {"data": sha256})
     return explain(
-        trained,
+        fit_certainty(spec, damage=damage, compare=compare, seed=seed),
         explained.images,
         target=explained.labels,
         background=others.images,
@@ -140,7 +108,7 @@ def natural_crops(
         players=players,
         rows_per_batch=ROWS_PER_BATCH,
         regions={"target": explained.target, "distractors": explained.distractors},
-        provenance={"data": data.load("train").sha256},
+        provenance={"data": sha256},
         shown=range(min(pictures, SHOWN)),
     )
 

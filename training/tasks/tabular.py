@@ -14,14 +14,13 @@ from sig.explicand import Explicand
 from sig.games import shapley_values, value_table
 from training.batches import RandomBatches, TrainingData
 from training.classifier import fit_classifier
-from training.explain import Output, Trained, explain
-from training.recipe import Bounds, Recipe
+from training.explain import Output, explain
+from training.recipe import Bounds, ModelSpec, Recipe
 from training.seeds import generator_for, seed_for
 
 TUNING: Final = 8  # samples
 SHOWN: Final = 3
 ROWS_PER_BATCH: Final = 8192
-BOUNDS: Final = Bounds(accuracy=0.88)
 RECIPES: Final = {
     "breast-cancer": Recipe(batch=64, samples=64 * 400, lr=0.01),
     "wine": Recipe(batch=32, samples=32 * 400, lr=0.01),
@@ -47,6 +46,19 @@ def split_table(table: data.Name, seed: int) -> data.Split:
     return data.split(data.load(table), generator_for(seed, "held out"))
 
 
+def specify_model(table: data.Name) -> ModelSpec:
+    """The classifier of a table's samples."""
+    loaded = data.load(table)
+    return ModelSpec(
+        f"tabular-{table}",
+        partial(make_network, len(loaded.names), int(loaded.labels.max()) + 1),
+        partial(make_data, table=table),
+        RECIPES[table],
+        Bounds(accuracy=0.88),
+        {"data": loaded.sha256},
+    )
+
+
 @task("tabular")
 def tabular(
     *,
@@ -61,23 +73,13 @@ def tabular(
     Truths are exact Shapley values of the network: where features that are out take the training mean, which is 0
     (``baseline``), and where they take the values of each sample of the background in turn, whose outputs are averaged
     (``interventional``). The seed decides which samples are held out. The check is the network's accuracy on those. For
-    tuning there are further ones.
-
-    Args:
-        table: which one.
-        inputs: how many samples are explained.
-        background: how many training samples the background holds.
-        output: the probability of the predicted class, or its logit.
-
-    Raises:
-        NotConverged: when no seed leads to a usable model.
-        ValueError: when there are not so many samples.
+    tuning there are further ones. For options see ``training.tasks``.
     """
     split = split_table(table, seed)
     explained, tuning = _choose(len(split.held_out), inputs, TUNING, what="inputs", seed=seed)
     sample, _ = _choose(len(split.train), background, 0, what="samples of the background", seed=seed)
     return explain(
-        fit_table(table, seed=seed),
+        fit_classifier(specify_model(table), seed=seed),
         split.held_out[explained],
         background=split.train[sample],
         background_classes=split.train_labels[sample],
@@ -89,24 +91,6 @@ def tabular(
         tuning=split.held_out[tuning],
         shown=range(min(inputs, SHOWN)),
         exact={"baseline": ("bshap",)},
-    )
-
-
-def fit_table(table: data.Name, *, seed: int) -> Trained:
-    """A network trained on a table.
-
-    Raises:
-        NotConverged: when no seed leads to a model that keeps to ``BOUNDS``.
-    """
-    loaded = data.load(table)
-    return fit_classifier(
-        partial(make_network, len(loaded.names), int(loaded.labels.max()) + 1),
-        partial(make_data, table=table, seed=seed),
-        name=f"tabular-{table}",
-        recipe=RECIPES[table],
-        bounds=BOUNDS,
-        seed=seed,
-        config={"data": loaded.sha256},
     )
 
 

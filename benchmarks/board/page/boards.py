@@ -4,7 +4,6 @@ Order, places and ties are those of ``benchmarks.board.leaderboard``; the browse
 has in the order of its column, the best first.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -35,6 +34,7 @@ from benchmarks.board.tables import (
     format_seconds,
 )
 from benchmarks.run.records import CellRecord, slugify
+from datasets.digest import hash_bytes
 
 HEADLINE: Final = "headline"
 LONGEST: Final = 300  # scores of single units that a row lists
@@ -378,4 +378,4 @@ def _list_scores(units: pd.Series) -> str:
 
 def _hash_records(cells: Sequence[CellRecord]) -> str:
     """Of their lines in the published archive."""
-    return hashlib.sha256("".join(f"{cell.model_dump_json()}\n" for cell in cells).encode()).hexdigest()
+    return hash_bytes(*(f"{cell.model_dump_json()}\n".encode() for cell in cells))

@@ -21,14 +21,15 @@ from matplotlib.image import imsave
 from pytorch_lightning.demos.boring_classes import BoringModel, RandomDataset
 from torch.utils.data import DataLoader
 
+from benchmarks.board.tracked_run import tracked_run
 from benchmarks.board.wandb_runs import log_suite
 from benchmarks.run.fields import ColumnFacts, EncodedArray, Provenance, SweepPoint
 from benchmarks.run.records import CellRecord, Manifest, ProblemRecord
 from benchmarks.run.storage import MANIFEST, write
 from benchmarks.run.suite import MethodChoice, MetricChoice, Suite, TaskChoice
 from sig.registry import Cost
-from training import wandb_client as tracking
-from training.wandb_client import Tracking, lightning_logger, sync_command, tracked_run
+from training import tracking
+from training.tracking import Tracking, lightning_logger, sync_command
 
 KEY = "0123456789" * 4
 PROJECT = "tests"

@@ -14,13 +14,14 @@ from benchmarks.publish import NotMerged
 from benchmarks.publish.apart import Asked, Limits, NotAnswered, attribute_apart
 from benchmarks.publish.contribution import merge
 from benchmarks.publish.integrity import check_integrity
-from benchmarks.publish.manifest import PUBLISHED, check_files, hash_file, list_files, write_manifest
+from benchmarks.publish.manifest import PUBLISHED, check_files, list_files, write_manifest
 from benchmarks.run.cells import plan
 from benchmarks.run.records import CellRecord, CellSpec, ProblemSpec, Run
 from benchmarks.run.runner import run_suite
 from benchmarks.run.storage import read_run, write_archive
 from benchmarks.run.suite_files import load_suite
 from benchmarks.run.worker import Setting
+from datasets.digest import hash_file
 from tests.benchmarks.commands import Call
 from training.store.sources import forget_files
 

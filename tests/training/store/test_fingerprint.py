@@ -22,9 +22,9 @@ import torch
 from torch import nn
 
 from datasets.cache import PROJECT
+from datasets.digest import hash_content
 from datasets.problem import tasks
 from sig.registry import methods, metrics
-from training.hashing import hash_content
 from training.store import sources as module
 from training.store.fingerprint import fingerprint
 from training.store.sources import find_source, forget_files, source_files
@@ -92,7 +92,7 @@ def test_imports_of_the_project_are_followed() -> None:
 def test_sources_of_a_task_are_its_data_and_its_training_but_not_where_that_is_tracked() -> None:
     found = names(tasks["gridworld"].run)
     assert {"training/tasks/gridworld.py", "datasets/gridworld.py", "training/fit.py", "sig/games.py"} <= found
-    assert "training/wandb_client.py" not in found
+    assert "training/tracking.py" not in found
     assert "sig/methods/integrated_gradients.py" not in found
 
 

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from training.batches import RandomBatches, TrainingData
-from training.fit import Fitted, fit, training_session
+from training.fit import Fitted, fit
+from training.session import current_session, training_session
 from training.store.published import DamagedModel, MissingModel, PublishedModels, collect_models, name_model
 
 
@@ -39,7 +40,9 @@ def numbers() -> TrainingData:
 
 
 def fit_mean(seed: int = 0, name: str = "mean", at: float = 1.5) -> Fitted[Mean]:
-    return fit(lambda data: Mean(), numbers, name=name, config={"at": at, "bf16": True}, seed=seed)
+    return fit(
+        lambda data: Mean(), numbers, name=name, config={"at": at, "bf16": True}, seed=seed, session=current_session()
+    )
 
 
 @pytest.fixture

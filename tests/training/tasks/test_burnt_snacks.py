@@ -4,7 +4,7 @@ from torch import nn
 
 from datasets import burnt_snacks as data
 from sig.registry import Cost, Trial, methods, metrics
-from tests.short_training import BATCH, HELD_OUT, STEPS
+from tests.short_training import BATCH, HELD_OUT, STEPS, shorten
 from training.tasks import burnt_snacks as task
 
 
@@ -22,8 +22,11 @@ def test_networks_see_values_and_certainty_and_have_the_weights_they_say() -> No
 
 
 def test_the_papers_network_has_its_dropout_and_the_small_one_none() -> None:
-    shares = [[layer.p for layer in make() if isinstance(layer, nn.Dropout)] for make in task.NETWORKS.values()]
-    assert dict(zip(task.NETWORKS, shares, strict=True)) == {"small": [0.0] * 4, "paper": [0.2, 0.1, 0.1, 0.2]}
+    shares = {
+        name: [layer.p for layer in spec.network() if isinstance(layer, nn.Dropout)]
+        for name, spec in task.MODELS.items()
+    }
+    assert shares == {"small": [0.0] * 4, "paper": [0.2, 0.1, 0.1, 0.2]}
 
 
 def test_initialisation_is_that_of_he_with_no_bias() -> None:
@@ -35,7 +38,7 @@ def test_initialisation_is_that_of_he_with_no_bias() -> None:
 
 def test_images_to_train_on_held_out_and_explained_are_all_different(short_training) -> None:
     problem = task.burnt_snacks(images=20, compare=False, seed=0)
-    snacks = task.make_data(task.RECIPES["small"], seed=0)
+    snacks = task.make_data(shorten(task.SMALL), seed=0)
     trained_on = torch.cat([images for images, _ in snacks.batches])
     every = torch.cat([trained_on, snacks.inputs, problem.explicand.inputs, problem.explicand.background])
     assert len(every.flatten(1).unique(dim=0)) == len(every) == BATCH * STEPS + HELD_OUT + 20 + 100
@@ -60,7 +63,7 @@ def test_tuning_images_are_one_of_each_class_and_not_explained(short_training) -
 
 
 def test_the_papers_accuracy_is_asked_for() -> None:
-    assert task.BOUNDS.accuracy == 0.987
+    assert {spec.bounds.accuracy for spec in task.MODELS.values()} == {0.987}
 
 
 @pytest.mark.slow

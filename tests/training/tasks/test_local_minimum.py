@@ -13,9 +13,10 @@ from training.tasks import local_minimum as task
 @pytest.fixture
 def short(monkeypatch):
     """Training of a few hundred steps: enough for the step at 1/2, which ``short_training`` does without."""
-    monkeypatch.setattr(task, "RECIPES", {"slim": replace(task.RECIPES["slim"], samples=80_000)})
+    slim = task.MODELS["slim"]
+    short = replace(slim, recipe=replace(slim.recipe, samples=80_000), bounds=Bounds(accuracy=0.7))
+    monkeypatch.setitem(task.MODELS, "slim", short)
     monkeypatch.setattr(task, "HELD_OUT", 2000)
-    monkeypatch.setattr(task, "BOUNDS", Bounds(accuracy=0.7))
 
 
 def explicand_of(model, inputs):
@@ -30,7 +31,7 @@ def explicand_of(model, inputs):
 
 @pytest.mark.parametrize("name", ["slim", "paper"])
 def test_features_that_change_places_change_nothing(name) -> None:
-    network = task.NETWORKS[name]()
+    network = task.MODELS[name].network()
     x = torch.rand(4, 2, data.FEATURES)
     order = torch.randperm(data.FEATURES)
     assert network(x).shape == (4, 2)
@@ -41,7 +42,7 @@ def test_layers_are_as_wide_as_stated() -> None:
     def widths(layers):
         return [layer.out_features for layer in layers if isinstance(layer, torch.nn.Linear)]
 
-    paper = task.NETWORKS["paper"]()
+    paper = task.make_paper()
     assert widths(paper.component) == [500] * 6 + [1]
     assert widths(paper.head) == [20] * 4 + [2]
     for layers, leaky in ((paper.component, 7), (paper.head, 4)):  # the number is followed by one, the logits are not
@@ -51,7 +52,7 @@ def test_layers_are_as_wide_as_stated() -> None:
 
 @pytest.mark.parametrize("name", ["slim", "paper"])
 def test_numbers_of_the_features_are_summed(name) -> None:
-    network = task.NETWORKS[name]()
+    network = task.MODELS[name].network()
     x = torch.rand(3, 2, data.FEATURES)
     numbers = torch.cat([network.component(x[:, :, i]) for i in range(data.FEATURES)], 1)
     torch.testing.assert_close(network(x), network.head(numbers.sum(1, keepdim=True)))
@@ -102,7 +103,7 @@ def test_without_random_inputs_the_papers_is_explained_by_the_same_model_and_sho
 
 def test_inputs_that_are_explained_were_not_trained_on(short) -> None:
     problem = task.local_minimum(inputs=50, compare=False, seed=0)
-    samples = task.make_data(task.RECIPES["slim"], seed=0)
+    samples = task.make_data(task.MODELS["slim"].recipe, seed=0)
     trained_on = torch.cat([x for x, _ in samples.batches])
     assert problem.tuning is not None
     every = torch.cat(

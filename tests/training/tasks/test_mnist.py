@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from datasets import mnist as data
 from datasets.problem import Problem
+from training.classifier import fit_classifier
 from training.recipe import Recipe
 from training.tasks import mnist as task
 from training.tasks.mnist import mnist
@@ -65,15 +68,16 @@ def test_the_embedded_digits_are_meant(problem_of) -> None:
     assert problem_of().provenance["data"] == data.EMBEDDED_SHA256
 
 
-@pytest.mark.parametrize("which", ["embedded", "full"])
-def test_training_goes_over_all_digits_fifteen_times(which) -> None:
-    digits = {"embedded": 8_000, "full": 60_000}[which]
-    assert task.RECIPES[which].steps == 15 * (digits // 128)
+@pytest.mark.parametrize(("digits", "samples"), [(8_000, 15 * 62 * 128), (60_000, 15 * 468 * 128)])
+def test_training_goes_over_all_digits_fifteen_times(few, digits, samples) -> None:
+    train = data.Digits(few.train.images[:1].expand(digits, 1, 28, 28), few.train.labels[:1].expand(digits))
+    recipe = task.specify_model(replace(few, train=train)).recipe
+    assert (recipe.batch, recipe.samples) == (128, samples)
 
 
 def test_digits_are_moved_by_up_to_two_pixels_in_training(few) -> None:
     recipe = Recipe(batch=64, samples=640, lr=0.1)
-    seen = [image for images, _ in task.make_data(recipe, few, shift=2, seed=0).batches for image in images]
+    seen = [image for images, _ in task.make_data(recipe, digits=few, shift=2, seed=0).batches for image in images]
     padded = torch.nn.functional.pad(few.train.images, (2, 2, 2, 2))
     known = {
         image[:, down : down + 28, right : right + 28].numpy().tobytes(): (down, right)
@@ -88,7 +92,7 @@ def test_weights_do_not_depend_on_the_number_of_threads(short_training, few, use
     def trained(threads):
         use_cache(str(threads))
         torch.set_num_threads(threads)
-        checkpoint = task.fit_digits(few, seed=0).provenance["checkpoint"]
+        checkpoint = fit_classifier(task.specify_model(few), seed=0).provenance["checkpoint"]
         assert torch.get_num_threads() == threads
         return checkpoint
 

@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from datasets.problem import Problem, make_columns
+from training.certainty_classifier import fit_certainty
 from training.tasks import mnist_certainty as task
-from training.tasks.mnist import make_data
 from training.tasks.mnist_certainty import mnist_certainty
 
 
@@ -31,9 +31,10 @@ def test_checks_are_those_of_the_explained_model(short_training, few) -> None:
 
 
 def test_the_seed_and_the_network_make_another_model(short_training, few, use_cache) -> None:
-    def weights(place: str, **options) -> str:
+    def weights(place: str, network: task.Network = "strided", seed: int = 0) -> str:
         use_cache(place)
-        return task.fit_digits(few, **{"compare": False, "seed": 0, **options}).provenance["checkpoint"]
+        trained = fit_certainty(task.specify_model(few, network), damage="mixture", compare=False, seed=seed)
+        return trained.provenance["checkpoint"]
 
     models = [weights("a"), weights("a", seed=1), weights("a", network="paper")]
     assert len(set(models)) == 3
@@ -42,7 +43,7 @@ def test_the_seed_and_the_network_make_another_model(short_training, few, use_ca
 
 def test_digits_are_moved_by_up_to_a_pixel_in_training(few) -> None:
     assert task.SHIFT == 1
-    batches = make_data(task.RECIPES["strided"], few, shift=task.SHIFT, seed=0).batches
+    batches = task.make_data(task.RECIPES["strided"], digits=few, seed=0).batches
     images, _ = next(iter(batches))
     padded = torch.nn.functional.pad(few.train.images, (1, 1, 1, 1))
     known = {

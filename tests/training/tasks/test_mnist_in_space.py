@@ -89,8 +89,8 @@ def test_checks_are_those_of_the_explained_model(short_training, few) -> None:
 
 def test_training_sees_digits_on_the_left_at_another_place_in_every_pass(few) -> None:
     one = mnist.Digits(few.train.images[:1].expand(200, 1, 28, 28), few.train.labels[:1].expand(200))
-    recipe = replace(task.RECIPES["ring"], samples=128 * 3)
-    batches = list(task.make_data(recipe, replace(few, train=one), seed=0).batches)
+    recipe = replace(task.RECIPE, samples=128 * 3)
+    batches = list(task.make_data(recipe, digits=replace(few, train=one), seed=0).batches)
     assert all(not canvases[..., 32:].any() for canvases, _ in batches)
     assert len({canvas.numpy().tobytes() for canvases, _ in batches for canvas in canvases}) == 25
     assert not torch.equal(batches[0][0], batches[1][0])

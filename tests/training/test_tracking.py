@@ -1,36 +1,32 @@
-import gc
 import logging
 import pickle
 import shlex
 import socket
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 import pytorch_lightning as pl
-import wandb
 from pytorch_lightning.demos.boring_classes import BoringModel, RandomDataset
 from torch.utils.data import DataLoader
 
-from training import wandb_client as tracking
-from training.wandb_client import Tracking, lightning_logger, sync_command, tracked_run, usable
+from tests.wandb_process import as_in_a_fresh_process, kill_wandb, logged, run_folders, warnings_in
+from training import tracking
+from training.tracking import Tracking, lightning_logger, start_run, sync_command, usable
 
 KEY = "0123456789" * 4
 
 
 @pytest.fixture(autouse=True)
-def fresh_process(tmp_path, monkeypatch):
-    """W&B as in a process of its own, with no key and nothing configured."""
-    wandb.teardown()
-    for variable in ("WANDB_API_KEY", "WANDB_BASE_URL", "WANDB_MODE", "http_proxy", "HTTP_PROXY"):
-        monkeypatch.delenv(variable, raising=False)
-    for variable in ("NETRC", "WANDB_CONFIG_DIR", "WANDB_CACHE_DIR", "WANDB_DATA_DIR"):
-        monkeypatch.setenv(variable, str(tmp_path / "home" / variable))
-    monkeypatch.setattr(tracking, "_given_up", set())
-    monkeypatch.setattr(tracking, "_warned", set())
-    yield
-    wandb.teardown()
+def fresh_process(tmp_path):
+    with as_in_a_fresh_process(tmp_path / "home"):
+        yield
+
+
+def track(settings: Tracking) -> None:
+    with start_run(settings, "one", "method", {"steps": 50}, []) as run:
+        if run is not None:
+            run.log({"score": 0.5})
 
 
 @pytest.fixture
@@ -47,37 +43,9 @@ def closed(listening):
         return f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
-def warnings_in(caplog):
-    return [
-        record.getMessage()
-        for record in caplog.records
-        if record.name == tracking.__name__ and record.levelno >= logging.WARNING
-    ]
-
-
-def run_folders(directory):
-    return sorted(path.name for path in (directory / "wandb").glob("*run-*-*") if not path.is_symlink())
-
-
-def logged(directory):
-    """The log of the only run, once W&B has written all of it."""
-    wandb.teardown()
-    (log,) = directory.glob("wandb/offline-run-*/*.wandb")
-    return log.read_bytes()
-
-
-def kill_wandb():
-    """Kill W&B's own process, and wait for its end, which W&B itself does not do."""
-    for process in gc.get_objects():
-        if type(process) is subprocess.Popen and "wandb-core" in str(process.args):
-            process.kill()
-            process.wait()
-
-
 def test_by_default_runs_are_written_offline_without_a_key(tmp_path, caplog):
     settings = Tracking(directory=tmp_path / "runs")
-    with tracked_run(settings, name="one", job_type="method", config={"steps": 50}) as run:
-        run.log({"score": 0.5})
+    track(settings)
     (folder,) = run_folders(tmp_path / "runs")
     assert folder.startswith("offline-run-")
     assert b"steps" in logged(tmp_path / "runs")
@@ -92,9 +60,7 @@ def test_the_sync_command_names_the_folder_of_the_runs(tmp_path):
 
 def test_disabled_writes_nothing(tmp_path):
     settings = Tracking("disabled", directory=tmp_path / "runs")
-    with tracked_run(settings, name="one", job_type="method", config={}) as run:
-        run.log({"score": 0.5})
-        run.summarise({"score": 0.5})
+    track(settings)
     with lightning_logger(settings, name="one", config={}) as logger:
         assert logger is False
     assert not (tmp_path / "runs").exists()
@@ -106,9 +72,8 @@ def test_a_dead_server_costs_seconds_and_one_warning(tmp_path, monkeypatch, capl
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     settings = Tracking("online", directory=tmp_path)
     started = time.perf_counter()
-    for name in ("one", "two"):
-        with tracked_run(settings, name=name, job_type="method", config={}) as run:
-            run.log({"score": 0.5})
+    for _ in range(2):
+        track(settings)
     assert time.perf_counter() - started < 10
     assert [folder.startswith("offline-run-") for folder in run_folders(tmp_path)] == [True, True]
     (warning,) = warnings_in(caplog)
@@ -121,8 +86,7 @@ def test_a_server_that_does_not_answer_is_given_up(tmp_path, monkeypatch, caplog
     monkeypatch.setenv("WANDB_BASE_URL", listening)
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     started = time.perf_counter()
-    with tracked_run(Tracking("online", directory=tmp_path), name="one", job_type="method", config={}) as run:
-        run.log({"score": 0.5})
+    track(Tracking("online", directory=tmp_path))
     assert time.perf_counter() - started < 20
     assert len(warnings_in(caplog)) == 1
     offline, online = run_folders(tmp_path)
@@ -135,8 +99,7 @@ def test_no_key_is_ever_written(tmp_path, monkeypatch, caplog, listening):
     monkeypatch.setenv("WANDB_BASE_URL", listening)
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     caplog.set_level(logging.DEBUG)
-    with tracked_run(Tracking("online", directory=tmp_path), name="one", job_type="method", config={"a": 1}) as run:
-        run.log({"score": 0.5})
+    track(Tracking("online", directory=tmp_path))
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(written) > 3
     assert not [path for path in written if KEY.encode() in path.read_bytes()]
@@ -167,43 +130,10 @@ def test_a_server_behind_a_proxy_is_looked_for_at_the_proxy(tmp_path, monkeypatc
 def test_a_folder_that_cannot_be_written_costs_one_warning(tmp_path, caplog):
     (tmp_path / "file").write_text("in the way")
     for _ in range(2):
-        settings = Tracking(directory=tmp_path / "file" / "runs")
-        with tracked_run(settings, name="one", job_type="method", config={}) as run:
-            run.log({"score": 0.5})
+        track(Tracking(directory=tmp_path / "file" / "runs"))
     (warning,) = warnings_in(caplog)
     assert str(tmp_path / "file") in warning
     assert "without it" in warning
-
-
-def test_work_goes_on_when_wandb_dies(tmp_path, caplog):
-    done = []
-    for name in ("one", "two"):
-        with tracked_run(Tracking(directory=tmp_path), name=name, job_type="method", config={}) as run:
-            kill_wandb()
-            for _ in range(3):
-                run.log({"score": 0.5})
-                time.sleep(0.1)
-            done.append(name)
-    assert done == ["one", "two"]
-    assert warnings_in(caplog)
-
-
-def test_what_wandb_refuses_is_warned_about_and_the_rest_is_kept(tmp_path, caplog):
-    with tracked_run(Tracking(directory=tmp_path), name="one", job_type="method", config={}) as run:
-        run.log_picture("missing", tmp_path / "missing.png")
-        run.log({"kept": 0.5})
-    assert len(warnings_in(caplog)) == 1
-    assert b"kept" in logged(tmp_path)
-
-
-def test_errors_of_the_block_are_not_swallowed(tmp_path):
-    def fail():
-        with tracked_run(Tracking(directory=tmp_path), name="one", job_type="method", config={}):
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
-    assert len(run_folders(tmp_path)) == 1
 
 
 @pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # between two versions of libraries

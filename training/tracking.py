@@ -1,4 +1,4 @@
-"""Everything that talks to Weights & Biases (W&B).
+"""Trainings on Weights & Biases (W&B), and what any run there needs: ``benchmarks.board.tracked_run`` uses it too.
 
 Offline by default, which needs neither a key nor a network. Local records are the truth: whatever goes wrong with W&B
 is warned about once, in one line, and never reaches the caller.
@@ -10,7 +10,7 @@ import shlex
 import socket
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +18,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 if TYPE_CHECKING:
-    import pandas as pd
     import wandb
     from pytorch_lightning.loggers import Logger
 
@@ -59,76 +58,33 @@ class Tracking:
             raise ValueError(f"W&B mode {self.mode!r} does not exist; choose one of {', '.join(get_args(Mode))}")
 
 
-class TrackedRun:
-    """A run whose failures are warned about and never raised. Without a W&B run in it every call does nothing."""
-
-    def __init__(self, run: "wandb.Run | None" = None) -> None:
-        self._run = run
-
-    def log(self, values: Mapping[str, Any]) -> None:
-        """Add one point to the history."""
-        self._try(lambda run: run.log(dict(values)))
-
-    def summarise(self, values: Mapping[str, Any]) -> None:
-        """Set summary values."""
-        self._try(lambda run: run.summary.update(dict(values)))
-
-    def log_series(self, frame: "pd.DataFrame") -> None:
-        """Log one point for each row, the columns drawn against the index; none of them goes to the summary."""
-        axis = str(frame.index.name)
-        self._try(lambda run: run.define_metric(axis, summary="none", hidden=True))
-        for name in frame.columns:
-            self._define(str(name), axis)
-        for x, values in frame.iterrows():
-            self.log({axis: x, **values.dropna()})
-
-    def log_table(self, name: str, frame: "pd.DataFrame") -> None:
-        plain = frame.astype(object).where(frame.notna(), None)
-        self._try(lambda run: run.log({name: _wandb().Table(dataframe=plain, allow_mixed_types=True)}))
-
-    def log_picture(self, name: str, file: Path) -> None:
-        """Log a picture; one in SVG as a page, since W&B has no other place for it."""
-        self._try(lambda run: run.log({name: _make_media(file)}))
-
-    def upload(self, name: str, kind: str, files: Sequence[Path], *, base: Path) -> None:
-        """Keep files as an artifact, and as files of the run for servers that drop what artifacts contain.
-
-        Their names are their paths below ``base``.
-        """
-        self._try(lambda run: run.log_artifact(_artifact(name, kind, files, base)))
-        for file in files:
-            self._save(file, base)
-
-    def _define(self, name: str, axis: str) -> None:
-        self._try(lambda run: run.define_metric(name, step_metric=axis, summary="none"))
-
-    def _save(self, file: Path, base: Path) -> None:
-        self._try(lambda run: run.save(str(file), base_path=str(base), policy="now", glob=False))
-
-    def _try(self, action: Callable[["wandb.Run"], object]) -> None:
-        if self._run is not None:
-            with _forgiven():
-                action(self._run)
-
-
-def _make_media(file: Path) -> Any:
-    if file.suffix == ".svg":
-        return _wandb().Html(file.read_text(encoding="utf-8"), data_is_not_path=True)
-    return _wandb().Image(str(file))
-
-
 @contextmanager
-def tracked_run(
-    tracking: Tracking, *, name: str, job_type: str, config: Mapping[str, Any], tags: Sequence[str] = ()
-) -> Iterator[TrackedRun]:
-    """A run that lasts as long as the block, and counts as failed where the block raises.
+def start_run(
+    tracking: Tracking, name: str, job_type: str, config: Mapping[str, Any], tags: Sequence[str], **settings: bool
+) -> Iterator["wandb.Run | None"]:
+    """A W&B run that lasts as long as the block, and counts as failed where the block raises; None where none can be.
 
-    It is meant for what has been computed before, so nothing of this process or machine goes with it. Group and job
-    type are put into the configuration too, for servers that drop them.
+    Group and job type are put into the configuration too, for servers that drop them. ``settings`` are W&B's.
     """
-    nothing = {"x_disable_stats": True, "x_disable_meta": True, "x_save_requirements": False}
-    with _run(tracking, name, job_type, config, tags, **nothing) as run:
-        yield TrackedRun(run)
+    run = _start(
+        tracking,
+        settings,
+        name=name,
+        job_type=job_type,
+        config={**config, "group": tracking.group, "job_type": job_type},
+        tags=list(tags),
+        id=os.urandom(6).hex(),  # the same after falling back to offline, so that a sync makes one run of both
+    )
+    exit_code = 1
+    try:
+        yield run
+        exit_code = 0
+    finally:
+        if run is not None:
+            try:
+                run.finish(exit_code=exit_code)
+            except Exception as error:
+                _give_up(replace(tracking, mode="offline" if run.offline else "online"), error)
 
 
 @contextmanager
@@ -136,7 +92,7 @@ def lightning_logger(
     tracking: Tracking, *, name: str, config: Mapping[str, Any], tags: Sequence[str] = ()
 ) -> Iterator["Logger | bool"]:
     """What Lightning's ``Trainer(logger=...)`` takes, as long as the block lasts; False where nothing is tracked."""
-    with _run(tracking, name, "train", config, tags) as run:
+    with start_run(tracking, name, "train", config, tags) as run:
         yield False if run is None else _logger(run, tracking)
 
 
@@ -160,31 +116,6 @@ def sync_command(tracking: Tracking) -> str | None:
     return shlex.join(["wandb", "sync", "--include-online", str(tracking.directory / "wandb")])
 
 
-@contextmanager
-def _run(
-    tracking: Tracking, name: str, job_type: str, config: Mapping[str, Any], tags: Sequence[str], **settings: bool
-) -> Iterator["wandb.Run | None"]:
-    run = _start(
-        tracking,
-        settings,
-        name=name,
-        job_type=job_type,
-        config={**config, "group": tracking.group, "job_type": job_type},
-        tags=list(tags),
-        id=os.urandom(6).hex(),  # the same after falling back to offline, so that a sync makes one run of both
-    )
-    exit_code = 1
-    try:
-        yield run
-        exit_code = 0
-    finally:
-        if run is not None:
-            try:
-                run.finish(exit_code=exit_code)
-            except Exception as error:
-                _give_up(replace(tracking, mode="offline" if run.offline else "online"), error)
-
-
 def _start(tracking: Tracking, settings: Mapping[str, bool], **facts: Any) -> "wandb.Run | None":
     tracking = usable(tracking)
     while tracking.mode != "disabled":
@@ -198,7 +129,7 @@ def _start(tracking: Tracking, settings: Mapping[str, bool], **facts: Any) -> "w
 
 def _init(tracking: Tracking, settings: Mapping[str, bool], facts: Mapping[str, Any]) -> "wandb.Run":
     tracking.directory.mkdir(parents=True, exist_ok=True)  # W&B would turn to the system's temporary folder
-    package = _wandb()
+    package = load_wandb()
     run: wandb.Run = package.init(
         mode=tracking.mode,
         project=tracking.project,
@@ -230,13 +161,14 @@ def _give_up(tracking: Tracking, error: Exception) -> None:
     then = f"offline; send runs later with: {command}" if command else "without it"
     _warn_once(f"W&B cannot be used {tracking.mode} ({_cause(error)}); going on {then}")
     try:
-        _wandb().teardown()
+        load_wandb().teardown()
     except (Exception, SystemExit) as another:  # it exits when W&B's own process ended badly
         _log.debug("W&B did not shut down in order: %s", another)
 
 
 @contextmanager
-def _forgiven() -> Iterator[None]:
+def forgiven() -> Iterator[None]:
+    """Where W&B fails within the block, that is warned about."""
     try:
         yield
     except Exception as error:
@@ -256,7 +188,7 @@ def _cause(error: Exception) -> str:
 
 def _require_server() -> None:
     """Raise unless something listens at the server's address, or at the proxy on the way, and there is a key."""
-    wandb = _wandb()
+    wandb = load_wandb()
     url = urllib.parse.urlsplit(wandb.setup().settings.base_url)
     proxy = urllib.request.getproxies().get(url.scheme)
     if proxy and not urllib.request.proxy_bypass(url.hostname or ""):
@@ -270,7 +202,7 @@ def _require_server() -> None:
         raise PermissionError("there is no API key; set WANDB_API_KEY or run `wandb login`")
 
 
-def _wandb() -> ModuleType:
+def load_wandb() -> ModuleType:
     """The package, imported where it is needed, and told neither to print nor to report errors to its makers."""
     os.environ.setdefault("WANDB_SILENT", "true")
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
@@ -279,25 +211,18 @@ def _wandb() -> ModuleType:
     return wandb
 
 
-def _artifact(name: str, kind: str, files: Sequence[Path], base: Path) -> "wandb.Artifact":
-    artifact: wandb.Artifact = _wandb().Artifact(name, type=kind)
-    for file in files:  # neither copied to W&B's staging folder nor to its cache, which lie outside the run's folder
-        artifact.add_file(str(file), name=str(file.relative_to(base)), policy="immutable", skip_cache=True)
-    return artifact
-
-
 def _logger(run: "wandb.Run", tracking: Tracking) -> "Logger":
     from pytorch_lightning.loggers import WandbLogger  # takes seconds, and only training needs it
 
     class ForgivingWandbLogger(WandbLogger):
         def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-            with _forgiven():
+            with forgiven():
                 super().log_metrics(metrics, step)
 
         def log_hyperparams(self, params: Any) -> None:
-            with _forgiven():
+            with forgiven():
                 super().log_hyperparams(params)
 
-    with _forgiven():
+    with forgiven():
         run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
     return ForgivingWandbLogger(project=tracking.project, save_dir=str(tracking.directory), experiment=run)
