@@ -1,5 +1,6 @@
 """Trainings of a few steps on little data, for tests in which it does not matter what a network has learned."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -54,7 +55,7 @@ def make_tiny(channels: int = 2, classes: int = 2) -> nn.Sequential:
     )
 
 
-TINY = {  # in place of networks of which a row costs milliseconds
+TINY: dict[str, Callable[[], nn.Module]] = {  # in place of networks of which a row costs milliseconds
     "burnt-snacks-small": make_tiny,
     "burnt-snacks-paper": make_tiny,
     "natural-crops": partial(make_tiny, channels=6, classes=4),

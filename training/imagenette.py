@@ -3,7 +3,6 @@
     python -m training.imagenette imagenette2-320 --output models/imagenette --epochs 40 --batch 64
 
 The folder has ``train`` and ``val``, each with one folder of pictures for each class. The output holds ``last.ckpt``,
-from datasets.digest import hash_file
 from which ``--resume`` goes on, and at the end the files of a checkpoint (``training.store.checkpoints``),
 ``model.pt``, ``model.csv`` (what was logged since training was last resumed) and ``model.json``. A copy of these is
 among the cached checkpoints, where the task ``imagenette`` finds it by the SHA-256 that is printed. The paper reaches
@@ -24,6 +23,7 @@ import typer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 
+from datasets.digest import hash_file
 from training.certainty_resnet import Depth, ResNetClassifier
 from training.explain import Trained
 from training.hardware import multiplies_bf16

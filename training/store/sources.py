@@ -1,6 +1,7 @@
 """The source files behind a piece of code, followed through imports, and the packages that these need."""
 
 import ast
+import gc
 import importlib.util
 import inspect
 import sys
@@ -77,7 +78,7 @@ def hash_code(file: Path) -> str:
 def _read(file: Path) -> _Source:
     content = file.read_bytes()
     files, packages = _packages_around(file), set()
-    for folder, module, members in _imports(ast.parse(content), file):
+    for folder, module, members in _imports(_parse(content), file):
         top_level = module.partition(".")[0]
         home = folder or _home(top_level, file)
         if home is not None:
@@ -85,6 +86,20 @@ def _read(file: Path) -> _Source:
         elif top_level not in sys.stdlib_module_names and top_level not in IRRELEVANT_PACKAGES:
             packages.add(top_level)
     return _Source(hash_bytes(content), frozenset(files), frozenset(packages))
+
+
+def _parse(content: bytes) -> ast.Module:
+    """The syntax tree of a source, built without garbage collection.
+
+    That may run finalizers that parse, too; Python 3.11 then loses count of the tree's depth and raises SystemError.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return ast.parse(content)
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _imports(tree: ast.AST, file: Path) -> Iterator[tuple[Path | None, str, Sequence[str]]]:

@@ -1,6 +1,7 @@
+import ast
 import enum
 import functools
-import hashlib
+import gc
 import importlib.util
 import inspect
 import json
@@ -409,6 +410,38 @@ def test_code_without_a_file_is_refused() -> None:
         fingerprint(namespace["run"])
 
 
-def test_a_hash_of_content_is_that_of_its_json() -> None:
-    text = '["a", 1, {"b": null, "c": 0.5}]'
-    assert hash_content("a", 1, {"c": 0.5, "b": None}) == hashlib.sha256(text.encode()).hexdigest()
+class ParsesInTheEnd:
+    """Garbage once it is made, whose finalizer parses source."""
+
+    parsed = 0
+
+    def __init__(self) -> None:
+        self.cycle = self
+
+    def __del__(self, parse=ast.parse) -> None:
+        parse("f(x)[y] + 1")
+        ParsesInTheEnd.parsed += 1
+
+
+def test_garbage_that_parses_source_is_not_collected_while_a_file_is_parsed(monkeypatch, fresh) -> None:
+    """On Python 3.11 that gives ``SystemError: AST constructor recursion depth mismatch``."""
+    parse, thresholds = ast.parse, gc.get_threshold()
+    file = Path(inspect.getfile(fingerprint))
+    expected = source_files(file)
+
+    def parse_among_garbage(content):
+        before = ParsesInTheEnd.parsed
+        ParsesInTheEnd()
+        gc.set_threshold(50, 1, 1)
+        try:
+            return parse(content)
+        finally:
+            gc.set_threshold(*thresholds)
+            assert ParsesInTheEnd.parsed == before
+
+    forget_files()
+    monkeypatch.setattr(ast, "parse", parse_among_garbage)
+    assert source_files(file) == expected
+    assert gc.isenabled()
+    gc.collect()
+    assert ParsesInTheEnd.parsed >= len(expected)

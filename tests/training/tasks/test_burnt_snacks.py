@@ -23,7 +23,7 @@ def test_networks_see_values_and_certainty_and_have_the_weights_they_say() -> No
 
 def test_the_papers_network_has_its_dropout_and_the_small_one_none() -> None:
     shares = {
-        name: [layer.p for layer in spec.network() if isinstance(layer, nn.Dropout)]
+        name: [layer.p for layer in spec.network().modules() if isinstance(layer, nn.Dropout)]
         for name, spec in task.MODELS.items()
     }
     assert shares == {"small": [0.0] * 4, "paper": [0.2, 0.1, 0.1, 0.2]}

@@ -52,7 +52,7 @@ def test_layers_are_as_wide_as_stated() -> None:
 
 @pytest.mark.parametrize("name", ["slim", "paper"])
 def test_numbers_of_the_features_are_summed(name) -> None:
-    network = task.MODELS[name].network()
+    network = {"slim": task.make_slim, "paper": task.make_paper}[name]()
     x = torch.rand(3, 2, data.FEATURES)
     numbers = torch.cat([network.component(x[:, :, i]) for i in range(data.FEATURES)], 1)
     torch.testing.assert_close(network(x), network.head(numbers.sum(1, keepdim=True)))
