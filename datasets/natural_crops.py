@@ -36,7 +36,7 @@ Part = Literal["train", "held out"]
 
 
 @dataclass(frozen=True)
-class Photographs:
+class PhotographBlocks:
     """The blocks of each photograph, in the order of ``TARGETS`` and of ``DISTRACTORS``, and the files' SHA-256."""
 
     targets: tuple[Float[Tensor, "_ 3 32 32"], ...]
@@ -55,7 +55,7 @@ class Composites:
 
 
 @cache
-def load(part: Part) -> Photographs:
+def load(part: Part) -> PhotographBlocks:
     """The blocks of one part of all photographs.
 
     Raises:
@@ -67,7 +67,7 @@ def load(part: Part) -> Photographs:
         photograph = torch.from_numpy(np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).copy())
         blocks[name] = cut_blocks(photograph.permute(2, 0, 1).float() / 255, part)
     targets, distractors = (tuple(blocks[name] for name in names) for names in (TARGETS, DISTRACTORS))
-    return Photographs(targets, distractors, hash_bytes(*contents.values()))
+    return PhotographBlocks(targets, distractors, hash_bytes(*contents.values()))
 
 
 def cut_blocks(photograph: Float[Tensor, "3 height width"], part: Part) -> Float[Tensor, "blocks 3 32 32"]:

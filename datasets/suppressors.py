@@ -63,7 +63,7 @@ Labels = Int[Tensor, " pictures"]
 
 
 @dataclass(frozen=True)
-class Pictures:
+class SuppressorPictures:
     """Pictures with their classes and the pixels that tell them.
 
     Attributes:
@@ -77,13 +77,13 @@ class Pictures:
     informative: Bool[Tensor, "pictures 1 8 8"]
 
 
-def generate(count: int, generator: Generator, *, scenario: Scenario, noise: Noise) -> Pictures:
+def generate(count: int, generator: Generator, *, scenario: Scenario, noise: Noise) -> SuppressorPictures:
     """Pictures of a scenario, independent of one another."""
     labels = torch.randint(2, (count,), generator=generator)
     signal = SIGNALS[scenario](labels, generator)
     images = combine(signal, draw_noise(count, noise, generator), scenario=scenario, noise=noise)
     shown = signal != 0 if scenario == "rotated" else (place("T") + place("L") != 0).expand(count, -1, -1)
-    return Pictures(images, labels, shown.unsqueeze(1).contiguous())
+    return SuppressorPictures(images, labels, shown.unsqueeze(1).contiguous())
 
 
 def draw_empty(count: int, generator: Generator, *, scenario: Scenario, noise: Noise) -> Images:

@@ -27,7 +27,7 @@ HELD_OUT: Final = 1 / 3  # of the samples
 
 
 @dataclass(frozen=True)
-class Table:
+class MeasurementTable:
     """Samples with their classes.
 
     Attributes:
@@ -60,7 +60,7 @@ class Split:
 
 
 @cache
-def load(name: Name) -> Table:
+def load(name: Name) -> MeasurementTable:
     """A table, with the features that the rule leaves.
 
     Raises:
@@ -71,10 +71,10 @@ def load(name: Name) -> Table:
     kept = [i for i, one in enumerate(names) if len(names) <= MOST_FEATURES or one.startswith("mean ")]
     features, labels = torch.from_numpy(found.data[:, kept]), torch.from_numpy(found.target).long()
     sha256 = hash_bytes(features.numpy().tobytes(), labels.numpy().tobytes(), "\n".join(names).encode())
-    return Table(features, labels, tuple(names[i] for i in kept), sha256)
+    return MeasurementTable(features, labels, tuple(names[i] for i in kept), sha256)
 
 
-def split(table: Table, generator: Generator) -> Split:
+def split(table: MeasurementTable, generator: Generator) -> Split:
     """A random third of the samples of each class held out."""
     held_out = choose_held_out(table.labels, generator)
     train = table.features[~held_out]

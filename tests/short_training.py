@@ -10,7 +10,7 @@ from torch import nn
 from datasets import mnist
 from training import certainty_classifier, classifier
 from training.classifier import C, fit_network
-from training.fit import Fitted
+from training.fit import FittedModule
 from training.recipe import Bounds, ModelSpec, Recipe
 from training.tasks import burnt_snacks, gridworld, local_minimum, natural_crops, suppressors
 
@@ -34,7 +34,7 @@ def shorten_training(patch: pytest.MonkeyPatch, *, bounds: Bounds | None = NO_BO
     for module in (burnt_snacks, local_minimum, natural_crops, suppressors):
         patch.setattr(module, "HELD_OUT", HELD_OUT)
 
-    def fit_shortly(kind: type[C], spec: ModelSpec, *, seed: int) -> Fitted[C]:
+    def fit_shortly(kind: type[C], spec: ModelSpec, *, seed: int) -> FittedModule[C]:
         network = TINY.get(spec.name.removesuffix("-undamaged"), spec.network)
         short = replace(spec, network=network, recipe=shorten(spec.recipe), bounds=bounds or spec.bounds)
         return fit_network(kind, short, seed=seed)

@@ -1,4 +1,4 @@
-"""Today's tasks find the very models that were published for them: their names follow from what ``fit`` is asked for."""
+"""Today's tasks find the very models that were published for them: these are named by what ``fit`` is asked for."""
 
 import inspect
 import json

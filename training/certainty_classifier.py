@@ -19,8 +19,8 @@ from sig.certainty import COMBINATIONS, CertaintyAware, damage_mixture, with_cer
 from sig.certainty import damage as damage_values
 from training.batches import Batch, TrainingData
 from training.classifier import Classifier, fit_network
-from training.explain import Trained
-from training.fit import Fitted, NotConverged
+from training.explain import TrainedNetwork
+from training.fit import FittedModule, NotConverged
 from training.recipe import Bounds, Damage, ModelSpec, Recipe
 from training.seeds import generator_for
 
@@ -127,7 +127,7 @@ class CertaintyClassifier(Classifier):
             )
 
 
-def fit_certainty(spec: ModelSpec, *, damage: Damage, compare: bool, seed: int) -> Trained:
+def fit_certainty(spec: ModelSpec, *, damage: Damage, compare: bool, seed: int) -> TrainedNetwork:
     """A network that classifies and sees certainty; see ``training.classifier.fit_classifier``.
 
     Checks are what was measured after training; see ``CertaintyClassifier`` and ``training.fit``. Series are
@@ -160,7 +160,7 @@ def fit_certainty(spec: ModelSpec, *, damage: Damage, compare: bool, seed: int) 
             checks["accuracy_without_damage"] = plain.metrics["accuracy"]
             provenance["checkpoint_without_damage"] = plain.checkpoint
             series["training-without-damage"] = _accuracy_curve(plain)
-    return Trained(fitted.module.network, checks, provenance, series)
+    return TrainedNetwork(fitted.module.network, checks, provenance, series)
 
 
 def profile_certainty(
@@ -182,7 +182,7 @@ def profile_certainty(
     return {"certainty": certainty, **columns, "share": share.expand(points)}
 
 
-def _accuracy_curve(fitted: Fitted[CertaintyClassifier]) -> dict[str, Tensor]:
+def _accuracy_curve(fitted: FittedModule[CertaintyClassifier]) -> dict[str, Tensor]:
     logged = fitted.curves.dropna(subset="accuracy")
     logged = logged[logged["step"] < fitted.module.recipe.steps]
     images = (torch.tensor(logged["step"].to_numpy()) + 1) * fitted.module.recipe.batch

@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from torchmetrics.classification import MulticlassAccuracy
 
 from training.batches import Batch, TrainingData
-from training.explain import Trained
-from training.fit import Fitted, NotConverged, fit
+from training.explain import TrainedNetwork
+from training.fit import FittedModule, NotConverged, fit
 from training.hardware import choose_precision
 from training.recipe import Bounds, ModelSpec, Recipe
 from training.session import current_session
@@ -84,7 +84,7 @@ class Classifier(pl.LightningModule):
 C = TypeVar("C", bound=Classifier)
 
 
-def fit_network(kind: type[C], spec: ModelSpec, *, seed: int) -> Fitted[C]:
+def fit_network(kind: type[C], spec: ModelSpec, *, seed: int) -> FittedModule[C]:
     """A classifier of this kind; see ``fit_classifier``."""
     network, recipe, bounds = spec.network, spec.recipe, spec.bounds
     return fit(
@@ -99,7 +99,7 @@ def fit_network(kind: type[C], spec: ModelSpec, *, seed: int) -> Fitted[C]:
     )
 
 
-def fit_classifier(spec: ModelSpec, *, seed: int) -> Trained:
+def fit_classifier(spec: ModelSpec, *, seed: int) -> TrainedNetwork:
     """A network that classifies; where a seed does not lead to a usable model, trained from up to three others.
 
     What has been trained before is loaded, and so is what is published where the session says so (``training.fit``).
@@ -108,4 +108,6 @@ def fit_classifier(spec: ModelSpec, *, seed: int) -> Trained:
         NotConverged: when no seed leads to a model that keeps to the bounds.
     """
     fitted = fit_network(Classifier, spec, seed=seed)
-    return Trained(fitted.module.network, {"accuracy": fitted.metrics["accuracy"]}, {"checkpoint": fitted.checkpoint})
+    return TrainedNetwork(
+        fitted.module.network, {"accuracy": fitted.metrics["accuracy"]}, {"checkpoint": fitted.checkpoint}
+    )

@@ -16,7 +16,7 @@ Truth = Tensor | Callable[[Explicand], Tensor]
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedNetwork:
     """A trained network, and what is known of it.
 
     Attributes:
@@ -40,7 +40,7 @@ class Trained:
 
 
 def explain(
-    trained: Trained,
+    trained: TrainedNetwork,
     inputs: Float[Tensor, "batch *features"],
     *,
     background: Float[Tensor, "samples *features"],

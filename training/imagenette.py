@@ -25,9 +25,9 @@ from pytorch_lightning.loggers import CSVLogger
 
 from datasets.digest import hash_file
 from training.certainty_resnet import Depth, ResNetClassifier
-from training.explain import Trained
+from training.explain import TrainedNetwork
 from training.hardware import multiplies_bf16
-from training.imagenette_data import ImagenetteData
+from training.picture_folder import PictureFolder
 from training.store.checkpoints import KINDS, checkpoint_folder, read_checkpoint
 
 LAST: Final = "last.ckpt"
@@ -68,10 +68,10 @@ def train_imagenette(
         resume: go on from ``output / "last.ckpt"``, which is written after every epoch; all else has to be as it was.
 
     Raises:
-        FileNotFoundError: when there is nothing to resume; or as ``ImagenetteData`` does.
-        ValueError: as ``ImagenetteData`` does; when a picture is damaged; when what is resumed was trained otherwise.
+        FileNotFoundError: when there is nothing to resume; or as ``PictureFolder`` does.
+        ValueError: as ``PictureFolder`` does; when a picture is damaged; when what is resumed was trained otherwise.
     """
-    data = ImagenetteData(folder, side=side, batch=batch, seed=seed, workers=workers)
+    data = PictureFolder(folder, side=side, batch=batch, seed=seed, workers=workers)
     facts = {"classes": data.classes, "side": side, "lr": lr, "seed": seed, "weights": weights, "depth": depth}
     facts |= {"epochs": epochs, "batch": batch, "pictures": len(data.train)}
     with _calm(), torch.random.fork_rng():
@@ -100,7 +100,7 @@ def find_model(sha256: str) -> Path:
     )
 
 
-def load_model(stem: Path) -> tuple[Trained, Mapping[str, Any]]:
+def load_model(stem: Path) -> tuple[TrainedNetwork, Mapping[str, Any]]:
     """A model that ``train_imagenette`` wrote, and its config.
 
     Raises:
@@ -114,7 +114,7 @@ def load_model(stem: Path) -> tuple[Trained, Mapping[str, Any]]:
         module = ResNetClassifier(classes=len(config["classes"]), **options)
     module.load_state_dict(checkpoint.weights)
     module.eval().requires_grad_(False)
-    return Trained(module.network, checkpoint.metrics, {"checkpoint": checkpoint.sha256}), config
+    return TrainedNetwork(module.network, checkpoint.metrics, {"checkpoint": checkpoint.sha256}), config
 
 
 def _make_trainer(output: Path, *, epochs: int) -> pl.Trainer:

@@ -10,7 +10,7 @@ from datasets import local_minimum as components_data
 from datasets.mnist import load
 from sig.certainty import CertaintyAware
 from sig.explicand import Explicand
-from training.explain import Trained, explain
+from training.explain import TrainedNetwork, explain
 from training.tasks import burnt_snacks, gridworld, local_minimum, mnist
 
 PLAYERS = 20
@@ -64,5 +64,5 @@ def _see_certainty(make: Callable[[], nn.Module], inputs: Tensor, rows_per_batch
         torch.manual_seed(0)
         network = CertaintyAware(make(), tuple(inputs.shape[1:])).eval().requires_grad_(False)
     targets = torch.zeros(len(inputs), dtype=torch.long)
-    trained = Trained(network, {}, {})
+    trained = TrainedNetwork(network, {}, {})
     return explain(trained, inputs, target=targets, background=inputs, rows_per_batch=rows_per_batch).explicand

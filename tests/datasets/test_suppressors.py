@@ -23,7 +23,7 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def draw(count: int, scenario: data.Scenario, noise: data.Noise = "white", seed: int = 0) -> data.Pictures:
+def draw(count: int, scenario: data.Scenario, noise: data.Noise = "white", seed: int = 0) -> data.SuppressorPictures:
     return data.generate(count, seeded(seed), scenario=scenario, noise=noise)
 
 

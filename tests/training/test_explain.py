@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from sig.certainty import CertaintyAware, with_certainty
-from training.explain import Trained, explain
+from training.explain import TrainedNetwork, explain
 
 
 def linear(inputs, outputs=3):
@@ -17,7 +17,7 @@ def trained(request):
     """A classifier of four features, trained in name only."""
     network = linear(4) if request.param == "plain" else CertaintyAware(linear(8), (4,)).eval()
     series = {"training": {"images": torch.arange(2), "accuracy": torch.tensor([0.5, 0.9])}}
-    return Trained(network, {"accuracy": 0.9}, {"checkpoint": "abc"}, series)
+    return TrainedNetwork(network, {"accuracy": 0.9}, {"checkpoint": "abc"}, series)
 
 
 INPUTS = torch.linspace(0, 1, 20).view(5, 4)
@@ -95,7 +95,7 @@ def test_a_truth_is_made_from_the_explicand_and_costs_it_nothing(trained) -> Non
 
 
 def test_a_number_of_pixels_makes_patches() -> None:
-    trained = Trained(linear(16), {}, {})
+    trained = TrainedNetwork(linear(16), {}, {})
     pictures = torch.rand(3, 1, 4, 4)
     assert explain(trained, pictures, background=pictures, players=2).explicand.n_players == 4
 

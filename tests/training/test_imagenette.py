@@ -14,7 +14,7 @@ from tests.picture_folder import CLASSES, make_folder
 from training import imagenette as module
 from training.certainty_resnet import ResNetClassifier
 from training.imagenette import find_model, load_model, train_imagenette
-from training.imagenette_data import EpochSampler, ImagenetteData, Pictures
+from training.picture_folder import EpochSampler, FolderPictures, PictureFolder
 from training.store.checkpoints import KINDS, checkpoint_folder
 from training.tasks.imagenette import imagenette
 
@@ -52,7 +52,7 @@ def test_a_model_has_the_files_of_a_checkpoint_with_its_hash_and_what_was_measur
 def test_what_was_measured_is_what_its_definition_gives(stem, folder) -> None:
     trained, _ = load_model(stem)
     files = [(name, file) for name in CLASSES for file in sorted((folder / "val" / name).iterdir())]
-    data = ImagenetteData(folder, side=32, batch=2, seed=0)
+    data = PictureFolder(folder, side=32, batch=2, seed=0)
     right = 0
     for index, (name, _) in enumerate(files):
         picture, label = data.val[0, index]
@@ -99,7 +99,7 @@ def test_what_is_resumed_has_to_be_there_and_trained_alike(folder, tmp_path) -> 
 
 
 def test_every_epoch_has_every_picture_in_an_order_of_its_own(folder) -> None:
-    pictures = Pictures(folder / "train", side=32, seed=0, augmented=True)
+    pictures = FolderPictures(folder / "train", side=32, seed=0, augmented=True)
     sampler = EpochSampler(pictures, shuffled=True)
     first = list(sampler)
     sampler.set_epoch(1)
@@ -111,7 +111,7 @@ def test_every_epoch_has_every_picture_in_an_order_of_its_own(folder) -> None:
 
 
 def test_augmentation_depends_on_epoch_number_and_seed_alone(folder) -> None:
-    one, other = (Pictures(folder / "train", side=32, seed=seed, augmented=True) for seed in (0, 1))
+    one, other = (FolderPictures(folder / "train", side=32, seed=seed, augmented=True) for seed in (0, 1))
     picture, label = one[0, 5]
     assert picture.shape == (3, 32, 32)
     assert (picture >= 0).all()
@@ -129,12 +129,12 @@ def test_held_out_pictures_are_their_middle(tmp_path) -> None:
     pixels = torch.zeros(112, 256, 3, dtype=torch.uint8)
     pixels[:, 64:192] = 255
     Image.fromarray(pixels.numpy()).save(folder / "val" / "n01" / "0.png")
-    picture, _ = Pictures(folder / "val", side=98, seed=0, augmented=False)[0, 0]
+    picture, _ = FolderPictures(folder / "val", side=98, seed=0, augmented=False)[0, 0]
     torch.testing.assert_close(picture, torch.ones(3, 98, 98))
 
 
 def read_all(folder):
-    data = ImagenetteData(folder, side=32, batch=2, seed=0)
+    data = PictureFolder(folder, side=32, batch=2, seed=0)
     return [data.val[0, index] for index in range(len(data.val))]
 
 
@@ -157,7 +157,7 @@ def test_a_folder_that_is_not_whole_is_refused(spoil, error, message, tmp_path) 
 def test_a_batch_needs_a_second_picture_and_no_more_than_there_are(folder) -> None:
     for batch in (1, 9):
         with pytest.raises(ValueError, match=rf"a batch takes {batch} pictures, expected 2 .. 8"):
-            ImagenetteData(folder, side=32, batch=batch, seed=0)
+            PictureFolder(folder, side=32, batch=batch, seed=0)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_the_task_explains_held_out_pictures_by_the_model(stem, sha256, folder) 
     problem = imagenette(folder=folder, model=sha256, pictures=3, background=4, patch=8, output="logit", seed=0)
     e = problem.explicand
     trained, _ = load_model(stem)
-    data = ImagenetteData(folder, side=32, batch=2, seed=0)
+    data = PictureFolder(folder, side=32, batch=2, seed=0)
     held_out = torch.stack([data.val[0, index][0] for index in range(8)])
     assert all(any(torch.equal(x, other) for other in held_out) for x in e.inputs)
     assert torch.equal(e.target, trained.network(e.inputs).argmax(1))

@@ -9,7 +9,7 @@ from torch import Tensor
 from datasets import faces as data
 from datasets.problem import Problem, task
 from sig.players import patch_players
-from training.explain import Trained
+from training.explain import TrainedNetwork
 from training.explain import explain as make_problem
 from training.expression_network import ExpressionNetwork, Nearness, load_network
 from training.seeds import generator_for
@@ -71,7 +71,7 @@ def faces(
     network = load_network()
     near = Nearness(network, available.images[reference]).eval()
     checks = {"probability_gap": measure_probability_gap(network, available)}
-    trained = Trained(near if explain == "distance" else network, checks, provenance=PROVENANCE)
+    trained = TrainedNetwork(near if explain == "distance" else network, checks, provenance=PROVENANCE)
     regions = data.mark_regions(available.landmarks[chosen])
     return make_problem(
         trained,

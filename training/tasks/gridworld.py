@@ -21,8 +21,8 @@ from sig.explicand import Explicand, Tally
 from sig.games import coalition_matrix, shapley_values, table_players, value_table
 from sig.path import contributions_along_edges
 from training.batches import Batch, DeferredData, RandomBatches, TrainingData
-from training.explain import Trained, explain
-from training.fit import Fitted, fit
+from training.explain import TrainedNetwork, explain
+from training.fit import FittedModule, fit
 from training.recipe import Recipe
 from training.session import current_session
 
@@ -133,7 +133,7 @@ def gridworld(*, rows: int, cols: int, reward: Reward, background: int = 1500, s
     fitted = fit_surrogate(values, name=f"gridworld-{rows}x{cols}-{reward}", seed=seed)
     generator = torch.Generator().manual_seed(seed)
     problem = explain(
-        Trained(fitted.module, {"r2": fitted.metrics["r2"]}, {"checkpoint": fitted.checkpoint}),
+        TrainedNetwork(fitted.module, {"r2": fitted.metrics["r2"]}, {"checkpoint": fitted.checkpoint}),
         torch.ones(1, n_players),
         target=torch.zeros(1, dtype=torch.long),
         background=torch.randint(2, (background, n_players), generator=generator).float(),
@@ -173,7 +173,7 @@ def compare_along_edges(e: Explicand) -> dict[str, Tensor]:
 
 def fit_surrogate(
     values: Float[Tensor, " coalitions"], *, name: str, seed: int, recipe: Recipe | None = None
-) -> Fitted[Surrogate]:
+) -> FittedModule[Surrogate]:
     """A surrogate of the game with these values; its metric ``r2`` is R^2 on the coalitions held out."""
     size = "small" if table_players(values) <= 12 else "large"
     recipe = recipe or RECIPES[size]

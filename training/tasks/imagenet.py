@@ -12,8 +12,8 @@ from torch import Tensor
 from datasets import imagenet as data
 from datasets.problem import PHOTOGRAPHS, Problem, task
 from sig.players import rectangle_players, superpixel_players
-from training.explain import Output, Trained, explain
-from training.imagenet_models import LITE0, Scaled, load_pretrained
+from training.explain import Output, TrainedNetwork, explain
+from training.imagenet_models import LITE0, NormalisedNetwork, load_pretrained
 from training.seeds import generator_for
 
 ROWS_PER_BATCH: Final = 8  # more rows leave the processor's cache, and take longer each
@@ -24,7 +24,7 @@ PIXELS: Final = (3, data.SIDE, data.SIDE)
 
 
 @dataclass(frozen=True)
-class Chosen:
+class PictureChoice:
     """The pictures to explain: their positions, and what the network said of all that were looked at for them."""
 
     positions: list[int]
@@ -90,7 +90,7 @@ def imagenet(
     tuning, others = _choose_others(len(photographs), explained, background, seed)
     inputs = photographs.read(explained)
     return explain(
-        Trained(network.network, checks, {"weights": network.sha256}),
+        TrainedNetwork(network.network, checks, {"weights": network.sha256}),
         inputs,
         background=photographs.read(others),
         tuning=photographs.read(tuning),
@@ -102,7 +102,9 @@ def imagenet(
     )
 
 
-def choose_confident(photographs: data.Photographs, network: Scaled, count: int, confident: float) -> Chosen:
+def choose_confident(
+    photographs: data.Photographs, network: NormalisedNetwork, count: int, confident: float
+) -> PictureChoice:
     """The first ``count`` pictures whose largest probability is at least ``confident``.
 
     Raises:
@@ -126,10 +128,10 @@ def choose_confident(photographs: data.Photographs, network: Scaled, count: int,
             f"with a probability of at least {confident}; ask for fewer, or for a lower one"
         )
     seen = found[count - 1] + 1
-    return Chosen(found[:count], seen, torch.cat(probabilities)[:seen], torch.cat(classes)[:seen])
+    return PictureChoice(found[:count], seen, torch.cat(probabilities)[:seen], torch.cat(classes)[:seen])
 
 
-def _measure(chosen: Chosen, labels: Sequence[int] | None) -> dict[str, float]:
+def _measure(chosen: PictureChoice, labels: Sequence[int] | None) -> dict[str, float]:
     checks = {
         "sure": (chosen.probabilities >= SURE).double().mean().item(),
         "probability": chosen.probabilities[chosen.positions].double().mean().item(),

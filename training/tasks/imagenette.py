@@ -12,7 +12,7 @@ from datasets.problem import PHOTOGRAPHS, Problem, task
 from sig.players import patch_players
 from training.explain import Output, explain
 from training.imagenette import find_model, load_model
-from training.imagenette_data import ImagenetteData, Pictures
+from training.picture_folder import FolderPictures, PictureFolder
 from training.seeds import generator_for
 
 ROWS_PER_BATCH: Final = 16
@@ -54,12 +54,14 @@ def imagenette(
     trained, config = load_model(find_model(model))
     side = config["side"]
     players = patch_players((3, side, side), patch)
-    data = ImagenetteData(folder, side=side, batch=2, seed=seed)
+    data = PictureFolder(folder, side=side, batch=2, seed=seed)
     if data.classes != config["classes"]:
         raise ValueError(f"the folder has classes {data.classes}, expected the model's, {config['classes']}")
     held_out, _ = _choose(data.val, pictures + TUNING, generator_for(seed, "explained"))
     others, classes = _choose(
-        Pictures(folder / "train", side=side, seed=seed, augmented=False), background, generator_for(seed, "background")
+        FolderPictures(folder / "train", side=side, seed=seed, augmented=False),
+        background,
+        generator_for(seed, "background"),
     )
     return explain(
         trained,
@@ -76,7 +78,7 @@ def imagenette(
 
 
 def _choose(
-    pictures: Pictures, count: int, generator: Generator
+    pictures: FolderPictures, count: int, generator: Generator
 ) -> tuple[Float[Tensor, "count 3 side side"], Int[Tensor, " count"]]:
     """That many different pictures, and their classes."""
     if not 1 <= count <= len(pictures):

@@ -13,7 +13,7 @@ from datasets.problem import Problem, task
 from sig.players import patch_players
 from training.batches import Batch, RandomBatches, TrainingData
 from training.certainty_classifier import fit_certainty
-from training.explain import Output, Trained, explain
+from training.explain import Output, TrainedNetwork, explain
 from training.recipe import Bounds, Damage, ModelSpec, Recipe
 from training.seeds import generator_for, seed_for
 
@@ -23,7 +23,7 @@ RECIPE: Final = Recipe(batch=128, samples=160_000, lr=0.005, undamaged=0.2, unkn
 _HELD_OUT_SEED: Final = 0  # of the places of held-out digits, so that all models are checked on the same
 
 
-class Around(nn.Module):
+class RingPadding(nn.Module):
     """A picture, continued to the left and to the right by columns from its other end."""
 
     def __init__(self, left: int, right: int):
@@ -35,7 +35,7 @@ class Around(nn.Module):
         return torch.cat((x[..., x.shape[-1] - self.left :], x, x[..., : self.right]), dim=-1)
 
 
-class Largest(nn.Module):
+class MaxOverPlaces(nn.Module):
     """The largest value of each channel, over all places."""
 
     def forward(self, x: Float[Tensor, "rows channels height width"]) -> Float[Tensor, "rows channels"]:
@@ -52,19 +52,19 @@ def make_ring() -> nn.Sequential:
     has 156 thousand weights.
     """
     return nn.Sequential(
-        Around(2, 1),
+        RingPadding(2, 1),
         nn.Conv2d(2, 16, 5, stride=2, padding=(2, 0)),
         nn.ReLU(),
-        Around(1, 0),
+        RingPadding(1, 0),
         nn.Conv2d(16, 32, 3, stride=2, padding=(1, 0)),
         nn.ReLU(),
-        Around(1, 0),
+        RingPadding(1, 0),
         nn.Conv2d(32, 64, 3, stride=2, padding=(1, 0)),
         nn.ReLU(),
-        Around(1, 2),
+        RingPadding(1, 2),
         nn.Conv2d(64, 128, 4),
         nn.ReLU(),
-        Largest(),
+        MaxOverPlaces(),
         nn.Linear(128, mnist.CLASSES),
     )
 
@@ -136,7 +136,7 @@ def mnist_in_space(
     )
 
 
-def measure_accuracy_right(trained: Trained, digits: mnist.Mnist) -> float:
+def measure_accuracy_right(trained: TrainedNetwork, digits: mnist.Mnist) -> float:
     """The share of the held-out digits that are read on the right."""
     canvases, labels = place_held_out(digits, "right"), digits.held_out.labels
     with torch.no_grad():

@@ -41,7 +41,7 @@ RECIPE: Final = Recipe(
 )
 
 
-class LargestAndMean(nn.Module):
+class MaxAndMeanOverPlaces(nn.Module):
     """The largest value of each channel over all places, and the mean."""
 
     def forward(self, x: Float[Tensor, "rows channels height width"]) -> Float[Tensor, "rows features"]:
@@ -60,7 +60,7 @@ def make_network() -> nn.Sequential:
         *_convolution(32, 64, 1),
         *_convolution(64, 96, data.TILE // 4),
         *_convolution(96, 96, 1),
-        LargestAndMean(),
+        MaxAndMeanOverPlaces(),
         nn.Linear(2 * 96, len(data.TARGETS)),
     )
 

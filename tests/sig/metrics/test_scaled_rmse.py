@@ -13,7 +13,7 @@ def row(*values: float) -> torch.Tensor:
 
 
 def test_by_hand():
-    """Scaled: (1, 0.5, -1) against (0.5, 1, -1.5)."""
+    """NormalisedNetwork: (1, 0.5, -1) against (0.5, 1, -1.5)."""
     assert scaled_rmse(row(4, 2, -4), row(1, 2, -3)).item() == pytest.approx(0.5)
     # By the largest absolute value the truth is (1/3, 2/3, -1).
     expected = (((1 - 1 / 3) ** 2 + (0.5 - 2 / 3) ** 2) / 3) ** 0.5

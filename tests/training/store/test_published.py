@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from training.batches import RandomBatches, TrainingData
-from training.fit import Fitted, fit
+from training.fit import FittedModule, fit
 from training.session import current_session, training_session
 from training.store.published import DamagedModel, MissingModel, PublishedModels, collect_models, name_model
 
@@ -39,7 +39,7 @@ def numbers() -> TrainingData:
     return TrainingData(RandomBatches(x, x, size=4, steps=20, seed=0), x, x[:, 0], held_out_size=8)
 
 
-def fit_mean(seed: int = 0, name: str = "mean", at: float = 1.5) -> Fitted[Mean]:
+def fit_mean(seed: int = 0, name: str = "mean", at: float = 1.5) -> FittedModule[Mean]:
     return fit(
         lambda data: Mean(), numbers, name=name, config={"at": at, "bf16": True}, seed=seed, session=current_session()
     )

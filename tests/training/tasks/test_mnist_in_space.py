@@ -7,7 +7,7 @@ from datasets import mnist
 from datasets.mnist_in_space import place
 from sig.certainty import CertaintyAware, with_certainty
 from training.tasks import mnist_in_space as task
-from training.tasks.mnist_in_space import Around, make_ring, mnist_in_space, place_held_out
+from training.tasks.mnist_in_space import RingPadding, make_ring, mnist_in_space, place_held_out
 
 
 @pytest.fixture
@@ -48,7 +48,9 @@ def test_gradients_move_with_the_digit(few, network) -> None:
 def test_around_is_circular_padding_along_the_width(generator) -> None:
     x = torch.rand(2, 3, 4, 5, generator=generator)
     for left, right in [(2, 1), (1, 0), (0, 3)]:
-        assert torch.equal(Around(left, right)(x), torch.nn.functional.pad(x, (left, right, 0, 0), mode="circular"))
+        assert torch.equal(
+            RingPadding(left, right)(x), torch.nn.functional.pad(x, (left, right, 0, 0), mode="circular")
+        )
 
 
 def test_the_problem_is_of_digits_on_the_right_and_a_background_on_the_left(short_training, few) -> None:

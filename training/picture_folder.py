@@ -16,7 +16,7 @@ PARTS: Final = ("train", "val")
 ENLARGED: Final = 256 / 224  # of the shorter side before the middle is cut out
 
 
-class Pictures(Dataset[tuple[Tensor, int]]):
+class FolderPictures(Dataset[tuple[Tensor, int]]):
     """One part of the folder, as pictures ``(3, side, side)`` in [0, 1] with their classes.
 
     An item is asked for by its epoch and its number, and augmentation is a function of both, and of the seed, so that
@@ -55,7 +55,7 @@ class EpochSampler(Sampler[tuple[int, int]]):
     Lightning sets the epoch, that of a resumed training too.
     """
 
-    def __init__(self, pictures: Pictures, *, shuffled: bool):
+    def __init__(self, pictures: FolderPictures, *, shuffled: bool):
         self.pictures, self.shuffled, self.epoch = pictures, shuffled, 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -71,7 +71,7 @@ class EpochSampler(Sampler[tuple[int, int]]):
         return ((self.epoch, index) for index in order)
 
 
-class ImagenetteData(pl.LightningDataModule):
+class PictureFolder(pl.LightningDataModule):
     """The pictures of a folder with ``train`` and ``val``.
 
     Raises:
@@ -82,8 +82,8 @@ class ImagenetteData(pl.LightningDataModule):
     def __init__(self, folder: Path, *, side: int, batch: int, seed: int, workers: int = 0):
         super().__init__()
         self.classes = find_classes(folder)
-        self.train = Pictures(folder / "train", side=side, seed=seed, augmented=True)
-        self.val = Pictures(folder / "val", side=side, seed=seed, augmented=False)
+        self.train = FolderPictures(folder / "train", side=side, seed=seed, augmented=True)
+        self.val = FolderPictures(folder / "val", side=side, seed=seed, augmented=False)
         if not 2 <= batch <= len(self.train):
             raise ValueError(f"a batch takes {batch} pictures, expected 2 .. {len(self.train)}; choose another size")
         self.batch, self.workers = batch, workers
@@ -94,7 +94,7 @@ class ImagenetteData(pl.LightningDataModule):
     def val_dataloader(self) -> DataLoader[tuple[Tensor, int]]:
         return self._load(self.val, shuffled=False)
 
-    def _load(self, pictures: Pictures, *, shuffled: bool) -> DataLoader[tuple[Tensor, int]]:
+    def _load(self, pictures: FolderPictures, *, shuffled: bool) -> DataLoader[tuple[Tensor, int]]:
         return DataLoader(
             pictures,
             batch_size=self.batch,
