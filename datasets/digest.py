@@ -37,6 +37,6 @@ def hash_file(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def hash_files(folder: Path, files: Iterable[Path]) -> str:
-    """The digest of files in a folder: of their names, relative to it, and what each holds."""
+def hash_folder(folder: Path, files: Iterable[Path]) -> str:
+    """The digest of these files of a folder: of their names, relative to it, and of what each holds."""
     return hash_content([[file.relative_to(folder).as_posix(), hash_file(file)] for file in sorted(files)])

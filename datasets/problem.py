@@ -1,4 +1,4 @@
-"""What a task hands to the benchmark: a model to explain, inputs, and whatever truth is known about them."""
+"""A problem, which a task hands to the benchmark: a model to explain, inputs, and any truth that is known of them."""
 
 import inspect
 import math

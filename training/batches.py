@@ -143,7 +143,7 @@ class TrainingData(pl.LightningDataModule):
 
     @cached_property
     def frequencies(self) -> Float[Tensor, " classes"]:
-        """Of the classes, among the samples held out."""
+        """The classes' frequencies among the samples held out."""
         return torch.bincount(self.targets) / len(self.targets)
 
     @cached_property

@@ -73,7 +73,7 @@ class Classifier(pl.LightningModule):
             raise NotConverged("; ".join(misses))
 
     def measure(self) -> dict[str, Tensor]:
-        """What the bounds are about, at the end of validation."""
+        """The numbers that the bounds limit, at the end of validation."""
         return {"accuracy": self.accuracy.compute()}
 
     def configure_optimizers(self) -> Any:

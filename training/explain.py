@@ -30,7 +30,7 @@ class TrainedNetwork:
     series: Mapping[str, Series] = field(default_factory=dict)
 
     def model(self, output: Output | None) -> nn.Module:
-        """What methods explain: the probabilities of the classes, or what the network itself gives."""
+        """The model that methods explain: it gives the classes' probabilities, or what the network itself gives."""
         if output != "probability":
             return self.network
         if isinstance(self.network, CertaintyAware):

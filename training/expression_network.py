@@ -79,7 +79,7 @@ class ExpressionNetwork(nn.Module):
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1) / 255, persistent=False)
 
     def features(self, x: FacePictures) -> Float[Tensor, "rows 256"]:
-        """What the logits are linear in; not negative."""
+        """The features, not negative, that the logits are linear in."""
         found: Tensor = self.blocks(x - self.mean).mean((2, 3))
         return found
 

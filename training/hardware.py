@@ -1,4 +1,4 @@
-"""What the machine computes with: its processor, the instructions that torch uses of it, and how precise training is.
+"""The machine: its processor, the instructions that torch uses of it, and how precise training is on it.
 
 A training step of Burnt Snacks, on one thread of one processor with AMX, takes 32 ms in bfloat16; with no more than
 AVX512-BF16 104 ms, AVX512 255 ms, AVX2 1,125 ms; in float32 82 to 107 ms with any of these. On an AMD EPYC with
@@ -21,7 +21,7 @@ _WITHOUT_BF16: Final = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX
 
 
 def choose_precision(*, bf16: bool, device: str) -> Precision:
-    """Of training steps on a device, ``cpu`` or ``cuda``: bfloat16 where that is wished and native."""
+    """The precision of training steps on a device, ``cpu`` or ``cuda``: bfloat16 where that is wished and native."""
     return "bfloat16" if bf16 and multiplies_bf16(device) else "float32"
 
 
@@ -59,7 +59,7 @@ def _find_restriction() -> str:
 
 @cache
 def _read_cpuinfo() -> Mapping[str, str]:
-    """What Linux says of the first processor; nothing elsewhere."""
+    """Linux's facts about the first processor, by name; none elsewhere."""
     try:
         first = Path("/proc/cpuinfo").read_text().split("\n\n")[0]
     except OSError:

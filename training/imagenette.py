@@ -134,7 +134,7 @@ def _make_trainer(output: Path, *, epochs: int) -> pl.Trainer:
 
 
 def _find_checkpoint(output: Path, facts: Mapping[str, Any], *, resume: bool) -> Path | None:
-    """What is resumed, if anything; what is trained is noted beside it, and has to be the same then."""
+    """The checkpoint to resume from, None to start anew; the facts, noted beside it, have to be the same then."""
     last, note = output / LAST, output / "training.json"
     if resume and not (last.is_file() and note.is_file()):
         raise FileNotFoundError(f"there is no {str(last)!r} to resume from; train without --resume first")

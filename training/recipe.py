@@ -70,7 +70,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a usable classifier keeps to; None where nothing is asked, and only accuracy for one without certainty."""
+    """Limits that a usable classifier keeps to, None for no limit; one without certainty has an accuracy alone."""
 
     accuracy: float
     neutrality_gap: float | None = 0.05

@@ -1,4 +1,7 @@
-"""What the caller of tasks decides on all trainings within a block; tasks themselves know nothing of it."""
+"""The session: how all trainings within a block are shown, and whether published models take their place.
+
+The caller of tasks opens it; a task knows nothing of it, and ``training.fit.fit`` is given it.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -91,7 +91,7 @@ def start_run(
 def lightning_logger(
     tracking: Tracking, *, name: str, config: Mapping[str, Any], tags: Sequence[str] = ()
 ) -> Iterator["Logger | bool"]:
-    """What Lightning's ``Trainer(logger=...)`` takes, as long as the block lasts; False where nothing is tracked."""
+    """A logger for Lightning's ``Trainer(logger=...)``, as long as the block lasts; False where nothing is tracked."""
     with start_run(tracking, name, "train", config, tags) as run:
         yield False if run is None else _logger(run, tracking)
 

@@ -18,7 +18,7 @@ from benchmarks.run.records import ProblemRecord
 from benchmarks.run.storage import write_atomically
 from benchmarks.run.worker import Setting
 from datasets.cache import PROJECT
-from datasets.digest import hash_bytes, hash_content, hash_files
+from datasets.digest import hash_bytes, hash_content, hash_folder
 from training.store.published import collect_models
 
 PACKAGES: Final = ("sig", "datasets", "training", "benchmarks")
@@ -71,7 +71,7 @@ class Parcel:
 @cache
 def describe_code() -> dict[str, str]:
     """What decides numbers on this machine: versions of Python and packages, and a hash of the project's files."""
-    code = hash_files(PROJECT, (file for package in PACKAGES for file in (PROJECT / package).rglob("*.py")))
+    code = hash_folder(PROJECT, (file for package in PACKAGES for file in (PROJECT / package).rglob("*.py")))
     versions = {name: version(name) for name in VERSIONS}
     return {"python": platform.python_version(), **versions, "code": code[:12]}
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from datasets.digest import hash_bytes, hash_content, hash_file, hash_files, hash_tensors
+from datasets.digest import hash_bytes, hash_content, hash_file, hash_folder, hash_tensors
 from datasets.mnist import EMBEDDED, EMBEDDED_SHA256
 
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # of b"abc", FIPS 180-2
@@ -43,7 +43,7 @@ def test_files_of_a_folder_are_their_names_and_contents_wherever_it_lies(tmp_pat
         (tmp_path / place / "b").write_bytes(b"")
 
     def digest(place: str) -> str:
-        return hash_files(tmp_path / place, (file for file in (tmp_path / place).rglob("*") if file.is_file()))
+        return hash_folder(tmp_path / place, (file for file in (tmp_path / place).rglob("*") if file.is_file()))
 
     assert digest("here") == digest("there") == hash_content([["b", hash_bytes(b"")], ["inside/a", ABC]])
     (tmp_path / "there" / "b").rename(tmp_path / "there" / "c")

@@ -1,1 +1,1 @@
-"""What is kept of a training and found again: by the code behind it, on this machine, or as it was published."""
+"""Trained weights, kept and found again: by the code behind them, on this machine, or as they were published."""

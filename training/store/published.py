@@ -1,9 +1,8 @@
 """Trained models that are published, so that every machine explains the same ones.
 
 Each is the three files of a checkpoint (``training.store.checkpoints``), in one folder, named ``<name>-<key>``. The key
-is a
-hash of what ``fit`` is asked for: the model's name, its config and its seed. Unlike a checkpoint's it does not depend
-on code, device and versions of packages, which differ between machines.
+is a hash of what ``fit`` is asked for: the model's name, its config and its seed. Unlike a checkpoint's it does not
+depend on code, device and versions of packages, which differ between machines.
 """
 
 import json
@@ -13,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from datasets.digest import hash_bytes, hash_content, hash_files
+from datasets.digest import hash_bytes, hash_content, hash_folder
 from training.store.checkpoints import KINDS, Checkpoint, checkpoint_folder, read_checkpoint
 
 
@@ -34,7 +33,7 @@ class PublishedModels:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of all files of models there, by name: another one where any of them differs."""
-        return hash_files(self.folder, (file for kind in KINDS for file in self.folder.glob(f"*.{kind}")))
+        return hash_folder(self.folder, (file for kind in KINDS for file in self.folder.glob(f"*.{kind}")))
 
     def find(self, name: str, config: Mapping[str, Any], seed: int) -> Checkpoint | None:
         """The model that ``fit`` is asked for by this name, config and seed; None where it isn't there.
@@ -54,7 +53,7 @@ class PublishedModels:
             ) from None
 
     def require(self, name: str, config: Mapping[str, Any], seed: int) -> Checkpoint:
-        """What ``find`` finds.
+        """The model that ``find`` finds.
 
         Raises:
             MissingModel: when the model isn't there.

@@ -126,7 +126,7 @@ def _imported_files(folder: Path, module: str, members: Sequence[str]) -> set[Pa
 
 
 def _packages_around(file: Path) -> set[Path]:
-    """What Python runs before a file of a package other than the project's."""
+    """The files that Python runs before a file of a package other than the project's."""
     outermost = _outermost(file)
     inside = file.relative_to(outermost).parents if outermost != PROJECT else ()
     return {outermost / folder / "__init__.py" for folder in inside if folder.parts} - {file}

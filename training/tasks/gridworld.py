@@ -159,11 +159,11 @@ def draw_nearly_full(n_players: int, generator: Generator) -> Float[Tensor, "tun
 
 
 def compare_along_edges(e: Explicand) -> dict[str, Tensor]:
-    """What each player adds to the coalitions of the background that are without it, and what IG from such a coalition
-    to that with the player gives it (ES, Theorem 3, Fig. 9 and B.2.2).
+    """Two sums for each ``player`` that are equal where ES's Theorem 3 holds (Fig. 9 and B.2.2).
 
-    Sums over the first 100 coalitions of the background, by ``player``: ``marginal`` and ``integrated``, on the scale
-    of the rewards. The check ``theorem_3_gap`` is their largest difference relative to the largest of the former.
+    They run over those of the background's first 100 coalitions that are without the player: ``marginal`` of what the
+    player adds, and ``integrated`` of what IG from such a coalition to that with the player gives it, on the scale of
+    the rewards. The check ``theorem_3_gap`` is their largest difference relative to the largest of the former.
     """
     coalitions = e.background[:COALITIONS] > 0
     absent = torch.zeros_like(e.inputs)
