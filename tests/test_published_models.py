@@ -40,7 +40,7 @@ def published_problems() -> Iterator[Any]:
                 yield pytest.param(file.parent / "models", problem, models, id=name, marks=marks)
 
 
-@pytest.mark.parametrize(("folder", "problem", "models"), published_problems())
+@pytest.mark.parametrize(("folder", "problem", "models"), list(published_problems()))
 def test_a_task_asks_for_the_models_that_it_was_published_with(folder, problem, models, monkeypatch) -> None:
     found = set()
     require = PublishedModels.require
