@@ -14,6 +14,7 @@ from training.classifier import fit_classifier
 from training.explain import Output, explain
 from training.recipe import Bounds, ModelSpec, Recipe
 
+FEATURES: Final = 64 * 4 * 4  # that the convolutions give
 BATCH: Final = 128
 SHIFT: Final = 2
 ROWS_PER_BATCH: Final = 1024
@@ -25,15 +26,19 @@ def make_network() -> nn.Sequential:
 
     Strides in place of pooling make a forward row cost about ten microseconds of one core.
     """
-    return nn.Sequential(
-        nn.Conv2d(1, 16, 5, stride=2, padding=2),
+    return nn.Sequential(*make_convolutions(1), nn.Linear(FEATURES, data.CLASSES))
+
+
+def make_convolutions(channels: int) -> tuple[nn.Module, ...]:
+    """Layers from pictures of 28 x 28 with so many channels to ``FEATURES`` numbers."""
+    return (
+        nn.Conv2d(channels, 16, 5, stride=2, padding=2),
         nn.ReLU(),
         nn.Conv2d(16, 32, 3, stride=2, padding=1),
         nn.ReLU(),
         nn.Conv2d(32, 64, 3, stride=2, padding=1),
         nn.ReLU(),
         nn.Flatten(),
-        nn.Linear(64 * 4 * 4, data.CLASSES),
     )
 
 

@@ -32,16 +32,7 @@ def make_strided() -> nn.Sequential:
     takes. Without the hidden layer, training with damage costs up to 0.7 points of accuracy.
     """
     return nn.Sequential(
-        nn.Conv2d(2, 16, 5, stride=2, padding=2),
-        nn.ReLU(),
-        nn.Conv2d(16, 32, 3, stride=2, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(32, 64, 3, stride=2, padding=1),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(64 * 4 * 4, 128),
-        nn.ReLU(),
-        nn.Linear(128, data.CLASSES),
+        *mnist.make_convolutions(2), nn.Linear(mnist.FEATURES, 128), nn.ReLU(), nn.Linear(128, data.CLASSES)
     )
 
 
