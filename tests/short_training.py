@@ -22,10 +22,12 @@ PROBED = 50
 NO_BOUNDS = Bounds(accuracy=0.0, neutrality_gap=None, absence_spread=None)
 
 
-def shorten_training(patch: pytest.MonkeyPatch, *, bounds: Bounds | None = NO_BOUNDS) -> None:
+def shorten_training(
+    patch: pytest.MonkeyPatch, *, change: Callable[[Bounds], Bounds] = lambda bounds: NO_BOUNDS
+) -> None:
     """Make every task train within a second, whatever comes of it, as long as ``patch`` lasts.
 
-    With ``bounds`` None a model has to keep to those of its task.
+    Its model has to keep to what ``change`` makes of the task's bounds.
     """
     few = few_digits()
     patch.setattr(mnist, "load", lambda *, full=False: few)
@@ -36,7 +38,7 @@ def shorten_training(patch: pytest.MonkeyPatch, *, bounds: Bounds | None = NO_BO
 
     def fit_shortly(kind: type[C], spec: ModelSpec, *, seed: int) -> FittedModule[C]:
         network = TINY.get(spec.name.removesuffix("-undamaged"), spec.network)
-        short = replace(spec, network=network, recipe=shorten(spec.recipe), bounds=bounds or spec.bounds)
+        short = replace(spec, network=network, recipe=shorten(spec.recipe), bounds=change(spec.bounds))
         return fit_network(kind, short, seed=seed)
 
     for caller in (classifier, certainty_classifier):
