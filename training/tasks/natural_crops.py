@@ -72,6 +72,12 @@ def make_data(recipe: Recipe, *, seed: int) -> TrainingData:
     return TrainingData(batches, held_out.images, held_out.labels)
 
 
+def specify_model() -> ModelSpec:
+    """The certainty-aware classifier of pictures of crops."""
+    config = {"data": data.load("train").sha256}
+    return ModelSpec("natural-crops", make_network, make_data, RECIPE, Bounds(accuracy=0.92), config)
+
+
 @task("natural-crops")
 def natural_crops(
     *,
@@ -95,10 +101,8 @@ def natural_crops(
     players = patch_players((3, data.SIDE, data.SIDE), patch)
     explained = data.generate(pictures, "held out", generator_for(seed, "explained"))
     others = data.generate(background, "train", generator_for(seed, "background"))
-    sha256 = data.load("train").sha256
-    spec = ModelSpec("natural-crops", make_network, make_data, RECIPE, Bounds(accuracy=0.92), {"data": sha256})
     return explain(
-        fit_certainty(spec, damage=damage, compare=compare, seed=seed),
+        fit_certainty(specify_model(), damage=damage, compare=compare, seed=seed),
         explained.images,
         target=explained.labels,
         background=others.images,
@@ -108,7 +112,7 @@ def natural_crops(
         players=players,
         rows_per_batch=ROWS_PER_BATCH,
         regions={"target": explained.target, "distractors": explained.distractors},
-        provenance={"data": sha256},
+        provenance={"data": data.load("train").sha256},
         shown=range(min(pictures, SHOWN)),
     )
 
