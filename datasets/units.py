@@ -81,7 +81,7 @@ class Unit:
 
     @property
     def features(self) -> int:
-        """How many there are."""
+        """The number of features."""
         first = self.network[0]
         assert isinstance(first, nn.Linear)
         return first.in_features
@@ -179,7 +179,7 @@ UNITS: Final[dict[UnitName, Callable[[Generator], Unit]]] = {
 
 
 def draw_weights(generator: Generator, *shape: int) -> Float[Tensor, "*shape"]:
-    """Of either sign, their size U(0.2, 1)."""
+    """Weights of either sign, their size U(0.2, 1)."""
     sizes = SMALLEST + (1 - SMALLEST) * torch.rand(shape, generator=generator)
     return sizes * (1 - 2 * torch.randint(2, shape, generator=generator))
 
@@ -207,7 +207,7 @@ def _take_features() -> tuple[Float[Tensor, "3 8"], Float[Tensor, "3 8"], Float[
 def _join(
     first: Float[Tensor, "rows 3"], second: Float[Tensor, "rows 3"], alone: Float[Tensor, "rows 1"]
 ) -> Float[Tensor, "rows 8"]:
-    """What the features get, in their order; the last one nothing."""
+    """The features' attributions, in their order; the last one gets nothing."""
     return torch.cat([torch.stack([first, second], 2).flatten(1), alone, torch.zeros_like(alone)], 1)
 
 

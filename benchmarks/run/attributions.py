@@ -28,7 +28,7 @@ DAMAGED = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZip
 def attributions(
     run: str | Path, task: str, method: str, *, repetition: int = 0, budget: int | None = None
 ) -> Float[np.ndarray, "explicands *features"]:
-    """What a method gave each explicand of a task, such as ``attributions("default", "mnist", "sig-game")``.
+    """A method's attribution of each explicand of a task, such as ``attributions("default", "mnist", "sig-game")``.
 
     Args:
         run: a run's folder, or the name of its suite.

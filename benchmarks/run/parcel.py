@@ -71,7 +71,7 @@ class Parcel:
 
 @cache
 def describe_code() -> dict[str, str]:
-    """What decides numbers on this machine: versions of Python and packages, and a hash of the project's files."""
+    """Facts that decide numbers on this machine: versions of Python and packages, and a hash of the project's files."""
     files = sorted(file for package in PACKAGES for file in (PROJECT / package).rglob("*.py"))
     sources = [[str(file.relative_to(PROJECT)), hashlib.sha256(file.read_bytes()).hexdigest()] for file in files]
     versions = {name: version(name) for name in VERSIONS}
@@ -79,7 +79,7 @@ def describe_code() -> dict[str, str]:
 
 
 def find_differences(expected: Mapping[str, str], found: Mapping[str, str]) -> str:
-    """Such as ``torch 2.7.0 instead of 2.8.0``; empty where there is none."""
+    """The differences in words, such as ``torch 2.7.0 instead of 2.8.0``; empty where there is none."""
     names = [name for name in expected if found.get(name) != expected[name]]
     return ", ".join(f"{name} {found.get(name, 'missing')} instead of {expected[name]}" for name in names)
 

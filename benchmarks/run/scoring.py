@@ -15,8 +15,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from benchmarks.run.fields import ColumnFacts, EncodedArray
+from benchmarks.run.figure_data import make_maps
 from benchmarks.run.records import CellRecord, CellSpec
-from benchmarks.run.shown import make_maps
 from benchmarks.run.suite import MetricChoice
 from datasets.problem import Problem
 from sig.explicand import Explicand

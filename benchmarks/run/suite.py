@@ -1,4 +1,4 @@
-"""What to run: tasks, methods, metrics, repetitions, budgets. ``benchmarks.run.suite_files`` reads it from files."""
+"""Suites: tasks, methods, metrics, repetitions and budgets. ``benchmarks.run.suite_files`` reads them from files."""
 
 import difflib
 import itertools
@@ -20,8 +20,8 @@ class SuiteError(ValueError):
         super().__init__("\n".join(lines))
 
 
-class Strict(pydantic.BaseModel):
-    """A model that takes no field it does not know."""
+class SuiteTable(pydantic.BaseModel):
+    """A table of a suite file, which takes no field that it does not know."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
@@ -29,7 +29,7 @@ class Strict(pydantic.BaseModel):
 Text = Annotated[str, StringConstraints(min_length=1)]
 
 
-class Choice(Strict):
+class Choice(SuiteTable):
     """A registered thing under a label, with options of its own. In the file a bare name stands for no options."""
 
     name: Text
@@ -52,7 +52,7 @@ class MetricChoice(Choice):
     """A metric of a task; ``label`` is its column on the leaderboard."""
 
 
-class Sweep(Strict):
+class Sweep(SuiteTable):
     """One method run over several values of one of its options, the others fixed.
 
     Attributes:
@@ -86,7 +86,7 @@ Paper = Literal["SIG", "ES", "ICG"]
 FolderName = Annotated[str, AfterValidator(_folder_name)]
 
 
-class TaskChoice(Strict):
+class TaskChoice(SuiteTable):
     """One task of a suite.
 
     Attributes:
@@ -146,7 +146,7 @@ class TaskChoice(Strict):
         return self.limit or LIMIT * self.headline
 
 
-class Suite(Strict):
+class Suite(SuiteTable):
     """A suite; one that ``benchmarks.run.suite_files.load_suite`` has resolved names every method that is run.
 
     Attributes:
@@ -208,7 +208,7 @@ class Suite(Strict):
         return self.model_copy(update={"tasks": [extended(task) for task in self.tasks]})
 
 
-class SharedSections(Strict):
+class SharedSections(SuiteTable):
     """The sections of a suite file that state what several tasks share (``benchmarks.run.suite_templates``).
 
     Attributes:
@@ -228,7 +228,7 @@ def list_unknown(names: Sequence[str], known: Sequence[str], kind: str) -> list[
 
 
 def suggest_nearest(name: str, known: Sequence[str]) -> str:
-    """What was probably meant, or all that could have been."""
+    """A remedy for an unknown name: the known one nearest to it, or else all of them."""
     near = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(sorted(set(known))) or 'none'}"
 

@@ -134,7 +134,7 @@ def _list_templates(table: Table, where: str, templates: Mapping[str, Table]) ->
 
 
 def _name_metrics(entries: Sequence[Any], named: Mapping[str, list[Any]], within: Sequence[str] = ()) -> Iterator[Any]:
-    """The entries of a list of metrics, with what it stands for in the place of every name that is one of ``named``."""
+    """The entries of a list of metrics, with every name that is one of ``named`` replaced by what it stands for."""
     for entry in entries:
         if isinstance(entry, str) and entry in named:
             names = [*within, entry]

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from benchmarks.run.allocations import try_allocations
 from benchmarks.run.fields import EncodedArray
+from benchmarks.run.figure_data import choose_shown
 from benchmarks.run.provenance import describe_provenance, get_now
 from benchmarks.run.records import AllocationRecord, AllocationSpec, CellRecord, CellSpec, ProblemRecord, ProblemSpec
 from benchmarks.run.scoring import (
@@ -33,7 +34,6 @@ from benchmarks.run.scoring import (
     share_among_regions,
     to_number,
 )
-from benchmarks.run.shown import choose_shown
 from datasets.problem import Problem, make_columns, tasks
 from sig import path
 from sig.explicand import Tally
