@@ -328,7 +328,8 @@ def main() -> None:
     except CommandFailure as failure:
         _exit(1, str(failure))
     except typer.TyperException as error:
-        _exit(2, f"{error.format_message()} (python -m benchmarks --help)")
+        message = " ".join(error.format_message().split()).replace(": Value error,", ":")  # one line, of no library
+        _exit(2, f"{message} (python -m benchmarks --help)")
     except (OSError, ValueError, KeyError) as error:
         if not _is_users(error):
             raise
