@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 from tqdm.auto import tqdm
 
 from sig.explicand import Explicand, require_shape
-from sig.guard import Attributed, Guard, Interference
+from sig.guard import AttributionResult, Guard, Interference
 from sig.registry import Method, Metric, NotApplicable, Trial, methods, metrics
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class MethodOutcome:
     """The attribution of one method, if there is one, its scores by metric, and why something is missing."""
 
     method: str
-    attributed: Attributed | None = None
+    attributed: AttributionResult | None = None
     scores: dict[str, Float[Tensor, " batch"]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -162,7 +162,7 @@ class _Conditions:
                 outcome.notes.append(f"{metric.name}: {_reason(error)}")
         return outcome
 
-    def _attribute(self, method: Method) -> Attributed:
+    def _attribute(self, method: Method) -> AttributionResult:
         fixed, spent = self._options(method)
         budget = self.rows if spent else None
         with self._seeded() as generator:
@@ -173,7 +173,7 @@ class _Conditions:
         fixed = self.options.get(method.name, {})
         return fixed, method.options_for(self.rows, **fixed)
 
-    def _score(self, metric: Metric, method: Method, found: Attributed) -> Float[Tensor, " batch"]:
+    def _score(self, metric: Metric, method: Method, found: AttributionResult) -> Float[Tensor, " batch"]:
         def attribute(other: Explicand) -> Tensor:
             fixed, spent = self._options(method)
             with self._seeded() as generator:

@@ -39,7 +39,7 @@ class Interference(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Attributed:
+class AttributionResult:
     """An attribution and where it comes from.
 
     Attributes:
@@ -109,7 +109,7 @@ class Guard:
 
     def attribute(
         self, method: Method, options: Mapping[str, Any], /, *, generator: Generator, budget: int | None = None
-    ) -> Attributed:
+    ) -> AttributionResult:
         """The method's attribution of the explicand, which is as before afterwards.
 
         Args:
@@ -124,7 +124,7 @@ class Guard:
         attribution, cost, e = self.attribute_alone(method, options, generator=generator, budget=budget)
         with self.watch(f"paths of method {method.name!r}"):
             change = path.change_along_paths(e)
-            return Attributed(attribution, cost, change, _some_paths(e))
+            return AttributionResult(attribution, cost, change, _some_paths(e))
 
     def attribute_alone(
         self, method: Method, options: Mapping[str, Any], /, *, generator: Generator, budget: int | None = None

@@ -148,9 +148,9 @@ class Trial:
     ``truth`` holds one true attribution for each player, ``(batch, players)``; ``regions`` named masks of features,
     each ``(batch, *features)``: where in each input the dark squares are, or the shadow; ``change``, ``(batch,)``, what
     the attributions should add up to where the method states paths (``path.change_along_paths``), None elsewhere;
-    ``paths`` the starts and ends of some of them (``sig.guard.Attributed``); ``attribute`` runs the method again, with
-    the same options and the same seed, on another explicand: other inputs, or another model. It is None where there is
-    an attribution and no method.
+    ``paths`` the starts and ends of some of them (``sig.guard.AttributionResult``); ``attribute`` runs the method
+    again, with the same options and the same seed, on another explicand: other inputs, or another model. It is None
+    where there is an attribution and no method.
     """
 
     explicand: Explicand

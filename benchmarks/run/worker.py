@@ -37,7 +37,7 @@ from benchmarks.run.scoring import (
 from datasets.problem import Problem, make_columns, tasks
 from sig import path
 from sig.explicand import Tally
-from sig.guard import Attributed
+from sig.guard import AttributionResult
 from sig.plugins import load_plugin
 from sig.registry import NotApplicable, methods, metrics
 from training.fit import training_session
@@ -84,7 +84,7 @@ class CellResult:
     """The record of a cell, and its attribution where that has just been computed."""
 
     record: CellRecord
-    attributed: Attributed | None = None
+    attributed: AttributionResult | None = None
 
 
 def run_cells(
@@ -176,7 +176,7 @@ def _run_cell(spec: ProblemSpec, cell: CellSpec, known: Known) -> CellResult | A
         return fail(cell, describe_error(error), started_at, describe_traceback(error))
 
 
-def _outcome(watched: Watched, cell: CellSpec, known: Known) -> tuple[Attributed | None, dict[str, Any]]:
+def _outcome(watched: Watched, cell: CellSpec, known: Known) -> tuple[AttributionResult | None, dict[str, Any]]:
     try:
         found = known.attributed or attribute(watched, cell)
     except NotApplicable as reason:
