@@ -1,4 +1,16 @@
-"""The command line: ``python -m benchmarks run | report | list``.
+"""The command line ``python -m benchmarks``: what each command takes, prints and returns.
+
+==============  =====================================================================================================
+``run``         run a suite, then write and print its leaderboard
+``report``      write leaderboard and figures again, from a run's records
+``compare``     say which scores, ranks and verdicts of two runs differ
+``publish``     publish a finished run: its records, models and report, with a manifest
+``verify``      check that a published suite is what it says: its files, its tables, its cells, its models
+``try``         try a method, metric or task of one's own beside published records
+``contribute``  write a method that has been tried into a folder for others
+``merge``       set such a method on the board, if scoring it again confirms it
+``list``        list methods, metrics, tasks or suites
+==============  =====================================================================================================
 
 What takes long to import is imported inside the commands, so that help and mistakes are answered at once. Whatever a
 user can get wrong is answered with one line on stderr and exit code 2; a run in which anything failed ends with 1.
@@ -33,12 +45,12 @@ class UserError(ValueError):
     """Something that the user can put right; the message is one line."""
 
 
-class Failed(Exception):
+class CommandFailure(Exception):
     """A run has ended and is reported, but not all of it could be computed; the message is one line."""
 
 
-class Listed(StrEnum):
-    """What can be listed."""
+class ListTopic(StrEnum):
+    """A kind of thing that ``list`` shows."""
 
     METHODS = "methods"
     METRICS = "metrics"
@@ -47,7 +59,7 @@ class Listed(StrEnum):
 
 
 class WandbMode(StrEnum):
-    """How a run is tracked with Weights & Biases."""
+    """A way to track a run with Weights & Biases."""
 
     OFFLINE = "offline"
     ONLINE = "online"
@@ -199,7 +211,7 @@ def verify(
     if file is not None:
         write(found, file)
     if found.first is not None:
-        raise Failed(f"not as published; the first difference: {found.first}")
+        raise CommandFailure(f"not as published; the first difference: {found.first}")
     typer.echo(f"{directory} is as published")
 
 
@@ -242,7 +254,7 @@ def try_(
         typer.echo(picture)
     if trial.failed or trial.differing:
         differing = f"{len(trial.differing)} problems or attributions failed or are others" * bool(trial.differing)
-        raise Failed(" and ".join(filter(None, [trial.failed, differing])))
+        raise CommandFailure(" and ".join(filter(None, [trial.failed, differing])))
 
 
 @app.command()
@@ -278,7 +290,7 @@ def merge(
 
 
 @app.command("list")
-def list_(what: Annotated[Listed, typer.Argument(help="What to list.")], plugin: Plugins = None) -> None:
+def list_(what: Annotated[ListTopic, typer.Argument(help="What to list.")], plugin: Plugins = None) -> None:
     """List what there is, with the facts about each."""
     from benchmarks import listing
 
@@ -287,7 +299,7 @@ def list_(what: Annotated[Listed, typer.Argument(help="What to list.")], plugin:
 
 
 def _report(directory: Path, tracking: "Tracking") -> None:
-    """Write and print what a run found, and track it; raise ``Failed`` where not all of it could be computed."""
+    """Write, print and track a run's report; raise ``CommandFailure`` where not all of it could be computed."""
     from benchmarks.board.report import write_report
     from benchmarks.board.wandb_runs import log_suite
     from benchmarks.papers.supplement import supplement_report
@@ -303,7 +315,7 @@ def _report(directory: Path, tracking: "Tracking") -> None:
         typer.echo(f"to send it to Weights & Biases: {sync_command(tracking)}", err=True)
     if failed := count_failed(written.board.run):
         page = directory / "leaderboard.md"
-        raise Failed(
+        raise CommandFailure(
             f"{failed}, see 'Failed and skipped' in {page} (tracebacks are in the records); to try again: {_command()}"
         )
 
@@ -313,10 +325,11 @@ def main() -> None:
     try:
         if app(standalone_mode=False) == INTERRUPTED:
             _exit(INTERRUPTED, f"interrupted; what is finished is kept, to go on: {_command()}")
-    except Failed as failure:
+    except CommandFailure as failure:
         _exit(1, str(failure))
     except typer.TyperException as error:
-        _exit(2, f"{error.format_message()} (python -m benchmarks --help)")
+        message = " ".join(error.format_message().split()).replace(": Value error,", ":")  # one line, of no library
+        _exit(2, f"{message} (python -m benchmarks --help)")
     except (OSError, ValueError, KeyError) as error:
         if not _is_users(error):
             raise
@@ -371,7 +384,7 @@ def _require_writable(path: Path, option: str) -> None:
             pass
     except OSError as error:
         raise UserError(
-            f"{option} {str(path)!r} cannot be written: {error.strerror} in {str(there)!r}; name another place"
+            f"{option} {str(path)!r} cannot be written: {error.strerror} in {str(there)!r}; name another file or folder"
         ) from None
 
 
@@ -406,7 +419,7 @@ def _require_metric(name: str) -> str:
 
 
 def _console() -> Console:
-    """For tables, which should not be folded into 80 columns where they are piped on."""
+    """A console for tables, which should not be folded into 80 columns where they are piped on."""
     return Console() if sys.stdout.isatty() else Console(width=WIDTH)
 
 

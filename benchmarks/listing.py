@@ -15,7 +15,7 @@ from sig import registry
 
 
 def methods() -> Table:
-    """Every registered method. The options it *spends* decide how many model rows it takes."""
+    """A row for each registered method. The options it *spends* decide how many model rows it takes."""
     rows = (
         (m.name, m.family + (" (control)" if m.control else ""), m.source, " x ".join(m.spend) or "fixed", _options(m))
         for m in registry.methods
@@ -24,7 +24,7 @@ def methods() -> Table:
 
 
 def metrics() -> Table:
-    """Every registered metric."""
+    """A row for each registered metric."""
     rows = (
         (m.name, m.better, "{:g} to {:g}".format(*m.range), m.unit, _yes(m.judges), m.curve, m.source, _options(m))
         for m in registry.metrics
@@ -33,13 +33,13 @@ def metrics() -> Table:
 
 
 def tasks() -> Table:
-    """Every registered kind of task."""
+    """A row for each registered kind of task."""
     rows = ((t.name, inspect.getdoc(inspect.unwrap(t.run)) or "", _options(t)) for t in problem.tasks)
     return _table(("task", "what", "options"), ((name, text.split("\n")[0], options) for name, text, options in rows))
 
 
 def suites() -> Table:
-    """The suites that come with the project, as resolved with what is registered."""
+    """A row for each suite that comes with the project, resolved with what is registered."""
     loaded = [load_suite(name) for name in suite_names()]
     rows = (
         (

@@ -156,7 +156,7 @@ def _corners(plan: Plan) -> Int[Tensor, "images 13 2"]:
 def _black_places(
     box: Int[Tensor, "images 2"], corners: Int[Tensor, "images rectangles 2"], boxes: Int[Tensor, "images rectangles 2"]
 ) -> Bool[Tensor, "images 50 50"]:
-    """Where the top-left corner of a box may lie so that it holds nothing of the rectangles in the other boxes."""
+    """A mask of the top-left corners with which a box holds nothing of the rectangles in the other boxes."""
     at, box = torch.arange(SIDE).view(-1, 1), box.unsqueeze(1)
     first, last = (corners + 1).unsqueeze(2), (corners + boxes - 2).unsqueeze(2)
     touched = _outer((at <= last) & (at + box.unsqueeze(1) > first)).any(1)

@@ -82,7 +82,7 @@ def choose_others(
 
 
 def sample(digits: Digits, count: int, generator: torch.Generator) -> Digits:
-    """That many different digits, as a background.
+    """Different digits, that many, as a background.
 
     Raises:
         ValueError: when there are not so many.

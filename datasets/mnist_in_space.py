@@ -50,5 +50,5 @@ def varied(digits: Float[Tensor, "rows 1 28 28"]) -> Bool[Tensor, "1 32 64"]:
 def shadow(
     inputs: Float[Tensor, "batch 1 32 64"], varied_in_training: Bool[Tensor, "1 32 64"]
 ) -> Bool[Tensor, "batch 1 32 64"]:
-    """Where training varied but the input has nothing: what is attributed there is about digits that are absent."""
+    """A mask of where training varied but the input has nothing; attribution there is about digits that are absent."""
     return varied_in_training & (inputs == 0)

@@ -84,7 +84,7 @@ def cut_blocks(photograph: Float[Tensor, "3 height width"], part: Part) -> Float
 
 
 def generate(count: int, part: Part, generator: Generator) -> Composites:
-    """That many pictures of random crops, flipped from left to right at random, of equally likely classes."""
+    """Pictures, that many, of random crops, flipped from left to right at random, of equally likely classes."""
     photographs = load(part)
     labels = torch.randint(len(TARGETS), (count,), generator=generator)
     others = torch.randint(len(DISTRACTORS), (count, DISTRACTED), generator=generator)

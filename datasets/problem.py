@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sig.explicand import Explicand, Tally, require_eval_mode, require_shape
-from sig.plugins import Entry, Registry
+from sig.plugins import Registry, RegistryEntry
 
 PHOTOGRAPHS = "photographs"  # in a provenance: data in which others have rights, so that it is not published
 
@@ -123,7 +123,7 @@ def _require_table(name: str, columns: Mapping[str, Tensor]) -> None:
 
 
 @dataclass(frozen=True)
-class Task(Entry):
+class Task(RegistryEntry):
     """A kind of task: ``run`` maps a seed and options to a ``Problem``."""
 
     given: ClassVar[frozenset[str]] = frozenset({"seed"})

@@ -81,7 +81,7 @@ class Unit:
 
     @property
     def features(self) -> int:
-        """How many there are."""
+        """The number of features."""
         first = self.network[0]
         assert isinstance(first, nn.Linear)
         return first.in_features
@@ -207,7 +207,7 @@ def _take_features() -> tuple[Float[Tensor, "3 8"], Float[Tensor, "3 8"], Float[
 def _join(
     first: Float[Tensor, "rows 3"], second: Float[Tensor, "rows 3"], alone: Float[Tensor, "rows 1"]
 ) -> Float[Tensor, "rows 8"]:
-    """One value for each feature, in their order; 0 for the last one."""
+    """The features' attributions, in their order; the last one gets nothing."""
     return torch.cat([torch.stack([first, second], 2).flatten(1), alone, torch.zeros_like(alone)], 1)
 
 

@@ -38,7 +38,7 @@ def middle(e: Explicand) -> Baselines:
 
 
 def max_distance(e: Explicand) -> Baselines:
-    """For each feature the end of the input range farther from the explicand's value (Sturmfels et al. 2020).
+    """The end of the input range, for each feature, that is farther from the explicand's value (Sturmfels et al. 2020).
 
     A value right in the middle takes the upper end.
     """

@@ -64,7 +64,7 @@ class CertaintyAware(nn.Module):
 def with_certainty(
     values: Shaped[Tensor, "rows *features"], certainty: Shaped[Tensor, "rows *features"]
 ) -> Shaped[Tensor, "rows *channels"]:
-    """What a certainty-aware network sees: the values, then their certainties, one for each feature.
+    """The input of a certainty-aware network: the values, then their certainties, one for each feature.
 
     A picture ``(channels, height, width)`` gets as many channels again: ``(1, 50, 50)`` becomes ``(2, 50, 50)``.
     Anything else gets a new first axis of two: ``(features,)`` becomes ``(2, features)``.
@@ -218,7 +218,7 @@ def _damage(
 
 
 def _others(part: Int[Tensor, " samples"], batch: int, generator: Generator) -> Int[Tensor, " samples"]:
-    """For each sample of the part the index of another one of the batch."""
+    """The index of another sample of the batch, for each sample of the part."""
     if batch < 2:
         raise ValueError("a batch of one sample has no other to swap with; use batches of at least 2")
     steps = torch.randint(1, batch, part.shape, generator=generator, device=generator.device)

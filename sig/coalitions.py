@@ -71,7 +71,7 @@ def game(n: int, samples: int, fraction: float, generator: Generator) -> Bool[Te
 
 
 def without_each(n: int, samples: int, generator: Generator) -> Bool[Tensor, "players samples players"]:
-    """For each player ``samples`` coalitions of the others: size uniform on 0 .. n-1, then uniform of that size.
+    """Coalitions of the others, ``samples`` for each player: size uniform on 0 .. n-1, then uniform of that size.
 
     The mean of what a player adds to its coalitions estimates its Shapley value.
 

@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 from tqdm.auto import tqdm
 
 from sig.explicand import Explicand, require_shape
-from sig.guard import Attributed, Guard, Interference
+from sig.guard import AttributionResult, Guard, Interference
 from sig.registry import Method, Metric, NotApplicable, Trial, methods, metrics
 
 if TYPE_CHECKING:
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Outcome:
-    """What came of one method: its attribution if there is one, scores by metric, and why something is missing."""
+class MethodOutcome:
+    """The attribution of one method, if there is one, its scores by metric, and why something is missing."""
 
     method: str
-    attributed: Attributed | None = None
+    attributed: AttributionResult | None = None
     scores: dict[str, Float[Tensor, " batch"]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """What several methods gave and scored; printed, or in a notebook, it is its table."""
+class MethodComparison:
+    """Attributions and scores of several methods; printed, or in a notebook, it is its table."""
 
     explicand: Explicand
-    outcomes: list[Outcome]
+    outcomes: list[MethodOutcome]
 
     @property
     def attributions(self) -> dict[str, Float[Tensor, "batch *features"]]:
-        """By method, without those that could not attribute."""
+        """The attributions by method, without those that could not attribute."""
         return {one.method: one.attributed.attribution for one in self.outcomes if one.attributed}
 
     @property
@@ -54,7 +54,7 @@ class Comparison:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """By method the mean of each score, model ``rows`` and ``seconds`` for each explicand, and a ``note``."""
+        """A row for each method: means of scores, model ``rows`` and ``seconds`` for each explicand, and a ``note``."""
         batch = len(self.explicand.inputs)
         rows = []
         for one in self.outcomes:
@@ -100,7 +100,7 @@ def compare(
     options: Mapping[str, Mapping[str, Any]] | None = None,
     seed: int = 0,
     progress: bool = True,
-) -> Comparison:
+) -> MethodComparison:
     """Attribute by each method, spending ``rows`` model rows on each explicand, and score by each metric.
 
     Rows count forward and backward. A method with one fixed cost spends that. One that fails, or has no meaning here,
@@ -126,14 +126,16 @@ def compare(
     for name in options:
         if name not in (*method_names, *metric_names):
             raise ValueError(f"options are given for {name!r}, which is none of the methods and metrics chosen")
-    task = _Task(e, rows, truth, regions or {}, options, seed)
+    task = _Conditions(e, rows, truth, regions or {}, options, seed)
     for method in chosen:
         method.options_for(rows)  # refuses a budget that nothing can spend, before any work
-    return Comparison(e, [task.run(method, judges) for method in tqdm(chosen, desc="methods", disable=not progress)])
+    return MethodComparison(
+        e, [task.run(method, judges) for method in tqdm(chosen, desc="methods", disable=not progress)]
+    )
 
 
 @dataclass(frozen=True)
-class _Task:
+class _Conditions:
     explicand: Explicand
     rows: int
     truth: Tensor | None
@@ -146,8 +148,8 @@ class _Task:
         truth = {} if self.truth is None else {"truth": self.truth}
         return Guard(self.explicand, {**truth, **{f"region {name!r}": of for name, of in self.regions.items()}})
 
-    def run(self, method: Method, judges: Sequence[Metric]) -> Outcome:
-        outcome = Outcome(method.name)
+    def run(self, method: Method, judges: Sequence[Metric]) -> MethodOutcome:
+        outcome = MethodOutcome(method.name)
         try:
             outcome.attributed = self._attribute(method)
         except Exception as error:  # a method may raise anything; the others go on
@@ -160,18 +162,18 @@ class _Task:
                 outcome.notes.append(f"{metric.name}: {_reason(error)}")
         return outcome
 
-    def _attribute(self, method: Method) -> Attributed:
+    def _attribute(self, method: Method) -> AttributionResult:
         fixed, spent = self._options(method)
         budget = self.rows if spent else None
         with self._seeded() as generator:
             return self.guard.attribute(method, {**fixed, **spent}, generator=generator, budget=budget)
 
     def _options(self, method: Method) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        """Those that are chosen, and those that spend the rows."""
+        """The options that are chosen, and those that spend the rows."""
         fixed = self.options.get(method.name, {})
         return fixed, method.options_for(self.rows, **fixed)
 
-    def _score(self, metric: Metric, method: Method, found: Attributed) -> Float[Tensor, " batch"]:
+    def _score(self, metric: Metric, method: Method, found: AttributionResult) -> Float[Tensor, " batch"]:
         def attribute(other: Explicand) -> Tensor:
             fixed, spent = self._options(method)
             with self._seeded() as generator:

@@ -150,7 +150,7 @@ def proportional_probability(effective: Sequence[int], *, coalitions: int, selec
 
 
 class _Pool(NamedTuple):
-    """Of one player: which coalitions, what it adds to them, their sizes, and how many each stands for."""
+    """The coalitions drawn for one player, what it adds to them, their sizes, and how many each stands for."""
 
     which: Int[Tensor, " pool"]
     contributions: Float[Tensor, " pool"]
@@ -172,15 +172,17 @@ def _fraction_of_each_size(
     grouped = shuffled[sizes[shuffled].argsort(stable=True)]
     totals = torch.bincount(sizes)
     quotas = (fraction * totals).round().long().clamp(min=1)
+    # A coalition's rank among the shuffled ones of its size: its index less the number of smaller coalitions.
     rank = torch.arange(len(sizes), device=sizes.device) - (totals.cumsum(0) - totals)[sizes[grouped]]
     kept = grouped[rank < quotas[sizes[grouped]]]
     return kept, (totals.double() / quotas)[sizes[kept]]
 
 
 def _effective(valued: _Pool, n: int, unit: Float[Tensor, ""]) -> _Pool:
-    """The effective ones, sorted by contribution, in units, and size."""
+    """The effective coalitions of the pool, sorted by contribution, in units, and size."""
     effective = valued.contributions.abs() > unit
     which, contributions, sizes, numbers = (each[effective] for each in valued)
+    # One number for each pair of contribution j and size k, j n + k, which sorts by j and then by k, since k < n.
     groups = (contributions / unit).round().long() * n + sizes
     order = groups.argsort(stable=True)  # coalitions arrive in random order, and stay so within a group
     return _Pool(*(each[order] for each in (which, contributions, sizes, numbers)))
@@ -189,8 +191,11 @@ def _effective(valued: _Pool, n: int, unit: Float[Tensor, ""]) -> _Pool:
 def _draw(
     pools: Sequence[_Pool], n: int, draws: int, count: bool, generator: Generator
 ) -> tuple[Int[Tensor, " draws"], Int[Tensor, " draws"], Float[Tensor, " draws"]]:
-    """Whose draw it is, which coalition, and what the player adds; in proportion to how many a coalition stands for
-    times w(|S|), or that scaled so that the player's total is its number of coalitions."""
+    """The player of each draw, its coalition, and what the player adds.
+
+    Draws are in proportion to how many a coalition stands for times w(|S|), or to that scaled so that the player's
+    total is its number of coalitions.
+    """
     require_positive(draws=draws)
     weights = coalition_weights(n).to(pools[0].numbers.device)
     shares = [weights[pool.sizes] * pool.numbers for pool in pools]

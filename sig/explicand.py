@@ -21,7 +21,7 @@ Forward = Callable[[Tensor], Tensor]
 
 @dataclass
 class Tally:
-    """What an attribution cost, in model rows, and what it set out to distribute.
+    """The cost of an attribution, in model rows, and the paths along which it distributes the score.
 
     A *row* is one input passed through the model. ``paths`` are the ends of the paths a method attributed along,
     each ``(batch, paths, *features)`` with any number of paths: complete attributions sum to the mean score of the ends
@@ -163,7 +163,7 @@ class Explicand:
 
     @property
     def player_sizes(self) -> Int[Tensor, " players"]:
-        """How many features each player has."""
+        """The number of features of each player."""
         return torch.bincount(self.players.flatten(), minlength=self.n_players)
 
     @property

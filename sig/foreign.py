@@ -33,7 +33,7 @@ class CountedModel(nn.Module):
 
 @contextmanager
 def final_softmax(model: nn.Module) -> Iterator[list[tuple[Tensor, Tensor]]]:
-    """What goes into and comes out of every ``nn.Softmax`` of the model within the block, in the order of the calls."""
+    """Pairs of inputs and outputs of every ``nn.Softmax`` that the model calls within the block, in that order."""
     seen: list[tuple[Tensor, Tensor]] = []
     handles = [
         part.register_forward_hook(lambda _, inputs, output: seen.append((inputs[0], output)))
@@ -48,7 +48,7 @@ def final_softmax(model: nn.Module) -> Iterator[list[tuple[Tensor, Tensor]]]:
 
 
 def logits_behind(outputs: Tensor, seen: list[tuple[Tensor, Tensor]]) -> Tensor | None:
-    """What went into the softmax that the outputs come from; None where they come from none."""
+    """The inputs of the softmax that the outputs come from; None where they come from none."""
     return seen[-1][0] if seen and torch.equal(seen[-1][1], outputs) else None
 
 

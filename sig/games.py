@@ -146,6 +146,7 @@ def _weighted_halves(
     table = values.reshape(*values.shape[:-1], len(sizes), 2**n_low)
     low = weights.new_zeros(*values.shape[:-1], 2**n_low)
     high = weights.new_zeros(*values.shape[:-1], len(sizes))
+    # A coalition is a row (its high players) and a column (its low ones); rows of equal size have the same weights.
     for size, row_weights in enumerate(weights):
         rows = (sizes == size).nonzero().squeeze(1)
         weighted = table.index_select(-2, rows) * row_weights
@@ -155,7 +156,7 @@ def _weighted_halves(
 
 
 def _sums_with_each_player(table: Float[Tensor, "*batch coalitions"]) -> Float[Tensor, "*batch players"]:
-    """For each player, the sum of the table over the coalitions with it, folding the table in half per player."""
+    """The sum of the table over the coalitions with a player, for each, folding the table in half per player."""
     sums: list[Tensor] = []
     while table.shape[-1] > 1:
         without, including = table.chunk(2, dim=-1)
@@ -165,7 +166,7 @@ def _sums_with_each_player(table: Float[Tensor, "*batch coalitions"]) -> Float[T
 
 
 def _with_another_player(table: Shaped[Tensor, "sizes coalitions"]) -> Shaped[Tensor, "fewer_sizes more_coalitions"]:
-    """From rows "k further players are in" to the same with one player made explicit, as the next bit of the mask."""
+    """Rows "k further players are in" turned to the same with one player made explicit, as the next bit of the mask."""
     return torch.cat([table[:-1], table[1:]], dim=1)
 
 

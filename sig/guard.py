@@ -39,7 +39,7 @@ class Interference(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Attributed:
+class AttributionResult:
     """An attribution and where it comes from.
 
     Attributes:
@@ -78,14 +78,14 @@ class Guard:
         if e.background_classes is not None:
             named["background_classes"] = e.background_classes
         of_model = {f"the model's {name}": tensor for name, tensor in _tensors_of(self._modules)}
-        self._tensors = {name: _Kept.of(tensor) for name, tensor in {**of_model, **(others or {}), **named}.items()}
+        self._tensors = {name: _Snapshot.of(tensor) for name, tensor in {**of_model, **(others or {}), **named}.items()}
         self._tally = replace(e.tally)
         self._torch = _torch_settings()
         self._global_hooks = {name: hooks.copy() for name, hooks in GLOBAL_HOOKS.items()}
 
     @contextmanager
     def watch(self, who: str) -> Iterator[None]:
-        """What the block changes is put back.
+        """Put back whatever the block changes.
 
         Raises:
             Interference: when it changed anything, whatever else it raised.
@@ -109,7 +109,7 @@ class Guard:
 
     def attribute(
         self, method: Method, options: Mapping[str, Any], /, *, generator: Generator, budget: int | None = None
-    ) -> Attributed:
+    ) -> AttributionResult:
         """The method's attribution of the explicand, which is as before afterwards.
 
         Args:
@@ -124,12 +124,12 @@ class Guard:
         attribution, cost, e = self.attribute_alone(method, options, generator=generator, budget=budget)
         with self.watch(f"paths of method {method.name!r}"):
             change = path.change_along_paths(e)
-            return Attributed(attribution, cost, change, _some_paths(e))
+            return AttributionResult(attribution, cost, change, _some_paths(e))
 
     def attribute_alone(
         self, method: Method, options: Mapping[str, Any], /, *, generator: Generator, budget: int | None = None
     ) -> tuple[Float[Tensor, "batch *features"], Cost, Explicand]:
-        """As ``attribute``, but the change of score along the method's paths, which takes more rows, is not asked for;
+        """The attribution alone, without the change of score along the method's paths, which takes more rows;
         with the explicand that the method was given."""
         e = self.explicand.with_tally(Tally())
         with self.watch(f"method {method.name!r}"), _rows_of_model(e) as (counted, rows):
@@ -180,7 +180,7 @@ class Guard:
             return metric(own, generator=generator, **options)
 
     def _put_back(self) -> list[str]:
-        """What differed."""
+        """Put everything back; names of what differed."""
         changed = [name for name, kept in self._tensors.items() if kept.put_back()]
         for module, state in zip(self._modules, self._states, strict=True):
             changed += [f"{name} of {type(module).__name__}" for name in _restore(vars(module), state)]
@@ -196,7 +196,7 @@ class Guard:
 
 
 def _some_paths(e: Explicand) -> tuple[Tensor, Tensor] | None:
-    """Of the paths that the tally holds at most ``PATHS_KEPT`` of each explicand, evenly chosen."""
+    """The paths that the tally holds, at most ``PATHS_KEPT`` of each explicand, evenly chosen."""
     if e.tally.paths is None or e.n_players > MAX_PLAYERS:
         return None
     starts, ends = e.tally.paths
@@ -211,7 +211,7 @@ def _some_paths(e: Explicand) -> tuple[Tensor, Tensor] | None:
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _Snapshot:
     """A tensor and a copy of it, with its gradient."""
 
     tensor: Tensor
@@ -220,13 +220,13 @@ class _Kept:
     grad: Tensor | None
 
     @classmethod
-    def of(cls, tensor: Tensor) -> "_Kept":
+    def of(cls, tensor: Tensor) -> "_Snapshot":
         grad = None if tensor.grad is None else tensor.grad.clone()
         return cls(tensor, tensor.detach().clone(), tensor.requires_grad, grad)
 
     @torch.no_grad()
     def put_back(self) -> bool:
-        """Whether it differed."""
+        """Put the tensor back; whether it differed."""
         tensor = self.tensor
         same = _is_equal(tensor, self.copy)
         if same and tensor.requires_grad == self.requires_grad and _is_equal(tensor.grad, self.grad):
@@ -266,11 +266,11 @@ def _modules_behind(model: Forward) -> list[nn.Module]:
 
 def _tensors_of(modules: list[nn.Module]) -> Iterator[tuple[str, Tensor]]:
     """Parameters, buffers and other tensors that modules hold, under names of their own."""
-    for place, module in enumerate(modules):
+    for index, module in enumerate(modules):
         held = (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False), *vars(module).items())
         for name, value in held:
             if isinstance(value, Tensor):
-                yield f"{name} ({type(module).__name__} {place})", value
+                yield f"{name} ({type(module).__name__} {index})", value
 
 
 def _state_of(module: nn.Module) -> dict[str, Any]:
@@ -338,7 +338,7 @@ def _settings_kept() -> Iterator[None]:
 
 
 @dataclass
-class _Rows:
+class _RowCount:
     """Rows that the whole model was given, how deep inside it we are, and whether a part was called by itself."""
 
     through: int = 0
@@ -347,11 +347,11 @@ class _Rows:
 
 
 @contextmanager
-def _rows_of_model(e: Explicand) -> Iterator[tuple[Explicand, _Rows]]:
+def _rows_of_model(e: Explicand) -> Iterator[tuple[Explicand, _RowCount]]:
     """The explicand, and the rows that its model sees within the block."""
-    rows = _Rows()
+    rows = _RowCount()
     if not isinstance(e.model, nn.Module) or isinstance(e.model, torch.jit.ScriptModule):
-        yield replace(e, model=_Counted(e.model, rows)), rows
+        yield replace(e, model=_CountingModel(e.model, rows)), rows
         return
     with ExitStack() as wrapped:
         for module in e.model.modules():
@@ -362,7 +362,7 @@ def _rows_of_model(e: Explicand) -> Iterator[tuple[Explicand, _Rows]]:
 
 @contextmanager
 def _wrapped(module: nn.Module, forward: Callable[..., Any]) -> Iterator[None]:
-    """With another forward, however the module is called; one that is put in its place meanwhile stays."""
+    """Give the module another forward within the block, however it is called; one set in its stead meanwhile stays."""
     own = vars(module)
     before = own.get("forward")
     own["forward"] = forward
@@ -375,7 +375,7 @@ def _wrapped(module: nn.Module, forward: Callable[..., Any]) -> Iterator[None]:
                 own["forward"] = before
 
 
-def _counting(forward: Callable[..., Any], rows: _Rows, *, whole: bool) -> Callable[..., Any]:
+def _counting(forward: Callable[..., Any], rows: _RowCount, *, whole: bool) -> Callable[..., Any]:
     """Counts what passes through the whole model, once where that calls itself; notes a part called by itself."""
 
     def counted(*arguments: Any, **named: Any) -> Any:
@@ -394,10 +394,10 @@ def _counting(forward: Callable[..., Any], rows: _Rows, *, whole: bool) -> Calla
     return counted
 
 
-class _Counted:
+class _CountingModel:
     """A model that is no module of Python code, counted; with the attributes that it has."""
 
-    def __init__(self, model: Forward, rows: _Rows):
+    def __init__(self, model: Forward, rows: _RowCount):
         self._counted = _counting(model, rows, whole=True)
         self._model = model
 
@@ -409,7 +409,7 @@ class _Counted:
         return getattr(self._model, name)
 
 
-def _require_counted(method: Method, cost: Cost, rows: _Rows) -> None:
+def _require_counted(method: Method, cost: Cost, rows: _RowCount) -> None:
     if rows.past or rows.through != cost.forward_rows:
         seen = "a part of the model by itself" if rows.past else f"the model on {rows.through} rows"
         raise Interference(

@@ -99,7 +99,7 @@ def contributions_along_edges(
     *,
     steps: int = 50,
 ) -> tuple[Float[Tensor, "batch players"], Float[Tensor, "batch players"]]:
-    """What each player adds to the coalitions without it, and what IG from such a coalition to that with the player
+    """Gains of each player over the coalitions without it, and what IG from such a coalition to that with the player
     gives its features; each summed over those coalitions (ES, Theorem 3 and B.2.2).
 
     On the straight path from S to S + i the features of no other player move, so that IG adds up to the marginal
@@ -192,6 +192,7 @@ def _integrate(
     where, shares = positions.to(e.inputs).flatten(0, 1), shares.to(e.inputs)
     counted = delta if weights is None else delta * weights.to(e.inputs).view(-1, *(1 for _ in e.features))
     total = torch.zeros_like(e.inputs)
+    # Whole paths go through together while they fit into a batch of rows; one that does not is cut into its steps.
     for p in torch.arange(batch * paths, device=e.device).split(max(1, e.rows_per_batch // steps)):
         for s in torch.arange(steps, device=e.device).split(e.rows_per_batch):
             along = where[p][:, s].view(len(p), len(s), *(1 for _ in e.features))

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 
 @dataclass(frozen=True)
-class Entry:
+class RegistryEntry:
     """A registered function.
 
     Attributes:
@@ -52,7 +52,7 @@ class Entry:
                 raise TypeError(f"{kind} {self.name!r} has no option {name!r}; its options: {known}")
 
 
-T = TypeVar("T", bound=Entry)
+T = TypeVar("T", bound=RegistryEntry)
 
 
 class Registry(Generic[T]):

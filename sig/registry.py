@@ -16,9 +16,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sig.explicand import Explicand
-from sig.plugins import Entry, Registry
+from sig.plugins import Registry, RegistryEntry
 
-ROUNDING = 1e-6  # of scores, by which they may leave their range
+RANGE_TOLERANCE = 1e-6  # of scores, by which they may leave their range
 ALLOCATIONS = (1, 2, 5, 10, 25, 50, 100)  # values of a spending option after the first that a budget is tried with
 
 
@@ -27,7 +27,7 @@ class NotApplicable(Exception):
 
 
 @dataclass(frozen=True)
-class Method(Entry):
+class Method(RegistryEntry):
     """An attribution method and its facts; ``run`` maps ``(explicand, *, generator, **options)`` to
     ``(batch, *features)``.
 
@@ -39,7 +39,7 @@ class Method(Entry):
             better allocation. Empty when the method has one fixed cost.
         control: true for a method that does not see the model; every metric must rank random-attribution last.
         gradient: whether each of those inputs goes backward too, which makes it two model rows.
-        same_as: name of the method of which this is another implementation; they share one place on the board.
+        same_as: name of the method of which this is another implementation; they share one rank on the board.
     """
 
     family: str
@@ -121,7 +121,7 @@ class Method(Entry):
 
 @dataclass(frozen=True)
 class Cost:
-    """What one attribution call took.
+    """The time, model rows and memory of one attribution call.
 
     Attributes:
         seconds: wall time, after a warm-up call, with the device synchronised.
@@ -143,14 +143,14 @@ class Cost:
 
 @dataclass(frozen=True)
 class Trial:
-    """What a metric sees: an explicand, a method's attribution of it, what that cost, and what the task knows of it.
+    """The input of a metric: an explicand, a method's attribution of it, its cost, and what the task knows of it.
 
     ``truth`` holds one true attribution for each player, ``(batch, players)``; ``regions`` named masks of features,
     each ``(batch, *features)``: where in each input the dark squares are, or the shadow; ``change``, ``(batch,)``, what
     the attributions should add up to where the method states paths (``path.change_along_paths``), None elsewhere;
-    ``paths`` the starts and ends of some of them (``sig.guard.Attributed``); ``attribute`` runs the method again, with
-    the same options and the same seed, on another explicand: other inputs, or another model. It is None where there is
-    an attribution and no method.
+    ``paths`` the starts and ends of some of them (``sig.guard.AttributionResult``); ``attribute`` runs the method
+    again, with the same options and the same seed, on another explicand: other inputs, or another model. It is None
+    where there is an attribution and no method.
     """
 
     explicand: Explicand
@@ -163,7 +163,7 @@ class Trial:
     attribute: Callable[[Explicand], Tensor] | None = None
 
     def attribute_again(self, e: Explicand) -> Float[Tensor, "batch *features"]:
-        """What the method attributes to another explicand, with the same options and the same seed.
+        """The method's attribution of another explicand, with the same options and the same seed.
 
         Raises:
             NotApplicable: when there is no method to run, or it has no meaning for that explicand.
@@ -174,7 +174,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Metric(Entry):
+class Metric(RegistryEntry):
     """A metric and its facts; ``run`` maps ``(trial, **options)``, and ``generator`` if it draws random numbers, to one
     score per explicand ``(batch,)``, NaN where undefined; or, for a curve, to ``(batch, points)`` on an even grid,
     whose mean over the points (the area) is the score.
@@ -228,7 +228,7 @@ class Metric(Entry):
                 f"metric {self.name!r} gave {bad}, expected a finite number or NaN; look for a division by zero"
             )
         low, high = self.range
-        outside = (values < low - ROUNDING) | (values > high + ROUNDING)
+        outside = (values < low - RANGE_TOLERANCE) | (values > high + RANGE_TOLERANCE)
         if outside.any():
             raise ValueError(
                 f"metric {self.name!r} gave {values[outside][0].item():g}, expected a score in its range {low} to "

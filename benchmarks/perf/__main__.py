@@ -14,9 +14,9 @@ import torch
 import typer
 from rich.console import Console
 
-from benchmarks.perf.comparison import rows, table, verdicts
 from benchmarks.perf.race import TIMER
-from benchmarks.perf.saved import NAME, PerfError, SavedRun, saved_runs
+from benchmarks.perf.ratios import list_ratios, make_table, tell_regressions
+from benchmarks.perf.saved_runs import NAME, PerfError, SavedRun, read_runs
 from benchmarks.run import RUNS
 
 WIDTH = 200  # of a table that goes to no terminal
@@ -38,21 +38,21 @@ def timings(
     more than 30 % since an earlier run or is below what is required, or when a peer's result is not ours.
     """
     directory = RUNS / NAME
-    earlier = saved_runs(directory)
+    earlier = read_runs(directory)
     _require_known(against, earlier)
     failed = False
     if not report:
         failed = _time(directory, quick=quick) != pytest.ExitCode.OK
-    runs = list(saved_runs(directory).values())
+    runs = list(read_runs(directory).values())
     if report and not runs:
         raise PerfError(f"{str(directory)!r} holds no saved run; run `make timings` first")
     if len(runs) == len(earlier) and not report:
         return 1  # nothing could be timed, as pytest has said
-    compared = rows(runs[-1], [earlier[against]] if against else runs[:-1])
-    slower = verdicts(compared)
+    compared = list_ratios(runs[-1], [earlier[against]] if against else runs[:-1])
+    slower = tell_regressions(compared)
     # A table that is piped on should not be folded into 80 columns.
     console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
-    console.print(table(compared))
+    console.print(make_table(compared))
     for line in slower:
         console.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
     return int(failed or bool(slower))

@@ -10,7 +10,7 @@ from torch import Tensor
 from benchmarks.perf.race import Peer, fastest
 from sig.explicand import Explicand
 
-ROUNDING = 1e-5
+PEER_TOLERANCE = 1e-5
 
 Captum = Callable[..., Tensor]  # options of captum's ``attribute`` in, attributions of the explicands out
 
@@ -42,7 +42,7 @@ def tune(
     """
     by_size = {size: partial(captum, method="riemann_middle", internal_batch_size=size) for size in sizes}
     best = fastest(by_size, turns=turns)
-    return Peer(name, by_size[best], ROUNDING, at_least, f"internal_batch_size={best}")
+    return Peer(name, by_size[best], PEER_TOLERANCE, at_least, f"internal_batch_size={best}")
 
 
 def _attribute(explainer: IntegratedGradients, e: Explicand, starts: Tensor, steps: int, **options: Any) -> Tensor:

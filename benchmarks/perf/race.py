@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
-from benchmarks.perf.saved import PeerTimes
+from benchmarks.perf.saved_runs import PeerTimes
 
 # Processor time: all work is on one thread, and waiting for a busy processor would count against the longer turns only.
 TIMER = time.process_time

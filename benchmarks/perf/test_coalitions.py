@@ -15,7 +15,7 @@ Coalitions = NDArray[np.bool_]
 
 @pytest.mark.benchmark(group="coalitions, size-uniform, n = 49, 10,000 draws")
 def test_size_uniform(benchmark: BenchmarkFixture) -> None:
-    """As for a picture of 7 x 7 patches."""
+    """Coalitions of a picture of 7 x 7 patches."""
     generator, numpy_generator = torch.Generator().manual_seed(0), np.random.default_rng(0)
     race(
         benchmark,
@@ -27,7 +27,7 @@ def test_size_uniform(benchmark: BenchmarkFixture) -> None:
 
 @pytest.mark.benchmark(group="coalitions, game, n = 20, Q = 40 %, N = 1,500")
 def test_game(benchmark: BenchmarkFixture) -> None:
-    """As for GridWorld 2x3."""
+    """Coalitions of GridWorld 2x3."""
     generator, numpy_generator = torch.Generator().manual_seed(0), np.random.default_rng(0)
     race(
         benchmark,

@@ -14,7 +14,7 @@ from sig.games import shapley_values
 
 @pytest.mark.benchmark(group="exact Shapley values, n = 12")
 def test_shapley_values_of_12_players(benchmark: BenchmarkFixture) -> None:
-    """From the values of 4,096 coalitions."""
+    """Computed from the values of 4,096 coalitions."""
     values, turns = _random_game(12), 40
     race(benchmark, lambda: shapley_values(values), Peer("shapiq", _shapiq(values, turns), within=1e-9), turns=turns)
 
@@ -22,7 +22,7 @@ def test_shapley_values_of_12_players(benchmark: BenchmarkFixture) -> None:
 @pytest.mark.slow
 @pytest.mark.benchmark(group="exact Shapley values, n = 20")
 def test_shapley_values_of_20_players(benchmark: BenchmarkFixture) -> None:
-    """From the values of 1,048,576 coalitions; one turn of the peer takes a minute."""
+    """Computed from the values of 1,048,576 coalitions; one turn of the peer takes a minute."""
     values = _random_game(20)
     shapiq = Peer("shapiq", _shapiq(values, turns=1), within=1e-9, at_least=500)
     race(benchmark, lambda: shapley_values(values), shapiq, turns=1, rounds=25)

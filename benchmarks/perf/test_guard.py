@@ -16,13 +16,13 @@ STEPS = 50
 
 @pytest.mark.benchmark(group="guard, MLP, ig-zero of 64 explicands x 50 steps")
 def test_watching_where_a_method_takes_no_time(benchmark: BenchmarkFixture) -> None:
-    """Where comparing with what was there weighs most."""
+    """The case in which comparing with what was there weighs most."""
     _race_unwatched(benchmark, workloads.vectors(64), at_least=0.3, turns=40)
 
 
 @pytest.mark.benchmark(group="guard, CNN, ig-zero of 16 digits x 50 steps")
 def test_watching_digits(benchmark: BenchmarkFixture) -> None:
-    """Where the network takes nearly all of the time."""
+    """The case in which the network takes nearly all of the time."""
     _race_unwatched(benchmark, workloads.digits(16), at_least=0.7, turns=25)
 
 

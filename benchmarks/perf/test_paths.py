@@ -8,7 +8,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
 from benchmarks.perf import workloads
-from benchmarks.perf.captum_peer import ROUNDING, row_by_row, tune, with_summed_scores
+from benchmarks.perf.captum_peer import PEER_TOLERANCE, row_by_row, tune, with_summed_scores
 from benchmarks.perf.race import Peer, Work, race
 from sig import path
 from sig.explicand import Explicand
@@ -19,28 +19,28 @@ STEPS = 50
 
 @pytest.mark.benchmark(group="IG, MLP, 1 explicand x 200 baselines x 50 steps")
 def test_many_baselines(benchmark: BenchmarkFixture) -> None:
-    """As when baselines are coalitions or a background."""
+    """The case in which baselines are coalitions or a background."""
     e = workloads.vectors(1)
     _race_captum(benchmark, e, e.background[:200].unsqueeze(0), at_least=5, turns=30)
 
 
 @pytest.mark.benchmark(group="IG, MLP, 64 explicands x 1 baseline x 50 steps")
 def test_many_explicands(benchmark: BenchmarkFixture) -> None:
-    """As when one baseline serves all."""
+    """The case in which one baseline serves all."""
     e = workloads.vectors(64)
     _race_captum(benchmark, e, e.background[:64].unsqueeze(1), at_least=5, turns=40)
 
 
 @pytest.mark.benchmark(group="IG, CNN, 16 digits x 1 baseline x 50 steps")
 def test_digits(benchmark: BenchmarkFixture) -> None:
-    """Where the network takes nearly all of the time."""
+    """The case in which the network takes nearly all of the time."""
     e = workloads.digits(16)
     _race_captum(benchmark, e, torch.zeros_like(e.inputs).unsqueeze(1), at_least=1, turns=25)
 
 
 @pytest.mark.benchmark(group="SIG, MLP, 200 coalitions x 50 steps")
 def test_shapley_integrated_gradients(benchmark: BenchmarkFixture) -> None:
-    """What drawing coalitions and mixing inputs add to as many rows of IG."""
+    """The time that drawing coalitions and mixing inputs add to as many rows of IG."""
     e, generator = workloads.vectors(1), torch.Generator().manual_seed(0)
 
     def rows_of(name: str) -> Work:
@@ -60,7 +60,7 @@ def _race_captum(benchmark: BenchmarkFixture, e: Explicand, starts: Tensor, *, a
     race(
         benchmark,
         partial(path.integrate, e, starts, steps=STEPS),
-        Peer("captum, untuned", as_it_comes, ROUNDING, same=_gauss_legendre(e, starts)),
+        Peer("captum, untuned", as_it_comes, PEER_TOLERANCE, same=_gauss_legendre(e, starts)),
         tune("captum, tuned", as_it_comes, sizes, at_least=at_least),
         tune("captum, tuned, summed scores", summed, sizes),
         turns=turns,

@@ -13,7 +13,7 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
-from benchmarks.perf.captum_peer import ROUNDING, row_by_row, tune, with_summed_scores
+from benchmarks.perf.captum_peer import PEER_TOLERANCE, row_by_row, tune, with_summed_scores
 from benchmarks.perf.race import Peer, fastest, race
 from sig import baselines, path
 from sig.explicand import Explicand
@@ -28,7 +28,7 @@ EQUAL: Final = 0.97  # from here, what is above or below 1 differs from run to r
 
 @pytest.mark.benchmark(group=f"IG, EfficientNet-Lite0, 1 photograph x 1 baseline x {STEPS} steps")
 def test_lite0(benchmark: BenchmarkFixture) -> None:
-    """Where everything but the network should weigh nothing."""
+    """The case in which everything but the network should weigh nothing."""
     e = imagenet(pictures=1, seed=0).explicand
     starts = baselines.zero(e)
     by_size = {size: partial(path.integrate, replace(e, rows_per_batch=size), starts, steps=STEPS) for size in SIZES}
@@ -60,4 +60,4 @@ def _run_alone(e: Explicand, starts: Tensor) -> Peer:
     def last() -> Tensor:
         return path.gradients(e, points)[0, -len(batches[-1]) :]
 
-    return Peer("network alone", alone, ROUNDING, 1 / MOST, f"batches of {e.rows_per_batch}", same=last)
+    return Peer("network alone", alone, PEER_TOLERANCE, 1 / MOST, f"batches of {e.rows_per_batch}", same=last)

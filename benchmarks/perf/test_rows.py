@@ -1,4 +1,4 @@
-"""What a backward row costs: forward rows alone, beside as many rows forward and backward.
+"""The cost of a backward row: forward rows alone, beside as many rows forward and backward.
 
 Budgets count a backward row as one row. The ratio is that of the forward pass to both together: 0.5 where a backward
 row takes as long as a forward one, 0.33 where it takes twice as long.

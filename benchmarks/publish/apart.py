@@ -27,7 +27,7 @@ from benchmarks.run.records import CellSpec, Document, ProblemSpec
 from benchmarks.run.storage import read, write
 from benchmarks.run.worker import CellResult, Setting, run_cells
 from datasets.cache import PROJECT
-from sig.guard import Attributed
+from sig.guard import AttributionResult
 
 # Where programs are, the language, and the instructions that the processor is asked for, which decide the last bits.
 ALLOWED: Final = ("PATH", "LANG", "LC_ALL", "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_CBWR")
@@ -74,7 +74,7 @@ class Outcome(Document):
 
 def attribute_apart(
     plugin: Path, models: Path | None, asked: Sequence[Asked], limits: Limits
-) -> Iterator[tuple[Outcome, Attributed | None]]:
+) -> Iterator[tuple[Outcome, AttributionResult | None]]:
     """The outcome of each cell, and its attribution where it has one.
 
     Raises:
@@ -126,7 +126,7 @@ def _make_environment(folder: Path) -> dict[str, str]:
     return {**kept, **ENVIRONMENT, **own, "PYTHONPATH": str(PROJECT), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def _read_answer(place: Path, cell: CellSpec) -> tuple[Outcome, Attributed | None]:
+def _read_answer(place: Path, cell: CellSpec) -> tuple[Outcome, AttributionResult | None]:
     try:
         outcome = read(Outcome, place.with_suffix(".json"))
         return outcome, read_attribution(place.with_suffix(".npz"), cell.attribution_key)

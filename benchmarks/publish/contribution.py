@@ -55,7 +55,7 @@ from benchmarks.run.suite import MethodChoice, TaskChoice
 from benchmarks.run.worker import CellResult, Setting, run_cells
 from datasets.cache import PROJECT
 from datasets.digest import hash_file
-from sig.guard import Attributed
+from sig.guard import AttributionResult
 from training.seeds import derive_seed
 from training.store.published import PublishedModels
 from training.store.sources import source_files
@@ -247,7 +247,7 @@ def rescore_apart(
         yield f"{source.name} could not be run again: {error}"
 
 
-def _score(one: Asked, found: Attributed, setting: Setting) -> CellRecord:
+def _score(one: Asked, found: AttributionResult, setting: Setting) -> CellRecord:
     (result,) = run_cells(one.problem, [one.cell], setting, {one.cell.key: Known(attributed=found)})
     assert isinstance(result, CellResult)  # it is a cell that was asked for
     return result.record

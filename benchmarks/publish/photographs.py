@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from benchmarks.run.figure_data import pool
 from benchmarks.run.records import CellRecord, ProblemRecord, Run
-from benchmarks.run.shown import pool
 from datasets.problem import PHOTOGRAPHS
 
 ALIKE: Final = 0.8  # correlation with its photograph from which a map is withheld; gradients times inputs have 0.5

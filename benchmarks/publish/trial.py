@@ -31,8 +31,7 @@ from benchmarks.run.provenance import get_now
 from benchmarks.run.records import AllocationSpec, CellRecord, ProblemRecord, ProblemSpec, Run, count_failed, slugify
 from benchmarks.run.runner import run_suite
 from benchmarks.run.storage import ARCHIVE, CELLS, read_run, write, write_archive
-from benchmarks.run.suite import MethodChoice, MetricChoice, Suite, TaskChoice
-from benchmarks.run.suite_files import tell_mistakes
+from benchmarks.run.suite import MethodChoice, MetricChoice, Suite, TaskChoice, tell_mistakes
 from benchmarks.run.worker import CELL_TIMEOUT, Setting
 from datasets.problem import tasks
 from sig.plugins import Registry, load_plugin

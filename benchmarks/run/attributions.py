@@ -18,7 +18,7 @@ from benchmarks.run import RUNS
 from benchmarks.run.records import CellRecord
 from benchmarks.run.storage import RecordError, read_run, write_atomically
 from benchmarks.run.suite import list_unknown
-from sig.guard import Attributed
+from sig.guard import AttributionResult
 from sig.registry import Cost
 
 # What NumPy and the library of ZIP files raise on a file of which any byte may be wrong.
@@ -28,7 +28,7 @@ DAMAGED = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZip
 def attributions(
     run: str | Path, task: str, method: str, *, repetition: int = 0, budget: int | None = None
 ) -> Float[np.ndarray, "explicands *features"]:
-    """What a method gave each explicand of a task, such as ``attributions("default", "mnist", "sig-game")``.
+    """A method's attribution of each explicand of a task, such as ``attributions("default", "mnist", "sig-game")``.
 
     Args:
         run: a run's folder, or the name of its suite.
@@ -54,7 +54,7 @@ def attributions(
     return found.attribution.numpy()
 
 
-def write_attribution(found: Attributed, key: str, file: Path) -> None:
+def write_attribution(found: AttributionResult, key: str, file: Path) -> None:
     """Write an attribution atomically."""
     cost, buffer = found.cost, io.BytesIO()
     peak = np.nan if cost.peak_bytes is None else cost.peak_bytes
@@ -71,7 +71,7 @@ def write_attribution(found: Attributed, key: str, file: Path) -> None:
     write_atomically(buffer.getvalue(), file)
 
 
-def read_attribution(file: Path, key: str) -> Attributed | None:
+def read_attribution(file: Path, key: str) -> AttributionResult | None:
     """The attribution in a file, on the CPU; None where there is no file, or it was computed under another key.
 
     Raises:
@@ -82,7 +82,7 @@ def read_attribution(file: Path, key: str) -> Attributed | None:
             if str(arrays["key"]) != key:
                 return None
             seconds, forward, backward, peak = arrays["cost"].tolist()
-            return Attributed(
+            return AttributionResult(
                 torch.from_numpy(arrays["attribution"]),
                 Cost(seconds, int(forward), int(backward), None if np.isnan(peak) else int(peak)),
                 torch.from_numpy(arrays["change"]) if "change" in arrays else None,

@@ -46,7 +46,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class _Codes:
+class _Fingerprints:
     """Fingerprints by name, each made once in a plan."""
 
     methods: Callable[[str], str]
@@ -68,7 +68,7 @@ def plan(suite: Suite, allocations: Sequence[AllocationRecord] = (), *, models: 
         for task in suite.tasks
         for problem in _problems(task, task.repetitions or suite.repetitions, models)
     ]
-    codes = _Codes(
+    codes = _Fingerprints(
         cache(lambda name: fingerprint(methods[name].run, Guard.attribute, part_shares)),
         cache(lambda name: fingerprint(metrics[name].run)),
     )
@@ -80,7 +80,7 @@ def _group(
     task: TaskChoice,
     problem: ProblemSpec,
     allocations: Mapping[tuple[str, str], AllocationRecord],
-    codes: _Codes,
+    codes: _Fingerprints,
 ) -> Group:
     runs = [
         run
@@ -145,8 +145,8 @@ def _problems(task: TaskChoice, repetitions: int, models: str) -> list[ProblemSp
 
 
 @dataclass(frozen=True)
-class _Run:
-    """How one method is run on a task."""
+class _MethodRun:
+    """One way in which a method is run on a task: with which options, and for which budget or point of a sweep."""
 
     label: str
     method: Method
@@ -157,27 +157,27 @@ class _Run:
     sweep: SweepPoint | None = None
 
 
-def _runs(choice: MethodChoice, task: TaskChoice, allocations: AllocationRecord | None) -> Iterator[_Run]:
+def _runs(choice: MethodChoice, task: TaskChoice, allocations: AllocationRecord | None) -> Iterator[_MethodRun]:
     """One run for each budget; a single one for a method that cannot spend more or less, or whose spending is fixed."""
     method = methods[choice.name]
     if not _can_spend(choice):
-        yield _Run(choice.label, method, choice.options, headline=True)
+        yield _MethodRun(choice.label, method, choice.options, headline=True)
         return
     for budget in task.budgets:
         allocation = allocations.choose(budget) if allocations else None
         spent = allocation.options if allocation else method.options_for(budget, **choice.options)
         distance = allocation.distance if allocation else None
         headline = budget == task.headline
-        yield _Run(choice.label, method, {**choice.options, **spent}, budget, distance, headline)
+        yield _MethodRun(choice.label, method, {**choice.options, **spent}, budget, distance, headline)
 
 
-def _sweep_runs(sweep: Sweep) -> Iterator[_Run]:
+def _sweep_runs(sweep: Sweep) -> Iterator[_MethodRun]:
     for value in sweep.values:
         point = SweepPoint(name=sweep.name, option=sweep.option, value=value)
-        yield _Run(sweep.method, methods[sweep.method], {**sweep.options, sweep.option: value}, sweep=point)
+        yield _MethodRun(sweep.method, methods[sweep.method], {**sweep.options, sweep.option: value}, sweep=point)
 
 
-def _cell(task: TaskChoice, problem: ProblemSpec, run: _Run, codes: _Codes) -> CellSpec:
+def _cell(task: TaskChoice, problem: ProblemSpec, run: _MethodRun, codes: _Fingerprints) -> CellSpec:
     method_seed = derive_seed(problem.task, problem.repetition, run.label, run.budget, run.options)
     decisive = [problem.key, run.method.name, run.options, run.budget, method_seed]
     attribution_key = _hash(*decisive, codes.methods(run.method.name))

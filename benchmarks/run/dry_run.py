@@ -24,7 +24,7 @@ RECORDS, RATE, UNKNOWN = "records", "rate", "unknown"
 
 @dataclass(frozen=True)
 class Estimate:
-    """Of the cells of one method: how many there are, what they take, and how many of them are known from where."""
+    """The number, model rows and seconds of one method's cells; ``sources`` counts them by where that is from."""
 
     method: str
     cells: int
@@ -36,12 +36,12 @@ class Estimate:
 def estimate_methods(
     suite: Suite, problems: Sequence[ProblemRecord] = (), cells: Sequence[CellRecord] = ()
 ) -> list[Estimate]:
-    """Of each method of a suite, in its order.
+    """An estimate for each method of a suite, in its order.
 
     A cell takes what its records took, the mean over repetitions; without any, its budget for each explicand, at the
     seconds that a row took on the same task, or else on all; a method without budget and record is unknown.
     """
-    known, found = _Known(problems, cells), defaultdict[str, list[tuple[str, int, float]]](list)
+    known, found = _PastCosts(problems, cells), defaultdict[str, list[tuple[str, int, float]]](list)
     for cell in (cell for group in plan(suite) for cell in group.cells):
         if isinstance(cell, CellSpec):
             found[cell.label].append(known.estimate(cell))
@@ -76,8 +76,8 @@ def describe_run(suite: Suite, directories: Iterable[Path], workers: int) -> Tab
     return table
 
 
-class _Known:
-    """What records tell of cells, whatever code computed them."""
+class _PastCosts:
+    """Rows and seconds of cells that have a record, whatever code computed them."""
 
     def __init__(self, problems: Sequence[ProblemRecord], cells: Sequence[CellRecord]) -> None:
         self._explicands = {problem.task: problem.explicands for problem in problems if problem.status == "ok"}
@@ -90,7 +90,7 @@ class _Known:
                 self._of_task[cell.task].append(cost)
 
     def estimate(self, cell: CellSpec) -> tuple[str, int, float]:
-        """Source, rows and seconds."""
+        """Source, rows and seconds of a cell that is to be run."""
         if costs := self._costs.get(_identify(cell)):
             return RECORDS, round(mean(rows for rows, _ in costs)), mean(seconds for _, seconds in costs)
         if cell.budget is None:

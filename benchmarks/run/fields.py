@@ -1,4 +1,4 @@
-"""What fields of records hold: arrays as text, where numbers come from, a point of a sweep, a column's facts."""
+"""Parts of records: arrays as text, where numbers come from, a point of a sweep, a column's facts."""
 
 import base64
 import zlib
@@ -12,13 +12,13 @@ LEVELS: Final = 63  # on either side of 0, in an ``EncodedArray``
 STRICT: Final = pydantic.ConfigDict(extra="forbid", ser_json_inf_nan="strings")
 
 
-class Field(pydantic.BaseModel):
-    """What a field of a record holds; strict as the record itself (``benchmarks.run.records.Document``)."""
+class RecordPart(pydantic.BaseModel):
+    """A table within a record; strict as the record itself (``benchmarks.run.records.Document``)."""
 
     model_config = STRICT
 
 
-class EncodedArray(Field):
+class EncodedArray(RecordPart):
     """An array as text: base64 of zlib-compressed bytes, little-endian, in C order.
 
     The bytes are float32 values. Or, in a quarter of the size and as fine as a figure shows them, ``levels``: for each
@@ -32,13 +32,13 @@ class EncodedArray(Field):
 
     @classmethod
     def of(cls, array: Any) -> "EncodedArray":
-        """In float32, exactly."""
+        """The array in float32, exactly."""
         values = np.asarray(array, dtype="<f4")
         return cls(shape=values.shape, data=_compress(values.tobytes()))
 
     @classmethod
     def of_levels(cls, array: Any) -> "EncodedArray":
-        """Finite values in levels, each off by at most 1.6 % of the largest."""
+        """The array, of finite values, in levels, each off by at most 1.6 % of the largest."""
         values = np.asarray(array, dtype="<f4")
         largest = np.abs(values).max(axis=tuple(range(1, values.ndim)), keepdims=True, initial=0)
         relative = values / np.where(largest > 0, largest, 1).astype(float)
@@ -46,6 +46,7 @@ class EncodedArray(Field):
         return cls(shape=values.shape, coding="levels", data=_compress(largest.tobytes() + levels.tobytes()))
 
     def decode(self) -> np.ndarray:
+        """The array in float32."""
         content = zlib.decompress(base64.b64decode(self.data))
         if self.coding == "float32":
             return np.frombuffer(content, dtype="<f4").reshape(self.shape)
@@ -59,16 +60,16 @@ def _compress(content: bytes) -> str:
     return base64.b64encode(zlib.compress(content, 9)).decode()
 
 
-class SweepPoint(Field):
-    """Where a cell stands in a sweep: the sweep's name, the option that varies, and its value here."""
+class SweepPoint(RecordPart):
+    """The position of a cell in a sweep: the sweep's name, the option that varies, and its value here."""
 
     name: str
     option: str
     value: Any
 
 
-class Provenance(Field):
-    """Where numbers come from.
+class Provenance(RecordPart):
+    """The commit, packages, processor, device and data that numbers come from.
 
     Attributes:
         commit: of the checkout, None outside one.
@@ -97,8 +98,8 @@ class Provenance(Field):
     started_at: datetime
 
 
-class ColumnFacts(Field):
-    """What the leaderboard needs to know about a column of scores; ``Metric`` says what each field means.
+class ColumnFacts(RecordPart):
+    """The facts of a column of scores that the leaderboard reads; ``Metric`` says what each field means.
 
     ``label`` is that of the metric in the suite, ``metric`` its registered name, ``truth`` the truth that the column
     scores against, empty for none.

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from datasets.digest import hash_content, hash_file
-from sig.plugins import Entry
+from sig.plugins import RegistryEntry
 
 
-def hash_files(entry: Entry, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options, with the SHA-256 of its content in place of every path to a file or folder that is there.
+def hash_files(entry: RegistryEntry, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options, with the SHA-256 of its content for every path to a file or folder that is there.
 
-    A folder's content is the names, relative to it, and the contents of all files in it, so that the same files at
-    another place count as the same, and others at the same place do not.
+    A folder's content is the names, relative to it, and the contents of all files in it, so that the same files in
+    another folder count as the same, and others in the same folder do not.
     """
     hints = get_type_hints(inspect.unwrap(entry.run))
     paths = {name for name, hint in hints.items() if Path in (hint, *get_args(hint))}

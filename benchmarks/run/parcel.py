@@ -70,14 +70,14 @@ class Parcel:
 
 @cache
 def describe_code() -> dict[str, str]:
-    """What decides numbers on this machine: versions of Python and packages, and a hash of the project's files."""
+    """Facts that decide numbers on this machine: versions of Python and packages, and a hash of the project's files."""
     code = hash_folder(PROJECT, (file for package in PACKAGES for file in (PROJECT / package).rglob("*.py")))
     versions = {name: version(name) for name in VERSIONS}
     return {"python": platform.python_version(), **versions, "code": code[:12]}
 
 
 def find_differences(expected: Mapping[str, str], found: Mapping[str, str]) -> str:
-    """Such as ``torch 2.7.0 instead of 2.8.0``; empty where there is none."""
+    """The differences in words, such as ``torch 2.7.0 instead of 2.8.0``; empty where there is none."""
     names = [name for name in expected if found.get(name) != expected[name]]
     return ", ".join(f"{name} {found.get(name, 'missing')} instead of {expected[name]}" for name in names)
 

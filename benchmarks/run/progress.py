@@ -37,6 +37,7 @@ class RunProgress:
 
     @property
     def done(self) -> int:
+        """The number of cells that have a record."""
         return self.counts["ok"] + self.counts["skipped"] + self.counts["failed"]
 
     def reused(self, record: CellRecord) -> None:
@@ -63,7 +64,7 @@ class RunProgress:
         self._console.print(what, soft_wrap=True)
 
     def summary(self) -> str:
-        """Such as ``300 ok (20 reused), 4 skipped, 1 failed``."""
+        """The counts in words, such as ``300 ok (20 reused), 4 skipped, 1 failed``."""
         reused = f" ({self.counts['reused']} reused)" if self.counts["reused"] else ""
         return f"{self.counts['ok']} ok{reused}, {self.counts['skipped']} skipped, {self.counts['failed']} failed"
 

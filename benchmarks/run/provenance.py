@@ -1,4 +1,4 @@
-"""Where numbers come from: the commit, packages, processor and device that computed them."""
+"""The provenance of numbers: the commit, packages, processor and device that computed them."""
 
 import platform
 import subprocess

@@ -1,4 +1,4 @@
-"""What a record holds. How records are kept on disk is in ``benchmarks.run.storage``."""
+"""Records of problems, allocations and cells, and a run's manifest. ``benchmarks.run.storage`` keeps them on disk."""
 
 import re
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ SCHEMA_VERSION: Final = 5
 
 
 class Document(pydantic.BaseModel):
-    """What goes to disk: unknown fields are refused, so that a record of another version is never half understood."""
+    """A JSON document on disk. Unknown fields are refused, so that one of another version is never half understood."""
 
     model_config = STRICT
 
@@ -45,7 +45,7 @@ class ProblemSpec(Document):
 
 
 class ProblemRecord(ProblemSpec):
-    """What became of a problem.
+    """A problem as it was prepared, or why it could not be.
 
     Attributes:
         status: failed when it could not be prepared; then its cells are failed too, with the same ``reason``.
@@ -89,7 +89,7 @@ class ProblemRecord(ProblemSpec):
 
 
 class AllocationSpec(Document):
-    """How to find the best allocation of each budget of a task for one method: on inputs that are not scored, of the
+    """A search for the best allocation of each budget of a task for one method, on inputs that are not scored, of the
     task's first problem.
 
     Attributes:
@@ -130,7 +130,7 @@ class Allocation(Document):
 
 
 class AllocationRecord(AllocationSpec):
-    """What became of the allocations of a method's budgets.
+    """The allocations of a method's budgets that were tried, or why none was.
 
     Attributes:
         status: ``skipped`` when the method has no meaning for the task, ``failed`` when it raised.
@@ -220,7 +220,7 @@ class CellSpec(Document):
 
 
 class CellRecord(CellSpec):
-    """What became of a cell.
+    """The scores of a cell, or why it has none.
 
     Attributes:
         status: ``skipped`` when the method has no meaning for the task, ``failed`` when it or a metric raised; a
@@ -235,8 +235,8 @@ class CellRecord(CellSpec):
         cost: of the attribution, for all explicands together.
         maps: attributions of the problem's ``shown`` explicands, ``(shown, *features)``, those of pictures in levels;
             of pictures in colour, ``(3, height, width)``, summed over colours and, where they are large, means over
-            squares of pixels, ``(shown, rows, columns)`` of at most 56 (``benchmarks.run.shown``). Earlier records
-            have these per pixel and colour. Headline cells only.
+            squares of pixels, ``(shown, rows, columns)`` of at most 56 (``benchmarks.run.figure_data``). Earlier
+            records have these per pixel and colour. Headline cells only.
         part_shares: the share of the positive attribution on each part of the problem's regions
             (``sig.metrics.regions``), for every explicand; by part, headline cells only.
     """
@@ -256,7 +256,7 @@ class CellRecord(CellSpec):
 
 
 class Manifest(Document):
-    """What a run consists of. Suites published before 0.2 have ``splits`` for allocations, which is read too.
+    """The suite of a run and the files of its records. Suites published before 0.2 have ``splits`` for allocations.
 
     Attributes:
         suite: as resolved and restricted.
@@ -295,7 +295,7 @@ class Run:
 
 
 def count_failed(run: Run) -> str:
-    """How many problems and cells failed, such as ``1 of 4 problems and 3 of 28 cells failed``; empty for none."""
+    """The failed problems and cells in words, such as ``1 of 4 problems and 3 of 28 cells failed``; empty for none."""
     kinds: dict[str, Sequence[ProblemRecord | CellRecord]] = {"problems": run.problems, "cells": run.cells}
     counts = {kind: sum(record.status == "failed" for record in records) for kind, records in kinds.items()}
     parts = [f"{count} of {len(kinds[kind])} {kind}" for kind, count in counts.items() if count]

@@ -30,7 +30,7 @@ from benchmarks.run.progress import RunProgress
 from benchmarks.run.provenance import get_now
 from benchmarks.run.records import AllocationRecord, CellRecord, CellSpec, Manifest, ProblemRecord
 from benchmarks.run.scoring import Known, carry_over
-from benchmarks.run.storage import ARCHIVE, RecordError, read, write
+from benchmarks.run.storage import ARCHIVE, RUN_MANIFEST, RecordError, read, write
 from benchmarks.run.suite import Suite
 from benchmarks.run.worker import CellResult, Setting
 from training.store.published import PublishedModels
@@ -114,7 +114,7 @@ def _run_suite(
         planned = plan(suite, list(known.values()), models=models)  # again, now that all allocations are known
         manifest = _write_manifest(suite, wanted, planned, started_at, directory)
         deque(compute(planned if fresh else list(_left(planned, directory, progress, console))), maxlen=0)
-    write(manifest.model_copy(update={"finished_at": get_now()}), directory / ARCHIVE)
+    write(manifest.model_copy(update={"finished_at": get_now()}), directory / RUN_MANIFEST)
     console.print(f"{len(manifest.cells)} cells: {progress.summary()}", soft_wrap=True)
 
 
@@ -129,7 +129,7 @@ def _write_manifest(
         cells=[cell.file for group in groups for cell in group.cells],
         started_at=started_at,
     )
-    write(manifest, directory / ARCHIVE)
+    write(manifest, directory / RUN_MANIFEST)
     return manifest
 
 
@@ -155,7 +155,7 @@ def _keep(finished: Finished, directory: Path) -> Record:
 
 
 def _left(groups: Sequence[Group], directory: Path, progress: RunProgress, console: Console) -> Iterator[Group]:
-    """What remains to be done: groups without a record of their problem, or with cells that have none to reuse."""
+    """The groups that remain to be done, without a record of their problem or with cells that have none to reuse."""
     for group in groups:
         cells, known = [], {}
         for cell in (cell for cell in group.cells if isinstance(cell, CellSpec)):

@@ -15,12 +15,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from benchmarks.run.fields import ColumnFacts, EncodedArray
+from benchmarks.run.figure_data import make_maps
 from benchmarks.run.records import CellRecord, CellSpec
-from benchmarks.run.shown import make_maps
 from benchmarks.run.suite import MetricChoice
 from datasets.problem import Problem
 from sig.explicand import Explicand
-from sig.guard import Attributed, Guard
+from sig.guard import AttributionResult, Guard
 from sig.metrics.regions import part_shares
 from sig.registry import Metric, NotApplicable, Trial, methods, metrics
 from training.seeds import derive_seed
@@ -31,7 +31,7 @@ class Known:
     """What an earlier run left of a cell: its record, whose unchanged columns are kept, and its attribution."""
 
     record: CellRecord | None = None
-    attributed: Attributed | None = None
+    attributed: AttributionResult | None = None
 
 
 NOTHING_KNOWN = Known()
@@ -52,7 +52,7 @@ class Watched:
         return cls(problem, Guard(problem.explicand, {**truths, **regions}))
 
 
-def attribute(watched: Watched, cell: CellSpec) -> Attributed:
+def attribute(watched: Watched, cell: CellSpec) -> AttributionResult:
     """The attribution that the cell asks for.
 
     Raises:
@@ -71,7 +71,9 @@ def attribute_again(watched: Watched, cell: CellSpec, other: Explicand) -> Tenso
     return watched.guard.attribute_again(methods[cell.method], cell.options, other, generator=generator)
 
 
-def score(watched: Watched, cell: CellSpec, found: Attributed, before: CellRecord | None = None) -> dict[str, Any]:
+def score(
+    watched: Watched, cell: CellSpec, found: AttributionResult, before: CellRecord | None = None
+) -> dict[str, Any]:
     """The outcome fields of the cell's ``CellRecord``.
 
     Columns of metrics that have not changed since the record ``before`` are taken from there. A metric that raises
@@ -90,7 +92,7 @@ def score(watched: Watched, cell: CellSpec, found: Attributed, before: CellRecor
     return outcome | _for_figures(found, problem) if cell.headline else outcome | {"curves": {}}
 
 
-def _for_figures(found: Attributed, problem: Problem) -> dict[str, Any]:
+def _for_figures(found: AttributionResult, problem: Problem) -> dict[str, Any]:
     """``maps`` and ``part_shares``."""
     outcome: dict[str, Any] = {"part_shares": share_among_regions(found.attribution, problem)}
     return outcome | {"maps": make_maps(found.attribution, problem)}
@@ -166,7 +168,7 @@ class _Columns:
     errors: list[tuple[str, str]] = field(default_factory=list)
 
     def add(
-        self, column: str, truth: str, choice: MetricChoice, watched: Watched, found: Attributed, cell: CellSpec
+        self, column: str, truth: str, choice: MetricChoice, watched: Watched, found: AttributionResult, cell: CellSpec
     ) -> None:
         metric, problem = metrics[choice.name], watched.problem
         e, truths, regions = problem.explicand, problem.truths, problem.regions

@@ -1,4 +1,4 @@
-"""How records are kept on disk: in a run's folder, a file each, and in a few small files to be published.
+"""Records on disk: in a run's folder, a file each, and in a few small files to be published.
 
 A run's folder, by default ``results/runs/<suite>``::
 
@@ -33,7 +33,7 @@ import pydantic
 
 from benchmarks.run.records import AllocationRecord, CellRecord, Document, Manifest, ProblemRecord, Run, slugify
 
-MANIFEST: Final = "manifest.json"
+RUN_MANIFEST: Final = "manifest.json"
 ARCHIVE: Final = "run.json.xz"
 PROBLEMS: Final = "problems.jsonl.xz"
 ALLOCATIONS: Final = "allocations.jsonl.xz"
@@ -56,7 +56,7 @@ def read_run(directory: Path) -> Run:
     """
     if (directory / ARCHIVE).exists():
         return read_archive(directory)
-    file = directory / MANIFEST
+    file = directory / RUN_MANIFEST
     if not file.exists():
         raise RecordError(f"{file}: no such file, expected a run's manifest; run the suite first")
     manifest = read(Manifest, file)
@@ -101,14 +101,14 @@ def parse(model: type[M], content: bytes, where: str) -> M:
 
 
 def write(record: Document, file: Path) -> None:
-    """Write a record as ``write_atomically`` does."""
+    """Write a record as indented JSON, atomically."""
     write_atomically(record.model_dump_json(indent=1).encode(), file)
 
 
 def write_atomically(content: bytes, file: Path) -> None:
     """Write a file so that it is at any time absent, the old one, or the new one in full.
 
-    A temporary file in the same folder is written, flushed to the disk, and takes the file's place in one step.
+    A temporary file in the same folder is written, flushed to the disk, and replaces the file in one step.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
@@ -140,7 +140,7 @@ def write_archive(run: Run, directory: Path) -> list[Path]:
 
 
 def read_archive(directory: Path) -> Run:
-    """What ``write_archive`` has written, in the order of the manifest; records that are not there are ``missing``.
+    """The run that ``write_archive`` has written, in the manifest's order; records that are not there are ``missing``.
 
     Raises:
         RecordError: when a file is damaged or of another version.

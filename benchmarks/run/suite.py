@@ -1,8 +1,9 @@
-"""What to run: tasks, methods, metrics, repetitions, budgets. ``benchmarks.run.suite_files`` reads it from files."""
+"""Suites: tasks, methods, metrics, repetitions and budgets. ``benchmarks.run.suite_files`` reads them from files."""
 
 import difflib
 import itertools
-from collections.abc import Sequence
+import reprlib
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
 import pydantic
@@ -19,8 +20,8 @@ class SuiteError(ValueError):
         super().__init__("\n".join(lines))
 
 
-class Strict(pydantic.BaseModel):
-    """A model that takes no field it does not know."""
+class SuiteTable(pydantic.BaseModel):
+    """A table of a suite file, which takes no field that it does not know."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
@@ -28,7 +29,7 @@ class Strict(pydantic.BaseModel):
 Text = Annotated[str, StringConstraints(min_length=1)]
 
 
-class Choice(Strict):
+class Choice(SuiteTable):
     """A registered thing under a label, with options of its own. In the file a bare name stands for no options."""
 
     name: Text
@@ -51,7 +52,7 @@ class MetricChoice(Choice):
     """A metric of a task; ``label`` is its column on the leaderboard."""
 
 
-class Sweep(Strict):
+class Sweep(SuiteTable):
     """One method run over several values of one of its options, the others fixed.
 
     Attributes:
@@ -85,7 +86,7 @@ Paper = Literal["SIG", "ES", "ICG"]
 FolderName = Annotated[str, AfterValidator(_folder_name)]
 
 
-class TaskChoice(Strict):
+class TaskChoice(SuiteTable):
     """One task of a suite.
 
     Attributes:
@@ -145,7 +146,7 @@ class TaskChoice(Strict):
         return self.limit or LIMIT * self.headline
 
 
-class Suite(Strict):
+class Suite(SuiteTable):
     """A suite; one that ``benchmarks.run.suite_files.load_suite`` has resolved names every method that is run.
 
     Attributes:
@@ -207,12 +208,87 @@ class Suite(Strict):
         return self.model_copy(update={"tasks": [extended(task) for task in self.tasks]})
 
 
+class SharedSections(SuiteTable):
+    """The sections of a suite file that state what several tasks share (``benchmarks.run.suite_templates``).
+
+    Attributes:
+        defaults: fields that every task has.
+        templates: fields that a task has which ``extends`` the template of that name.
+        metrics: lists of metrics, by what other lists call them.
+    """
+
+    defaults: dict[str, Any] = {}
+    templates: dict[str, dict[str, Any]] = {}
+    metrics: dict[str, list[MetricChoice]] = {}
+
+
 def list_unknown(names: Sequence[str], known: Sequence[str], kind: str) -> list[str]:
     """A line for each name that is not known."""
     return [f"unknown {kind} {name!r}; {suggest_nearest(name, known)}" for name in names if name not in known]
 
 
 def suggest_nearest(name: str, known: Sequence[str]) -> str:
-    """What was probably meant, or all that could have been."""
+    """A remedy for an unknown name: the known one nearest to it, or else all of them."""
     near = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(sorted(set(known))) or 'none'}"
+
+
+# ---- mistakes that pydantic finds ------------------------------------------------------------------------------------
+
+
+def tell_mistakes(error: pydantic.ValidationError, tasks: Sequence[Any] = ()) -> list[str]:
+    """A line for each mistake, as ``field: value, what was expected; remedy``, with the name of the task it is in."""
+    lines = []
+    for mistake in error.errors(include_url=False):
+        location = mistake["loc"]
+        of_task = location[0] == "tasks" and len(location) > 1 and int(location[1]) < len(tasks)
+        task = name_task(tasks[int(location[1])]) if of_task else ""
+        lines.append(explain_mistake(location, mistake) + task)
+    return lines
+
+
+def name_task(task: Any) -> str:
+    """The end of a line on a task in a file, such as `` (task 'mnist')``; empty for one without a name."""
+    name = task.get("name") if isinstance(task, dict) else task
+    return f" (task {name!r})" if isinstance(name, str) else ""
+
+
+def explain_mistake(location: tuple[int | str, ...], mistake: Mapping[str, Any]) -> str:
+    """A mistake, which pydantic describes, as ``field: value, what was expected; remedy``."""
+    where = _dotted(location)
+    value = mistake["input"]
+    match mistake["type"]:
+        case "extra_forbidden":
+            return f"{where}: unknown field; {suggest_nearest(str(location[-1]), _fields_at(location[:-1]))}"
+        case "missing":
+            return f"{where}: missing, expected a value; add it"
+        case "value_error":
+            return f"{where}: {mistake['ctx']['error']}"
+        case "too_short":
+            return f"{where}: is empty, expected at least one entry; add one or leave the field out"
+        case "model_type":
+            return f"{where}: {reprlib.repr(value)}, expected a table such as {{name = ...}}; correct the entry"
+        case _:
+            expected = mistake["msg"].removeprefix("Input should be ").removeprefix("a valid ")
+            return f"{where}: {reprlib.repr(value)}, expected {expected}; correct the value"
+
+
+def _dotted(location: Sequence[int | str]) -> str:
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text or "suite"
+
+
+def _fields_at(location: Sequence[int | str]) -> list[str]:
+    """The fields of the table at a location such as ``("tasks", 0, "sweeps", 1)``."""
+    fields: dict[int | str, list[str]] = {
+        "methods": [*MethodChoice.model_fields],
+        "metrics": [*MetricChoice.model_fields],
+        "sweeps": [*Sweep.model_fields],
+        "defaults": [*TaskChoice.model_fields],
+        "templates": [*TaskChoice.model_fields, "extends"],
+        "tasks": [*TaskChoice.model_fields, "extends"],
+    }
+    of_suite = [*Suite.model_fields, *SharedSections.model_fields]
+    return next((fields[part] for part in reversed(location) if part in fields), of_suite)

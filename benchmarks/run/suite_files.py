@@ -1,12 +1,12 @@
-"""Suite files: TOML, by name (``benchmarks/suites/<name>.toml``) or by path; checked, and resolved.
+"""Suite files: TOML, by name (``benchmarks/run/suites/<name>.toml``) or by path; checked, and resolved.
 
 What ``load_suite`` returns is resolved against everything registered: every method is named (``"*"`` expanded), each
-task has its repetitions, and there is no name and no option that does not exist.
+task has its repetitions, and there is no name and no option that does not exist. What several tasks share a file states
+once (``benchmarks.run.suite_templates``); of that too nothing is left.
 """
 
-import reprlib
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,15 @@ import pydantic
 from benchmarks.run.suite import (
     Choice,
     MethodChoice,
-    MetricChoice,
-    Strict,
     Suite,
     SuiteError,
     Sweep,
     TaskChoice,
     list_unknown,
     suggest_nearest,
+    tell_mistakes,
 )
+from benchmarks.run.suite_templates import write_out_tasks
 from datasets.problem import Task, tasks
 from sig.plugins import Registry, UnknownName
 from sig.registry import methods, metrics
@@ -45,16 +45,21 @@ def load_suite(name_or_path: str) -> Suite:
     """
     path = _find(name_or_path)
     try:
-        content = tomllib.loads(path.read_text())
+        return _parse({"name": path.stem, **tomllib.loads(path.read_text())})
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SuiteError([f"{_shown(path)}: {error}; expected a TOML file, see {_shown(SUITES)}"]) from None
+    except SuiteError as error:
+        raise SuiteError([f"{_shown(path)}: {line}" for line in error.lines]) from None
+
+
+def _parse(content: dict[str, Any]) -> Suite:
+    written_out = write_out_tasks(content)
     try:
-        suite = Suite.model_validate({"name": path.stem, **content})
+        suite = Suite.model_validate(written_out)
     except pydantic.ValidationError as error:
-        raise SuiteError([f"{_shown(path)}: {line}" for line in tell_mistakes(error)]) from None
-    mistakes = [f"{_shown(path)}: {where}: {what}" for where, what in _mistakes(suite)]
-    if mistakes:
-        raise SuiteError(mistakes)
+        raise SuiteError(tell_mistakes(error, written_out.get("tasks", ()))) from None
+    if lines := [f"{where}: {what}" for where, what in _mistakes(suite)]:
+        raise SuiteError(lines)
     return _resolved(suite)
 
 
@@ -89,59 +94,13 @@ def _resolved(suite: Suite) -> Suite:
     return suite.model_copy(update={"methods": chosen, "tasks": with_repetitions})
 
 
-# ---- mistakes that pydantic finds --------------------------------------------------------------------------------
-
-
-def tell_mistakes(error: pydantic.ValidationError) -> list[str]:
-    """A line for each mistake, as ``field: value, what was expected; remedy``."""
-    return [_explain_one(mistake["loc"], mistake) for mistake in error.errors(include_url=False)]
-
-
-def _explain_one(location: tuple[int | str, ...], mistake: Mapping[str, Any]) -> str:
-    where = _dotted(location)
-    value = mistake["input"]
-    match mistake["type"]:
-        case "extra_forbidden":
-            return f"{where}: unknown field; {suggest_nearest(str(location[-1]), _fields_at(location[:-1]))}"
-        case "missing":
-            return f"{where}: missing, expected a value; add it"
-        case "value_error":
-            return f"{where}: {mistake['ctx']['error']}"
-        case "too_short":
-            return f"{where}: is empty, expected at least one entry; add one or leave the field out"
-        case "model_type":
-            return f"{where}: {reprlib.repr(value)}, expected a table such as {{name = ...}}; correct the entry"
-        case _:
-            expected = mistake["msg"].removeprefix("Input should be ").removeprefix("a valid ")
-            return f"{where}: {reprlib.repr(value)}, expected {expected}; correct the value"
-
-
-def _dotted(location: Sequence[int | str]) -> str:
-    text = ""
-    for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text or "suite"
-
-
-def _fields_at(location: Sequence[int | str]) -> list[str]:
-    """The fields of the table at a location such as ``("tasks", 0, "sweeps", 1)``."""
-    models: dict[str, type[Strict]] = {
-        "methods": MethodChoice,
-        "metrics": MetricChoice,
-        "tasks": TaskChoice,
-        "sweeps": Sweep,
-    }
-    tables = [part for part in location if isinstance(part, str)]
-    return list((models[tables[-1]] if tables else Suite).model_fields)
-
-
-# ---- mistakes that only the registries can tell ------------------------------------------------------------------
+# ---- mistakes that only the registries can tell; pydantic finds the others -----------------------------------------
 
 Mistakes = Iterator[tuple[str, str]]
 
 
 def _mistakes(suite: Suite) -> Mistakes:
-    """Where and what is wrong with names, labels and options."""
+    """Pairs of a field and what is wrong with a name, a label or an option in it."""
     for i, choice in enumerate(suite.methods):
         if choice.name != "*":
             yield from _wrong_choice(methods, choice, f"methods[{i}]")
@@ -153,22 +112,23 @@ def _mistakes(suite: Suite) -> Mistakes:
         yield "methods", 'nothing is left of "*", expected at least one method; shorten exclude'
     yield from _repeated([task.name for task in suite.tasks], "tasks", "name")
     for i, task in enumerate(suite.tasks):
-        where = f"tasks[{i}]"
-        yield from _wrong_choice(tasks, task, where, "kind")
-        for name, named in (("exclude", task.exclude), ("only", task.only)):
-            for j, label in enumerate(named):
-                yield from ((f"{where}.{name}[{j}]", line) for line in list_unknown([label], labels, "method"))
-        if task.limit is not None and task.limit <= task.headline:
-            yield (
-                f"{where}.limit",
-                f"{task.limit}, expected more rows than the largest budget; leave it out or raise it",
-            )
-        for j, metric in enumerate(task.metrics):
-            yield from _wrong_choice(metrics, metric, f"{where}.metrics[{j}]")
-        yield from _repeated([metric.label for metric in task.metrics], f"{where}.metrics", "label")
-        for j, sweep in enumerate(task.sweeps):
-            yield from _wrong_sweep(sweep, f"{where}.sweeps[{j}]")
-        yield from _repeated([sweep.name for sweep in task.sweeps], f"{where}.sweeps", "name")
+        mistakes = _wrong_task(task, labels, f"tasks[{i}]")
+        yield from ((where, f"{what} (task {task.name!r})") for where, what in mistakes)
+
+
+def _wrong_task(task: TaskChoice, labels: Sequence[str], where: str) -> Mistakes:
+    yield from _wrong_choice(tasks, task, where, "kind")
+    for name, named in (("exclude", task.exclude), ("only", task.only)):
+        for j, label in enumerate(named):
+            yield from ((f"{where}.{name}[{j}]", line) for line in list_unknown([label], labels, "method"))
+    if task.limit is not None and task.limit <= task.headline:
+        yield f"{where}.limit", f"{task.limit}, expected more rows than the largest budget; leave it out or raise it"
+    for j, metric in enumerate(task.metrics):
+        yield from _wrong_choice(metrics, metric, f"{where}.metrics[{j}]")
+    yield from _repeated([metric.label for metric in task.metrics], f"{where}.metrics", "label")
+    for j, sweep in enumerate(task.sweeps):
+        yield from _wrong_sweep(sweep, f"{where}.sweeps[{j}]")
+    yield from _repeated([sweep.name for sweep in task.sweeps], f"{where}.sweeps", "name")
 
 
 def _wrong_name(registry: Registry[Any], name: str, where: str) -> Mistakes:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from benchmarks.run.allocations import try_allocations
 from benchmarks.run.fields import EncodedArray
+from benchmarks.run.figure_data import choose_shown
 from benchmarks.run.provenance import describe_provenance, get_now
 from benchmarks.run.records import AllocationRecord, AllocationSpec, CellRecord, CellSpec, ProblemRecord, ProblemSpec
 from benchmarks.run.scoring import (
@@ -33,11 +34,10 @@ from benchmarks.run.scoring import (
     share_among_regions,
     to_number,
 )
-from benchmarks.run.shown import choose_shown
 from datasets.problem import Problem, make_columns, tasks
 from sig import path
 from sig.explicand import Tally
-from sig.guard import Attributed
+from sig.guard import AttributionResult
 from sig.plugins import load_plugin
 from sig.registry import NotApplicable, methods, metrics
 from training.session import training_session
@@ -84,7 +84,7 @@ class CellResult:
     """The record of a cell, and its attribution where that has just been computed."""
 
     record: CellRecord
-    attributed: Attributed | None = None
+    attributed: AttributionResult | None = None
 
 
 def run_cells(
@@ -176,7 +176,7 @@ def _run_cell(spec: ProblemSpec, cell: CellSpec, known: Known) -> CellResult | A
         return fail(cell, describe_error(error), started_at, describe_traceback(error))
 
 
-def _outcome(watched: Watched, cell: CellSpec, known: Known) -> tuple[Attributed | None, dict[str, Any]]:
+def _outcome(watched: Watched, cell: CellSpec, known: Known) -> tuple[AttributionResult | None, dict[str, Any]]:
     try:
         found = known.attributed or attribute(watched, cell)
     except NotApplicable as reason:

@@ -56,7 +56,7 @@ def _draw_others(
 def _ascend(
     e: Explicand, owner: Int[Tensor, " paths"], other: Int[Tensor, " paths"], steps: int
 ) -> tuple[Float[Tensor, "paths *features"], Float[Tensor, "paths *features"]]:
-    """What each path attributes, and where it ends."""
+    """The attribution of each path, and where the path ends."""
     low, high = e.input_range
     x, total = e.inputs[owner].clone(), torch.zeros_like(e.inputs[owner])
     going = torch.arange(len(owner), device=e.device)

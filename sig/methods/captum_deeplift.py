@@ -77,7 +77,7 @@ def _mean_lift(one: Explicand, starts: Float[Tensor, "samples *features"]) -> Fl
 
 def _lift(one: Explicand, starts: Float[Tensor, "pairs *features"]) -> Float[Tensor, "pairs *features"]:
     """captum's attribution from each start, after a look at whether it is complete."""
-    model, ends = _Rescaled(one), one.inputs.expand_as(starts).clone().requires_grad_()
+    model, ends = _ModelWithMultipliers(one), one.inputs.expand_as(starts).clone().requires_grad_()
     with quiet(HOOKED), no_leftovers(model.model), _apart(model.model), _no_layer_used_twice():
         found: Tensor = captum.attr.DeepLift(model).attribute(ends, starts, target=one.target.repeat(len(starts)))
     gap = (found.flatten(1).sum(1) - model.change[:, int(one.target)]).abs()
@@ -89,7 +89,7 @@ def _lift(one: Explicand, starts: Float[Tensor, "pairs *features"]) -> Float[Ten
     return found.detach()
 
 
-class _Rescaled(CountedModel):
+class _ModelWithMultipliers(CountedModel):
     """The model, with multipliers in the place of gradients at a final softmax; see this file's docstring.
 
     It sees explicands in the first half of the rows and their baselines in the second. ``change`` is the change of
@@ -123,8 +123,8 @@ def _change(rows: Float[Tensor, "rows outputs"]) -> Float[Tensor, "pairs outputs
 
 @contextmanager
 def _apart(model: nn.Module) -> Iterator[None]:
-    """With a copy between layers. captum notes the gradient of a layer's outputs before the next layer's rule has
-    changed it where they share a tensor, as ReLU and the pool after it do."""
+    """Copy what goes from layer to layer within the block. captum notes the gradient of a layer's outputs before the
+    next layer's rule has changed it where they share a tensor, as ReLU and the pool after it do."""
     handles = [
         part.register_forward_pre_hook(lambda _, inputs: (inputs[0].clone(), *inputs[1:]))
         for part in model.modules()

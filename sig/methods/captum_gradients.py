@@ -69,7 +69,7 @@ def guided_backprop(e: Explicand, *, generator: Generator) -> Tensor:
         NotApplicable: when the model is no module, or has no ReLU as a module (captum guides no others), or has one
             besides as a function.
     """
-    explainer = captum.attr.GuidedBackprop(_AllReLUsSeen(e))
+    explainer = captum.attr.GuidedBackprop(_ModelOfReLUModules(e))
     with quiet(HOOKED):
         attributions = [
             explainer.attribute(inputs.clone().requires_grad_(), target=target)
@@ -78,7 +78,7 @@ def guided_backprop(e: Explicand, *, generator: Generator) -> Tensor:
     return torch.cat(attributions)
 
 
-class _AllReLUsSeen(CountedModel):
+class _ModelOfReLUModules(CountedModel):
     """The model, if all of its ReLUs are modules, and there are some."""
 
     def forward(self, x: Float[Tensor, "rows *features"]) -> Float[Tensor, "rows outputs"]:
@@ -96,7 +96,7 @@ class _AllReLUsSeen(CountedModel):
 
 
 def _count_nodes(outputs: Tensor, name: str) -> int:
-    """How many steps of that name there are in the graph that the outputs came by."""
+    """The number of steps of that name in the graph that the outputs came by."""
     waiting, seen = [outputs.grad_fn], set()
     while waiting:
         node = waiting.pop()

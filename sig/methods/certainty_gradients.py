@@ -89,5 +89,5 @@ def _from_none_to_full(
 
 
 def _of_certainty(attribution: Float[Tensor, "batch *channels"], e: Explicand) -> Float[Tensor, "batch *features"]:
-    """What certainties are attributed; values are held and get nothing."""
+    """The attribution of certainties; values are held and get nothing."""
     return attribution.chunk(2, dim=1)[1].reshape(e.inputs.shape)

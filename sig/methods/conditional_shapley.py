@@ -74,7 +74,7 @@ def _value_table(
 def _squared_differences(
     one: Explicand, background: Float[Tensor, "members *features"]
 ) -> Float[Tensor, "players members"]:
-    """For each player, the sum over its features of the squared difference in standard deviations, in float64.
+    """The sum over a player's features, for each player, of the squared difference in standard deviations, in float64.
 
     A feature that is the same throughout the background is measured in its own units.
     """

@@ -52,7 +52,7 @@ def guided_ig(
 
 
 def _advance(alphas: Alphas, lengths: Alphas, slopes: Alphas, alpha: float, fraction: float, max_dist: float) -> Alphas:
-    """Where the features are when ``alpha`` of the way is gone."""
+    """The values of the features when ``alpha`` of the way is gone."""
     if alpha == 1:
         return torch.ones_like(alphas)
     low, high = max(alpha - max_dist, 0.0), min(alpha + max_dist, 1.0)

@@ -143,11 +143,12 @@ def _correction(
     normalise: Normalise,
     weights: Float[Tensor, "batch samples"] | None = None,
 ) -> Float[Tensor, "batch *features"]:
-    """What turns the mean over all coalitions into the mean over those in which the player moved, as they weigh."""
+    """The factor from the mean over all coalitions to the weighted mean over those in which the player moved."""
     if normalise == "all":
         return torch.ones_like(e.inputs)
     counts = torch.ones(moved.shape[:2], device=e.device) if weights is None else weights
     moves = (moved * counts.unsqueeze(2)).sum(1)
+    # The mean over all divides by their number; here it is divided by the weight of those in which the player moved.
     return torch.where(moves > 0, moved.shape[1] / moves, 0)[:, e.players].to(e.inputs)
 
 

@@ -65,12 +65,12 @@ def _propagate(e: Explicand, model: CountedModel, composite: Composite) -> Float
     with composite.context(model.model):
         for inputs, target in zip(e.inputs.split(e.rows_per_batch), e.target.split(e.rows_per_batch), strict=True):
             x = inputs.clone().requires_grad_()
-            explained = _Explained(e)(x).gather(1, target.unsqueeze(1))
+            explained = _ModelToLogits(e)(x).gather(1, target.unsqueeze(1))
             attributions.append(torch.autograd.grad(explained, x, explained.detach())[0])
     return torch.cat(attributions)
 
 
-class _Explained(CountedModel):
+class _ModelToLogits(CountedModel):
     """The outputs, or the logits behind them."""
 
     def forward(self, x: Float[Tensor, "rows *features"]) -> Float[Tensor, "rows outputs"]:

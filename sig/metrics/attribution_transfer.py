@@ -31,7 +31,7 @@ Strayed = Literal["distractors", "light", "background", "light-alone"]
 
 @dataclass(frozen=True)
 class Scene:
-    """What is where in each image."""
+    """Masks of what is where in each image."""
 
     dark: Mask
     light: Mask
@@ -48,7 +48,7 @@ class Scene:
 
 @metric("attribution_transfer", better="higher", range=(0.0, 1.0), source="ICG, section 3")
 def attribution_transfer(trial: Trial, *, measure: Kept = "target-share") -> Score:
-    """How far attribution stays on the dark squares.
+    """The extent to which attribution stays on the dark squares, by one ``measure``.
 
     Args:
         measure: ``dark``, their share of the positive attribution; ``target-share``, the same without what lies on the
@@ -70,7 +70,7 @@ def attribution_transfer(trial: Trial, *, measure: Kept = "target-share") -> Sco
 
 @metric("attribution_strayed", better="lower", range=(0.0, 1.0), source="ICG, section 3")
 def attribution_strayed(trial: Trial, *, measure: Strayed = "distractors") -> Score:
-    """How far attribution strays from the dark squares.
+    """The extent to which attribution strays from the dark squares, by one ``measure``.
 
     Args:
         measure: the share of the positive attribution that lies on ``distractors``, on the ``light`` squares, on the
@@ -103,7 +103,7 @@ def localisation(attribution: Attribution, scene: Scene) -> Score:
 
 
 def overlap(attribution: Attribution, scene: Scene) -> Score:
-    """Of the k largest attributions, k the number of features of the dark squares, the share that lies on them.
+    """The share of the k largest attributions, k the number of features of the dark squares, that lies on them.
 
     All of them would lie there if nothing outside were given as much. Of equal attributions, of which not all are among
     the k largest, each counts for its share. NaN where there is no dark square.
@@ -135,7 +135,7 @@ def found(attribution: Attribution, scene: Scene) -> Score:
 
 
 def object_sums(attribution: Attribution, mask: Mask) -> list[Float[np.ndarray, " objects"]]:
-    """For each image, the sum of the attribution over each object, a connected region of the mask."""
+    """Sums of each image's attribution over every object, a connected region of the mask."""
     images = zip(attribution.detach().cpu().double().numpy(), mask.cpu().numpy(), strict=True)
     return [_sums_of_image(values, marks) for values, marks in images]
 

@@ -57,7 +57,7 @@ def _curves(trial: Trial, share: float, points: int, *, removed: bool) -> Float[
         raise NotApplicable("needs a certainty-aware model")
 
     def see(
-        i: Int[Tensor, " chunk"], uncertain: Bool[Tensor, "chunk points *places"]
+        i: Int[Tensor, " chunk"], uncertain: Bool[Tensor, "chunk points *units"]
     ) -> Float[Tensor, "chunk points *seen"]:
         values = e.inputs[i].unsqueeze(1).expand(-1, uncertain.shape[1], *e.features)
         certainty = (~uncertain).to(values).expand_as(values)

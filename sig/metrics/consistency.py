@@ -16,7 +16,7 @@ def consistency(
     *,
     tolerance: float = 1e-6,
 ) -> Float[Tensor, " batch"]:
-    """Of the players with a positive attribution, the share that raises F in some hybrid, in [0, 1].
+    """The share of the players with a positive attribution that raises F in some hybrid, in [0, 1].
 
     A positive attribution asks for a hybrid a with a_i = x_i, F of which falls when player i takes the baseline's value
     instead. Strong Dummy, with Completeness, Symmetry and Linearity, guarantees that (ICG, A.2).

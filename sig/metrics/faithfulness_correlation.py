@@ -16,7 +16,7 @@ from sig.coalitions import size_uniform
 from sig.explicand import Explicand, Tally
 from sig.registry import Trial, metric
 
-ROUNDING = 1e-6  # relative, of scores and of sums: what varies less is the same
+RELATIVE_TOLERANCE = 1e-6  # relative, of scores and of sums: what varies less is the same
 
 
 @metric("faithfulness_correlation", better="higher", range=(-1.0, 1.0), source="Bhatt et al. 2020, faithfulness")
@@ -62,6 +62,6 @@ def _correlate(
     present = size_uniform(one.n_players, samples, generator, sizes=range(kept, kept + 1)).to(one.device)
     sums = (~present).to(given) @ given
     left = one.coalition_scores(present.unsqueeze(0), default.unsqueeze(0))[0].double()
-    if any(values.max() - values.min() <= ROUNDING * values.abs().max() for values in (sums, left)):
+    if any(values.max() - values.min() <= RELATIVE_TOLERANCE * values.abs().max() for values in (sums, left)):
         return torch.nan
     return float(torch.corrcoef(torch.stack([sums, -left]))[0, 1])

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-def absolute_shares(attribution: Float[Tensor, "batch *features"]) -> Float[Tensor, "batch places"]:
+def absolute_shares(attribution: Float[Tensor, "batch *features"]) -> Float[Tensor, "batch units"]:
     """|a_i| / sum_j |a_j|, in float64; NaN where nothing is attributed.
 
     In a picture ``(channels, height, width)`` a feature is a pixel, attributed the sum over its channels; elsewhere it

@@ -24,7 +24,7 @@ MAX_PLAYERS = 12
 
 
 def swap_effects(e: Explicand, baseline: Baseline) -> Float[Tensor, "batch players hybrids"]:
-    """What changes in F, in float64, when a player goes from the baseline's values to the explicand's, in each hybrid
+    """The change of F, in float64, when a player goes from the baseline's values to the explicand's, in each hybrid
     of the others; the rows it takes are not counted on ``e``.
 
     Raises:
@@ -36,7 +36,7 @@ def swap_effects(e: Explicand, baseline: Baseline) -> Float[Tensor, "batch playe
 
 
 def own_swap_effects(trial: Trial) -> Iterator[Float[Tensor, "paths players hybrids"]]:
-    """For each explicand ``swap_effects`` with the method's own baselines: along each of its paths (``Trial.paths``)
+    """``swap_effects`` of each explicand with the method's own baselines: along each of its paths (``Trial.paths``)
     the baseline is the start and the explicand the end.
 
     Raises:

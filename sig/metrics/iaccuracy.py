@@ -67,7 +67,7 @@ def _curves(
     e: Explicand,
     i: Int[Tensor, " chunk"],
     replacement: Float[Tensor, "chunk *features"],
-    after: Int[Tensor, "chunk *places"],
+    after: Int[Tensor, "chunk *units"],
     counts: Int[Tensor, " points"],
 ) -> Float[Tensor, "chunk points"]:
     x = torch.where(is_removed(after, counts), replacement.unsqueeze(1), e.inputs[i].unsqueeze(1))

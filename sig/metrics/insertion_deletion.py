@@ -50,7 +50,7 @@ def target_curves(
     replacement = baselines.single(e, removal)
 
     def see(
-        i: Int[Tensor, " chunk"], taken: Bool[Tensor, "chunk points *places"]
+        i: Int[Tensor, " chunk"], taken: Bool[Tensor, "chunk points *units"]
     ) -> Float[Tensor, "chunk points *seen"]:
         return torch.where(taken, replacement[i].unsqueeze(1), e.inputs[i].unsqueeze(1))
 

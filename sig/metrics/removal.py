@@ -15,8 +15,8 @@ REMOVALS: Final = ("zero", "mean", "blur")  # what features are replaced by, of 
 
 def removed_after(
     e: Explicand, attribution: Float[Tensor, "batch *features"], *, patch: int = 0
-) -> Int[Tensor, "batch *places"]:
-    """The place of each feature in the order of removal: it is replaced in x^k for every k above its place.
+) -> Int[Tensor, "batch *units"]:
+    """The rank of each feature in the order of removal, from 0: it is replaced in x^k for every k above its rank.
 
     The most positive attribution goes first, and among equal ones the first feature. In a picture ``(channels, height,
     width)`` a feature is a pixel, attributed the sum over its channels, so that there is one channel here, ``(batch, 1,
@@ -29,18 +29,19 @@ def removed_after(
     picture = len(e.features) == 3
     saliency = attribution.sum(1, keepdim=True) if picture else attribution
     order = saliency.flatten(1).argsort(dim=1, descending=True, stable=True)
-    place = order.argsort(dim=1).view_as(saliency)
+    rank = order.argsort(dim=1).view_as(saliency)
     if patch == 0:
-        return place
+        return rank
     if not picture:
         raise NotApplicable(f"patches need pictures (channels, height, width); the inputs have shape {e.features}")
     before, after = patch // 2, patch - patch // 2  # a square reaches this far up and left, down and right
-    padded = functional.pad(-place.double(), (after, before, after, before), value=-torch.inf)
+    # The lowest rank in the square counts: the least of ranks is minus the largest of -rank, which pooling gives.
+    padded = functional.pad(-rank.double(), (after, before, after, before), value=-torch.inf)
     return -functional.max_pool2d(padded, patch + 1, stride=1).long()
 
 
 def find_counts(n_features: int, share: float, points: int) -> Int[Tensor, " points"]:
-    """How many features are replaced: from 0 to a share of them, even up to rounding, at least one at the end.
+    """Numbers of features that are replaced: from 0 to a share of them, even up to rounding, at least one at the end.
 
     With ``points`` above that number, it is every whole number.
     """
@@ -49,9 +50,9 @@ def find_counts(n_features: int, share: float, points: int) -> Int[Tensor, " poi
 
 
 def is_removed(
-    after: Int[Tensor, "batch *places"], counts: Int[Tensor, " points"]
-) -> Bool[Tensor, "batch points *places"]:
-    """Which features are replaced where so many are."""
+    after: Int[Tensor, "batch *units"], counts: Int[Tensor, " points"]
+) -> Bool[Tensor, "batch points *units"]:
+    """A mask of the features that are replaced where so many are."""
     return after.unsqueeze(1) < counts.view(-1, *(1 for _ in after.shape[1:]))
 
 

@@ -1,4 +1,4 @@
-"""The probability of the target while features are taken away, whatever stands in their place.
+"""The probability of the target while features are taken away, whatever stands for them.
 
 Shared by metrics of insertion and deletion: what the model sees instead of these features is theirs to say.
 """
@@ -18,7 +18,7 @@ from sig.registry import NotApplicable
 TOLERANCE: Final = 1e-4  # of sums of probabilities
 
 # What the model sees of the explicands at some positions with these features, in pictures pixels, taken away.
-See = Callable[[Int[Tensor, " chunk"], Bool[Tensor, "chunk points *places"]], Float[Tensor, "chunk points *seen"]]
+See = Callable[[Int[Tensor, " chunk"], Bool[Tensor, "chunk points *units"]], Float[Tensor, "chunk points *seen"]]
 
 
 @torch.no_grad()

@@ -106,7 +106,7 @@ def _curves(
     added = noise * torch.randn(e.inputs.shape, generator=generator).to(e.inputs)
 
     def see(
-        i: Int[Tensor, " chunk"], taken: Bool[Tensor, "chunk points *places"]
+        i: Int[Tensor, " chunk"], taken: Bool[Tensor, "chunk points *units"]
     ) -> Float[Tensor, "chunk points *seen"]:
         noisy = [
             torch.stack([imputed(e.inputs[j], missing) + added[j] * missing for missing in of_one.squeeze(1)])

@@ -14,7 +14,7 @@ from sig.registry import Trial, metric
 def dummies(
     effects: Iterable[Float[Tensor, "paths players hybrids"]], *, tolerance: float = 1e-6
 ) -> Bool[Tensor, "batch players"]:
-    """For each explicand the players whose swap changes no hybrid (ICG, Definition 2).
+    """The players whose swap changes no hybrid, for each explicand (ICG, Definition 2).
 
     "No change" is up to ``tolerance`` times the largest effect that any swap has, since networks compute in float32.
 
@@ -50,7 +50,7 @@ def strong_dummy_violation(trial: Trial, *, tolerance: float = 1e-6) -> Float[Te
     judges=False,
 )
 def strong_dummies(trial: Trial, *, tolerance: float = 1e-6) -> Float[Tensor, " batch"]:
-    """How many players are strong dummies by the method's own baseline.
+    """The number of players that are strong dummies by the method's own baseline.
 
     Args:
         tolerance: see ``dummies``.

@@ -58,7 +58,7 @@ def truth_emd(trial: Trial, *, region: str = "informative") -> Score:
 
 
 def precision(attribution: Attribution, region: Region) -> Score:
-    """Of the k largest absolute attributions, k the size of the region, the share inside it, in [0, 1].
+    """The share of the k largest absolute attributions, k the size of the region, inside it, in [0, 1].
 
     Of equal ones, of which not all are among the k largest, each counts for its share. NaN where nothing is attributed
     or the region is empty. **Reading.** The authors leave features out that are attributed exactly 0, even where fewer
@@ -70,7 +70,7 @@ def precision(attribution: Attribution, region: Region) -> Score:
 
 
 def auroc(attribution: Attribution, region: Region) -> Score:
-    """How often a feature of the region has a larger absolute attribution than one outside, ties counting half.
+    """The share of pairs in which a feature inside has a larger absolute attribution than one outside, ties half.
 
     The area under the ROC curve in [0, 1]: Mann and Whitney's U / (k (n - k)) of k features inside, n - k outside.
     NaN where nothing is attributed, or one of both is empty.

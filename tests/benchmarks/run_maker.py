@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.run.fields import ColumnFacts, EncodedArray, Provenance, SweepPoint
 from benchmarks.run.records import CellRecord, Manifest, ProblemRecord
-from benchmarks.run.storage import MANIFEST, write
+from benchmarks.run.storage import RUN_MANIFEST, write
 from benchmarks.run.suite import Suite
 from sig.registry import Cost
 
@@ -152,7 +152,7 @@ class RunMaker:
             started_at=WHEN,
             finished_at=WHEN if finished else None,
         )
-        write(manifest, self.directory / MANIFEST)
+        write(manifest, self.directory / RUN_MANIFEST)
         return self.directory
 
     def _problem(self, task: str, repetition: int) -> dict[str, Any]:

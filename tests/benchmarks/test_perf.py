@@ -11,9 +11,9 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.perf import __main__ as command
-from benchmarks.perf.comparison import REGRESSION, rows, verdicts
 from benchmarks.perf.race import Peer, fastest, race
-from benchmarks.perf.saved import saved_runs
+from benchmarks.perf.ratios import REGRESSION, list_ratios, tell_regressions
+from benchmarks.perf.saved_runs import read_runs
 
 STORAGE = Path("results", "runs", "timings", "Some-Machine")
 Save = Callable[..., Path]
@@ -58,9 +58,9 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 
 def compared(*, against: str = "") -> dict[tuple[str, str], Any]:
     """The ratio of each row of the last run, and its change."""
-    runs = saved_runs(STORAGE.parent)
+    runs = read_runs(STORAGE.parent)
     *earlier, last = runs.values()
-    chosen = rows(last, [runs[against]] if against else earlier)
+    chosen = list_ratios(last, [runs[against]] if against else earlier)
     return {(row.path.group, row.peer.name if row.peer else ""): (row.ratio, row.change) for row in chosen}
 
 
@@ -109,8 +109,8 @@ def test_a_required_ratio_or_time_has_to_be_met(
 ) -> None:
     save({"one path": ([ours], {"x": [6.0]} if "at_least" in facts else {})}, **facts)
     assert run(monkeypatch, "--report") == code
-    (row,) = rows(next(iter(saved_runs(STORAGE.parent).values())), ())
-    assert len(verdicts([row])) == code
+    (row,) = list_ratios(next(iter(read_runs(STORAGE.parent).values())), ())
+    assert len(tell_regressions([row])) == code
 
 
 def test_no_saved_run_is_one_line(

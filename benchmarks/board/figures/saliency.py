@@ -14,8 +14,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from benchmarks.board.aggregate import Board, Features, Maps, find_option
 from benchmarks.board.figures.style import Drawing, add_title
+from benchmarks.run.figure_data import MOST_COLOURED, is_coloured
 from benchmarks.run.records import ProblemRecord
-from benchmarks.run.shown import MOST_COLOURED, is_coloured
 from datasets.problem import tasks
 
 Colours = Float[np.ndarray, "shown height width rgba=4"]
@@ -156,7 +156,7 @@ def _lay_over(attribution: Maps, inputs: Features) -> Colours:
 
 
 def _enlarge(planes: Float[np.ndarray, "shown rows columns 1"], size: tuple[int, ...]) -> Float[np.ndarray, "..."]:
-    """Each place as the square of pixels that it is of (``benchmarks.run.shown.pool``)."""
+    """Each place as the square of pixels that it is of (``benchmarks.run.figure_data.pool``)."""
     k = -(-max(size) // max(planes.shape[1:3]))
     return planes.repeat(k, axis=1).repeat(k, axis=2)[:, : size[0], : size[1]]
 

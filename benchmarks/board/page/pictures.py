@@ -21,7 +21,7 @@ from benchmarks.board.figures.saliency import (
     describe_withheld,
     label_pictures,
 )
-from benchmarks.run.shown import MOST_COLOURED, is_coloured
+from benchmarks.run.figure_data import MOST_COLOURED, is_coloured
 
 EXACT: Final[dict[str, Any]] = {"lossless": True, "method": 4, "quality": 60}
 PHOTOGRAPH: Final[dict[str, Any]] = {"quality": 60}

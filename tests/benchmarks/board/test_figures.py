@@ -16,7 +16,7 @@ from benchmarks.board.figures.frontier import find_frontier
 from benchmarks.board.figures.saliency import plot_saliency
 from benchmarks.board.figures.style import add_title, choose_family_colours, make_panels, name_panel
 from benchmarks.run.fields import EncodedArray, SweepPoint
-from benchmarks.run.shown import pool
+from benchmarks.run.figure_data import pool
 from benchmarks.run.storage import read_run
 from tests.benchmarks.run_maker import RunMaker, certainty_run, small_run
 

@@ -25,7 +25,7 @@ from benchmarks.board.tracked_run import tracked_run
 from benchmarks.board.wandb_runs import log_suite
 from benchmarks.run.fields import ColumnFacts, EncodedArray, Provenance, SweepPoint
 from benchmarks.run.records import CellRecord, Manifest, ProblemRecord
-from benchmarks.run.storage import MANIFEST, write
+from benchmarks.run.storage import RUN_MANIFEST, write
 from benchmarks.run.suite import MethodChoice, MetricChoice, Suite, TaskChoice
 from sig.registry import Cost
 from training import tracking
@@ -149,7 +149,7 @@ def run_folder(tmp_path, records):
     listed = [made.file for made in problems]
     write(
         Manifest(suite=suite, problems=listed, allocations=[], cells=files, started_at=datetime.now(UTC)),
-        folder / MANIFEST,
+        folder / RUN_MANIFEST,
     )
     for made in [*records, *problems]:
         write(made, folder / made.file)

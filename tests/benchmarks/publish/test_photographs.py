@@ -26,7 +26,7 @@ from benchmarks.run.cells import Group, plan
 from benchmarks.run.fields import EncodedArray
 from benchmarks.run.progress import RunProgress
 from benchmarks.run.records import CellRecord, Manifest, ProblemRecord, Run
-from benchmarks.run.storage import MANIFEST, read_run, write
+from benchmarks.run.storage import RUN_MANIFEST, read_run, write
 from benchmarks.run.suite import Suite
 from benchmarks.run.worker import CellResult, Setting, prepare, run_cells
 from datasets.problem import PHOTOGRAPHS, Problem, task
@@ -97,7 +97,7 @@ def save(run: Run, commit: str) -> Run:
     for record in records:
         where = record.provenance.model_copy(update={"commit": commit, "dirty": False})
         write(record.model_copy(update={"provenance": where}), run.directory / record.file)
-    write(run.manifest, run.directory / MANIFEST)
+    write(run.manifest, run.directory / RUN_MANIFEST)
     return read_run(run.directory)
 
 

@@ -13,7 +13,7 @@ from benchmarks.publish.manifest import check_files, read_manifest, write_manife
 from benchmarks.publish.publish import publish_run
 from benchmarks.run.records import CellRecord, ProblemRecord, Run
 from benchmarks.run.runner import FolderError, run_suite
-from benchmarks.run.storage import MANIFEST, read_run, write
+from benchmarks.run.storage import RUN_MANIFEST, read_run, write
 from benchmarks.run.worker import Setting
 from datasets.cache import PROJECT
 from tests.benchmarks.run_maker import WHERE, RunMaker
@@ -210,7 +210,7 @@ def test_another_suite_is_not_replaced(make: Make) -> None:
     directory = make(score=0.75)
     manifest = read_run(directory).manifest
     other = manifest.suite.model_copy(update={"name": "other"})
-    write(manifest.model_copy(update={"suite": other}), directory / MANIFEST)
+    write(manifest.model_copy(update={"suite": other}), directory / RUN_MANIFEST)
     with pytest.raises(NotPublishable, match="holds suite 'made-up', which 'other' would replace; name another folder"):
         publish_run(directory, to)
     assert scores(to) == [[0.25], [0.5]]

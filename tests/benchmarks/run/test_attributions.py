@@ -18,7 +18,7 @@ from benchmarks.run.runner import run_suite
 from benchmarks.run.storage import RecordError, read_run
 from benchmarks.run.suite import Suite
 from benchmarks.run.worker import Setting
-from sig.guard import Attributed, Guard
+from sig.guard import AttributionResult, Guard
 from sig.registry import Cost, Metric
 
 SUITE = """
@@ -109,7 +109,7 @@ def attributed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Labels of the methods that attribute, in order; workers are this process."""
     called: list[str] = []
 
-    def recording(watched: scoring.Watched, cell: CellRecord) -> Attributed:
+    def recording(watched: scoring.Watched, cell: CellRecord) -> AttributionResult:
         called.append(cell.label)
         return scoring.attribute(watched, cell)
 
@@ -223,7 +223,7 @@ def test_a_damaged_attribution_is_computed_again(start: Start, tmp_path: Path, a
 
 def test_files_hold_arrays_and_nothing_that_is_executed(tmp_path: Path) -> None:
     file = tmp_path / "some" / "a.npz"
-    found = Attributed(torch.tensor([[1.0, -2.0]]), Cost(0.5, 7, 3, None), torch.tensor([4.0]))
+    found = AttributionResult(torch.tensor([[1.0, -2.0]]), Cost(0.5, 7, 3, None), torch.tensor([4.0]))
     write_attribution(found, "key", file)
     again = read_attribution(file, "key")
     assert again is not None

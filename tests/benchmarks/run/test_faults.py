@@ -80,7 +80,7 @@ def kill_at_random(folder: Path, toy: Path, temporary: Path, kills: int, longest
         finally:
             kill(process)
         there = set[str]()
-        if (folder / "run" / storage.MANIFEST).exists():
+        if (folder / "run" / storage.RUN_MANIFEST).exists():
             there = {cell.file for cell in read_run(folder / "run").cells}
         assert finished <= there
         finished = there

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from benchmarks.run.fields import ColumnFacts, EncodedArray, Provenance, SweepPoint
 from benchmarks.run.records import CellRecord, Manifest, ProblemRecord
-from benchmarks.run.storage import MANIFEST, RecordError, read, read_run, write
+from benchmarks.run.storage import RUN_MANIFEST, RecordError, read, read_run, write
 from benchmarks.run.suite import Suite
 
 WHEN = datetime(2024, 1, 1, tzinfo=UTC)
@@ -211,7 +211,7 @@ def test_a_run_is_what_its_manifest_lists(tmp_path: Path) -> None:
     damaged = cell(label="damaged").file
     (tmp_path / damaged).write_text("{")
     listed = [second.file, first.file, damaged, "records/t/0/absent.json"]
-    write(manifest(problems=[problem().file], cells=listed), tmp_path / MANIFEST)
+    write(manifest(problems=[problem().file], cells=listed), tmp_path / RUN_MANIFEST)
     run = read_run(tmp_path)
     assert run.cells == [second, first]
     assert run.problems == [problem()]

@@ -11,7 +11,7 @@ from benchmarks.run.suite import Suite
 from benchmarks.run.worker import CellResult, Setting, prepare, run_cells
 from datasets.problem import Problem, tasks
 from sig.explicand import Explicand
-from sig.guard import Attributed
+from sig.guard import AttributionResult
 from sig.registry import Cost, NotApplicable, method
 from tests.benchmarks.run_maker import WHERE
 
@@ -195,7 +195,7 @@ def test_maps_of_pictures_are_kept_as_fine_as_a_figure_shows(
     (group,) = plan(suite_of(SUITE.format(methods='"toy-exact"', metrics='"toy-mean"', options="")))
     (cell,) = (cell for cell in group.cells if isinstance(cell, CellSpec))
     watched = Watched.of(Problem(picture_explicand, shown=(1, 3)))
-    found = Attributed(torch.randn(picture_explicand.inputs.shape).double(), Cost(1.0, 1, 1, None), None)
+    found = AttributionResult(torch.randn(picture_explicand.inputs.shape).double(), Cost(1.0, 1, 1, None), None)
     maps = score(watched, cell, found)["maps"]
     assert (maps.shape, maps.coding) == ((2, 1, 8, 8), "levels")
     difference = np.abs(maps.decode() - found.attribution[[1, 3]].numpy())

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.run.shown import MOST_COLOURED, SIDE, choose_shown, make_maps, pool
+from benchmarks.run.figure_data import MOST_COLOURED, SIDE, choose_shown, make_maps, pool
 from datasets.problem import Problem
 from sig.explicand import Explicand
 

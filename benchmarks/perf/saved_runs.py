@@ -16,7 +16,7 @@ class PerfError(ValueError):
 
 
 class PeerTimes(pydantic.BaseModel):
-    """What a peer took for the same work.
+    """Times of a peer for the same work.
 
     Attributes:
         seconds: of each of its turns.
@@ -33,18 +33,19 @@ class PeerTimes(pydantic.BaseModel):
 
     @property
     def median(self) -> float:
+        """The median over turns, in seconds."""
         return statistics.median(self.seconds)
 
 
-class Extra(pydantic.BaseModel):
-    """What a hot path's timing records besides its own times; ``at_most`` is a limit in seconds."""
+class PeerFacts(pydantic.BaseModel):
+    """Facts that are recorded with a hot path's own times: its peers, and ``at_most``, a limit in seconds."""
 
     peers: list[PeerTimes] = []
     at_most: float | None = None
 
 
-class Stats(pydantic.BaseModel):
-    """What is used of pytest-benchmark's statistics: the seconds of each round, and their median."""
+class RoundTimes(pydantic.BaseModel):
+    """The seconds of each round, and their median: the part of pytest-benchmark's statistics that is used."""
 
     median: Seconds
     data: list[Seconds] = pydantic.Field(min_length=1)
@@ -54,8 +55,8 @@ class HotPath(pydantic.BaseModel):
     """One timing; ``group`` is the hot path's name."""
 
     group: str
-    stats: Stats
-    extra_info: Extra
+    stats: RoundTimes
+    extra_info: PeerFacts
 
 
 class SavedRun(pydantic.BaseModel):
@@ -65,7 +66,7 @@ class SavedRun(pydantic.BaseModel):
     benchmarks: list[HotPath]
 
 
-def saved_runs(directory: Path) -> dict[str, SavedRun]:
+def read_runs(directory: Path) -> dict[str, SavedRun]:
     """The runs saved below a folder by their number, the oldest first.
 
     Raises:

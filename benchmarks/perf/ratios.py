@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.perf.saved import HotPath, PeerTimes, SavedRun
+from benchmarks.perf.saved_runs import HotPath, PeerTimes, SavedRun
 
 # Between runs of the same code, ratios moved by up to a quarter while other work kept the machine busy, rarely by more.
 REGRESSION = 0.30
@@ -17,7 +17,7 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Row:
+class RatioRow:
     """A hot path beside one of its peers, or alone, with its ratio in the runs before."""
 
     path: HotPath
@@ -26,7 +26,7 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """How many times faster ours is: the median, over our rounds, of the peer's time in its turn before over ours.
+        """The factor by which ours is faster: the median over our rounds of the peer's turn before / ours, in seconds.
 
         Time and again the machine is slower for a while. That changes both of a pair and leaves their ratio.
         """
@@ -37,11 +37,12 @@ class Row:
 
     @property
     def change(self) -> float | None:
-        """Of the ratio, as a share of what it was before."""
+        """The change of the ratio, as a share of what it was before."""
         return None if self.ratio is None or self.before is None else self.ratio / self.before - 1
 
     @property
     def regressed(self) -> bool:
+        """Whether the ratio has dropped by more than ``REGRESSION``."""
         return self.change is not None and self.change < -REGRESSION
 
     @property
@@ -52,16 +53,16 @@ class Row:
         return self.path.extra_info.at_most is not None and self.path.stats.median > self.path.extra_info.at_most
 
 
-def rows(run: SavedRun, earlier: Iterable[SavedRun]) -> list[Row]:
+def list_ratios(run: SavedRun, earlier: Iterable[SavedRun]) -> list[RatioRow]:
     """One row for each hot path and peer, beside its ratio in the latest earlier run that has it."""
     before: dict[Key, float] = {}
     for old in earlier:
-        before |= {_key(row): row.ratio for row in rows(old, ()) if row.ratio is not None}
-    alone = [Row(path, peer) for path in run.benchmarks for peer in path.extra_info.peers or (None,)]
+        before |= {_key(row): row.ratio for row in list_ratios(old, ()) if row.ratio is not None}
+    alone = [RatioRow(path, peer) for path in run.benchmarks for peer in path.extra_info.peers or (None,)]
     return [replace(row, before=before.get(_key(row))) for row in alone]
 
 
-def table(compared: Iterable[Row]) -> Table:
+def make_table(compared: Iterable[RatioRow]) -> Table:
     """The rows for reading: what is slower than it has to be or than it was is red."""
     result = Table("hot path", "peer", box=box.SIMPLE)
     for column in ("ratio", "required", "change", "our median", "peer's median", "difference"):
@@ -71,7 +72,7 @@ def table(compared: Iterable[Row]) -> Table:
     return result
 
 
-def verdicts(compared: Iterable[Row]) -> list[str]:
+def tell_regressions(compared: Iterable[RatioRow]) -> list[str]:
     """One line for each row that is slower than it has to be or than it was."""
     lines = []
     for row in compared:
@@ -83,7 +84,7 @@ def verdicts(compared: Iterable[Row]) -> list[str]:
     return lines
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: RatioRow) -> tuple[str, ...]:
     peer, at_most = row.peer, row.path.extra_info.at_most
     required = f">= {peer.at_least:g} x" if peer and peer.at_least is not None else ""
     return (
@@ -98,7 +99,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _key(row: Row) -> Key:
+def _key(row: RatioRow) -> Key:
     return row.path.group, row.peer.name if row.peer else ""
 
 

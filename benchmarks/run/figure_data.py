@@ -1,4 +1,4 @@
-"""What records keep of inputs and attributions, so that figures can show them."""
+"""The part of inputs and attributions that records keep for figures."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -8,7 +8,7 @@ from benchmarks.run.fields import EncodedArray
 from datasets.problem import Problem
 
 MOST_COLOURED = 4  # pictures in colour of a problem that are shown
-SIDE = 56  # places, the longest side of a map of a picture in colour
+SIDE = 56  # squares of pixels, the longest side of a map of a picture in colour
 
 
 def is_coloured(features: tuple[int, ...]) -> bool:
