@@ -215,7 +215,7 @@ def try_(
     cell_timeout: CellTimeout = 1800.0,
 ) -> None:
     """Try a method, metric or task of your own beside the published records; nothing published is changed."""
-    from benchmarks.run.own_process import start_fork_server
+    from benchmarks.run.isolation.fork import start_fork_server
 
     start_fork_server()  # it imports as much as this process does, at the same time
     from benchmarks.publish.trial import NewTask, try_file
@@ -269,10 +269,11 @@ def merge(
     gigabytes: Annotated[float, typer.Option(min=1, max=LARGEST, help="Of memory that it may take.")] = 16.0,
 ) -> None:
     """Set a contributed method on the board, if scoring it again in a process of its own confirms its records."""
-    from benchmarks.publish.apart import Limits
     from benchmarks.publish.contribution import merge
+    from benchmarks.run.isolation.process import Limits
 
-    limits = Limits(seconds, int(gigabytes * 2**30))
+    remedies = "to allow more, give --seconds", "to allow more, give --gigabytes"
+    limits = Limits(seconds, int(gigabytes * 2**30), *remedies)
     names = merge(folder, into, cells=_parse_cells(cells), limits=limits)
     typer.echo(f"{', '.join(names)} is on the board of {into}; its source is in {into / 'methods'}")
 

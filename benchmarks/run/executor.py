@@ -12,16 +12,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from distributed import Client, Future, as_completed
+from distributed import Client, Future, Status, as_completed, get_worker
 
 from benchmarks.run import worker
 from benchmarks.run.cells import Group
 from benchmarks.run.cluster import require_gpu
-from benchmarks.run.own_process import Killed, OwnProcess, Stopped
+from benchmarks.run.isolation.fork import Fork
+from benchmarks.run.isolation.process import Killed, Limits, NoAnswer
 from benchmarks.run.parcel import DifferentWorker, Files, Parcel, collect_files
 from benchmarks.run.provenance import get_now
 from benchmarks.run.records import AllocationRecord, AllocationSpec, CellSpec, ProblemRecord, ProblemSpec
-from benchmarks.run.scoring import Known, describe_error
+from benchmarks.run.scoring import EarlierResult, describe_error
 from benchmarks.run.worker import CellResult, Setting
 
 CELLS_PER_JOB = 8  # one by one, the way to a worker and back would take longer than a small cell
@@ -47,8 +48,12 @@ def execute(client: Client, groups: Sequence[Group], setting: Setting | Parcel) 
     return _Execution(client, groups, setting).run()
 
 
+class _WorkerShutdown(Exception):
+    """The Dask worker that waits for an answer is to end; what it was at is done by others."""
+
+
 @dataclass(frozen=True)
-class _Prepared:
+class _Preparation:
     """A problem's record and, for workers on other machines, the files of the models that it was made with."""
 
     record: ProblemRecord
@@ -74,7 +79,7 @@ class _Execution:
         self._workers = sum(client.nthreads().values())
         self._waiting = deque(range(len(groups)))
         self._open: dict[int, deque[_Job]] = {}  # jobs still to be submitted
-        self._prepared: dict[int, Future[_Prepared]] = {}
+        self._prepared: dict[int, Future[_Preparation]] = {}
         self._settings: dict[int, Setting | Parcel] = {}
         self._data: dict[str, dict[str, str]] = {}  # of each problem that is prepared, by its key
         self._out: dict[object, _Job] = {}
@@ -180,26 +185,26 @@ def _unprepared(record: ProblemRecord, cells: Sequence[CellSpec | AllocationSpec
 # ---- jobs, as workers run them ---------------------------------------------------------------------------------------
 
 
-def _prepare(problem: ProblemSpec, setting: Setting | Parcel) -> _Prepared:
+def _prepare(problem: ProblemSpec, setting: Setting | Parcel) -> _Preparation:
     here, started_at = _unpack(setting), get_now()
 
-    def prepare(process: OwnProcess) -> ProblemRecord:
-        record: ProblemRecord = process.call(worker.prepare, problem, here, seconds=PREPARING * here.cell_timeout)
+    def prepare(fork: Fork) -> ProblemRecord:
+        record: ProblemRecord = _call(fork, worker.prepare, problem, here, seconds=PREPARING * here.cell_timeout)
         return record
 
     try:
         record = _try(prepare)
-    except Stopped as error:
+    except NoAnswer as error:
         record = worker.failed_problem(problem, error, started_at)
-    return _Prepared(record, collect_files(record, here) if isinstance(setting, Parcel) else {})
+    return _Preparation(record, collect_files(record, here) if isinstance(setting, Parcel) else {})
 
 
 def _run_cells(
-    prepared: _Prepared | None,
+    prepared: _Preparation | None,
     problem: ProblemSpec,
     cells: Sequence[CellSpec | AllocationSpec],
     setting: Setting | Parcel,
-    known: Mapping[str, Known],
+    known: Mapping[str, EarlierResult],
 ) -> list[CellResult | AllocationRecord]:
     """Dask runs a job where its arguments are: ``prepared`` is there for that alone."""
     here = _unpack(setting)
@@ -211,27 +216,39 @@ def _unpack(setting: Setting | Parcel) -> Setting:
 
 
 def _run_cell(
-    problem: ProblemSpec, cell: CellSpec | AllocationSpec, setting: Setting, known: Mapping[str, Known]
+    problem: ProblemSpec, cell: CellSpec | AllocationSpec, setting: Setting, known: Mapping[str, EarlierResult]
 ) -> CellResult | AllocationRecord:
     started_at = get_now()
 
-    def run(process: OwnProcess) -> CellResult | AllocationRecord:
-        process.call(worker.load, problem, setting, seconds=PREPARING * setting.cell_timeout)
+    def run(fork: Fork) -> CellResult | AllocationRecord:
+        _call(fork, worker.load, problem, setting, seconds=PREPARING * setting.cell_timeout)
         results: list[CellResult | AllocationRecord]
-        results = process.call(worker.run_cells, problem, [cell], setting, known, seconds=setting.cell_timeout)
+        results = _call(fork, worker.run_cells, problem, [cell], setting, known, seconds=setting.cell_timeout)
         return results[0]
 
     try:
         return _try(run)
-    except Stopped as error:
+    except NoAnswer as error:
         return worker.fail(cell, describe_error(error), started_at)
 
 
-def _try(call: Callable[[OwnProcess], T]) -> T:
-    """The call's result in this thread's process; again where that is killed from outside."""
+def _try(call: Callable[[Fork], T]) -> T:
+    """The call's result in this thread's fork; again where that is killed from outside."""
     for _ in range(ATTEMPTS - 1):
         try:
-            return call(OwnProcess.of_this_thread())
+            return call(Fork.of_this_thread())
         except Killed:
             continue
-    return call(OwnProcess.of_this_thread())
+    return call(Fork.of_this_thread())
+
+
+def _call(fork: Fork, function: Callable[..., Any], *arguments: Any, seconds: float) -> Any:
+    """What the function returns in the fork, within a time and the memory of the Dask worker that this runs on."""
+    memory = get_worker().memory_manager.memory_limit
+    limits = Limits(seconds, memory, "to allow more, give --cell-timeout", "run with fewer workers")
+    return fork.call(function, *arguments, limits=limits, require_wanted=_require_open_worker)
+
+
+def _require_open_worker() -> None:
+    if get_worker().status in (Status.closing, Status.closed, Status.failed):
+        raise _WorkerShutdown

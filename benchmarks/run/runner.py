@@ -29,8 +29,8 @@ from benchmarks.run.parcel import Parcel
 from benchmarks.run.progress import RunProgress
 from benchmarks.run.provenance import get_now
 from benchmarks.run.records import AllocationRecord, CellRecord, CellSpec, Manifest, ProblemRecord
-from benchmarks.run.scoring import Known, carry_over
-from benchmarks.run.storage import ARCHIVE, RecordError, read, write
+from benchmarks.run.scoring import EarlierResult, carry_over
+from benchmarks.run.storage import ARCHIVE, MANIFEST, RecordError, read, write
 from benchmarks.run.suite import Suite
 from benchmarks.run.worker import CellResult, Setting
 from training.store.published import PublishedModels
@@ -114,7 +114,7 @@ def _run_suite(
         planned = plan(suite, list(known.values()), models=models)  # again, now that all allocations are known
         manifest = _write_manifest(suite, wanted, planned, started_at, directory)
         deque(compute(planned if fresh else list(_left(planned, directory, progress, console))), maxlen=0)
-    write(manifest.model_copy(update={"finished_at": get_now()}), directory / ARCHIVE)
+    write(manifest.model_copy(update={"finished_at": get_now()}), directory / MANIFEST)
     console.print(f"{len(manifest.cells)} cells: {progress.summary()}", soft_wrap=True)
 
 
@@ -129,7 +129,7 @@ def _write_manifest(
         cells=[cell.file for group in groups for cell in group.cells],
         started_at=started_at,
     )
-    write(manifest, directory / ARCHIVE)
+    write(manifest, directory / MANIFEST)
     return manifest
 
 
@@ -194,12 +194,12 @@ def _read(model: type[R], file: Path, console: Console) -> R | None:
         return None
 
 
-def _find_known(cell: CellSpec, before: CellRecord | None, directory: Path, console: Console) -> Known:
+def _find_known(cell: CellSpec, before: CellRecord | None, directory: Path, console: Console) -> EarlierResult:
     try:
-        return Known(before, read_attribution(directory / cell.attribution_file, cell.attribution_key))
+        return EarlierResult(before, read_attribution(directory / cell.attribution_file, cell.attribution_key))
     except RecordError as error:
         _warn(error, console)
-        return Known(before)
+        return EarlierResult(before)
 
 
 def _warn(error: Exception, console: Console) -> None:

@@ -11,11 +11,12 @@ import pytest
 from rich.console import Console
 
 from benchmarks.publish import NotMerged
-from benchmarks.publish.apart import Asked, Limits, NotAnswered, attribute_apart
 from benchmarks.publish.contribution import merge
 from benchmarks.publish.integrity import check_integrity
 from benchmarks.publish.manifest import PUBLISHED, check_files, hash_file, list_files, write_manifest
 from benchmarks.run.cells import plan
+from benchmarks.run.isolation.process import Limits, NoAnswer
+from benchmarks.run.isolation.sealed import CellRequest, attribute_apart
 from benchmarks.run.records import CellRecord, CellSpec, ProblemSpec, Run
 from benchmarks.run.runner import run_suite
 from benchmarks.run.storage import read_run, write_archive
@@ -199,16 +200,18 @@ def run(e: Explicand, *, generator: torch.Generator) -> torch.Tensor:
 
 
 @pytest.fixture
-def asked(tmp_path: Path) -> Asked:
+def asked(tmp_path: Path) -> CellRequest:
     (tmp_path / "one.toml").write_text(SUITE)
     group = plan(load_suite(str(tmp_path / "one.toml")))[0]
     cell = group.cells[0]
     assert isinstance(cell, CellSpec)
     fields: dict[str, object] = {"label": "hostile", "method": "hostile", "options": {}, "budget": None}
-    return Asked(problem=ProblemSpec.model_validate(group.problem.model_dump()), cell=cell.model_copy(update=fields))
+    return CellRequest(
+        problem=ProblemSpec.model_validate(group.problem.model_dump()), cell=cell.model_copy(update=fields)
+    )
 
 
-def run_apart(folder: Path, asked: Asked, body: str, limits: Limits) -> str:
+def run_apart(folder: Path, asked: CellRequest, body: str, limits: Limits) -> str:
     file = folder / "hostile.py"
     file.write_text(HEAD + "\n".join(f"    {line}" for line in body.splitlines()))
     ((outcome, found),) = attribute_apart(file, None, [asked], limits)
@@ -216,7 +219,7 @@ def run_apart(folder: Path, asked: Asked, body: str, limits: Limits) -> str:
     return f"{outcome.status} {outcome.reason}"
 
 
-def test_no_secret_is_in_its_environment(tmp_path: Path, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_secret_is_in_its_environment(tmp_path: Path, asked: CellRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_TOKEN", "secret")
     monkeypatch.setenv("HTTPS_PROXY", "secret")
     found = run_apart(tmp_path, asked, "raise ValueError(' '.join(sorted(os.environ)))", Limits(300.0))
@@ -226,7 +229,7 @@ def test_no_secret_is_in_its_environment(tmp_path: Path, asked: Asked, monkeypat
     assert {"HOME", "PATH"} <= set(names)
 
 
-def test_what_it_attributes_comes_back(tmp_path: Path, asked: Asked) -> None:
+def test_what_it_attributes_comes_back(tmp_path: Path, asked: CellRequest) -> None:
     assert run_apart(tmp_path, asked, "return e.inputs", Limits(300.0)) == "ok "
 
 
@@ -234,25 +237,25 @@ def test_what_it_attributes_comes_back(tmp_path: Path, asked: Asked) -> None:
     ("body", "limits", "message"),
     [
         ("time.sleep(3600)", Limits(45.0), "took longer than 45 s and was stopped"),
-        ("os._exit(3)", Limits(300.0), "ended with exit code 3"),
+        ("os._exit(3)", Limits(300.0), "ended its process with exit code 3; it must return instead"),
         ("os.kill(os.getpid(), 11)", Limits(300.0), "was killed by SIGSEGV"),
         ("os._exit(0)", Limits(300.0), "what it left cannot be read"),
     ],
 )
 def test_a_process_that_does_not_answer_is_said_so(
-    tmp_path: Path, asked: Asked, body: str, limits: Limits, message: str
+    tmp_path: Path, asked: CellRequest, body: str, limits: Limits, message: str
 ) -> None:
-    with pytest.raises(NotAnswered, match=message):
+    with pytest.raises(NoAnswer, match=message):
         run_apart(tmp_path, asked, body, limits)
 
 
-def test_memory_is_limited(tmp_path: Path, asked: Asked) -> None:
+def test_memory_is_limited(tmp_path: Path, asked: CellRequest) -> None:
     found = run_apart(tmp_path, asked, "return torch.ones(2**34) * e.inputs.sum()", Limits(300.0, 8 * 2**30))
     assert found.startswith("failed RuntimeError")
     assert "memory" in found
 
 
-def test_what_it_started_ends_with_it(tmp_path: Path, asked: Asked) -> None:
+def test_what_it_started_ends_with_it(tmp_path: Path, asked: CellRequest) -> None:
     left = tmp_path / "pid"
     body = f"""
 child = os.fork()
