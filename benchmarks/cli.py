@@ -218,15 +218,15 @@ def try_(
     from benchmarks.run.isolation.fork import start_fork_server
 
     start_fork_server()  # it imports as much as this process does, at the same time
-    from benchmarks.publish.trial import NewTask, try_file
-    from benchmarks.publish.trial_report import TrialReport
+    from benchmarks.publish.tryout import NewTask, try_file
+    from benchmarks.publish.tryout_report import TryoutReport
 
     _load_plugins([file])
     if not all(budget.isdecimal() for budget in _names(budgets)):
         raise UserError(f"--budgets is {budgets!r}, expected numbers of rows, as in 100,1000")
     new_task = NewTask([int(budget) for budget in _names(budgets)], _names(metrics), repetitions)
     console = Console(stderr=True, width=None if sys.stderr.isatty() else WIDTH)
-    trial = try_file(
+    tryout = try_file(
         file,
         suite,
         only=_names(tasks),
@@ -234,15 +234,15 @@ def try_(
         workers=workers or os.cpu_count() or 1,
         cell_timeout=cell_timeout,
         console=console,
-        show_first=lambda first: console.print(TrialReport(first)),
+        show_first=lambda first: console.print(TryoutReport(first)),
     )
-    report = TrialReport(trial)
+    report = TryoutReport(tryout)
     _console().print(report)
     for picture in report.draw():
         typer.echo(picture)
-    if trial.failed or trial.differing:
-        differing = f"{len(trial.differing)} problems or attributions failed or are others" * bool(trial.differing)
-        raise Failed(" and ".join(filter(None, [trial.failed, differing])))
+    if tryout.failed or tryout.differing:
+        differing = f"{len(tryout.differing)} problems or attributions failed or are others" * bool(tryout.differing)
+        raise Failed(" and ".join(filter(None, [tryout.failed, differing])))
 
 
 @app.command()

@@ -36,7 +36,7 @@ from benchmarks.publish.manifest import (
 from benchmarks.publish.photographs import withhold_photographs
 from benchmarks.publish.publish import MODELS, SOURCES, beside, put_in_place, restore
 from benchmarks.publish.rescore import draw_cells
-from benchmarks.publish.trial import OWN, find_published, find_registered, plan_methods, read_published
+from benchmarks.publish.tryout import OWN, find_published, find_registered, plan_methods, read_published
 from benchmarks.run import RUNS
 from benchmarks.run.cells import plan
 from benchmarks.run.isolation.process import Limits, NoAnswer
