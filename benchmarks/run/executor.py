@@ -1,10 +1,10 @@
 """Run groups of cells on a Dask cluster, whatever happens to its workers.
 
 Each problem is prepared by one worker, which then runs that problem's cells; idle workers take from busy ones. Whatever
-a method, a metric or a task does happens in a process of the worker's own, with a limit on time and memory: what
-exceeds it, or ends that process, becomes a failed record, and the next cell has a new process. A job that is lost
-because workers die, as on a cluster they may, is retried by Dask, and then once more on its own, because a worker that
-dies takes along jobs that only waited there.
+a method, a metric or a task does happens in a fork (``benchmarks.run.isolation``), with limits on time and memory: what
+exceeds them, or ends its process, becomes a failed record, and the next cell has a new fork. A job that is lost because
+workers die, as on a cluster they may, is retried by Dask, and then once more on its own, because a worker that dies
+takes along jobs that only waited there.
 """
 
 from collections import deque
@@ -34,7 +34,7 @@ Finished = ProblemRecord | AllocationRecord | CellResult
 
 
 def execute(client: Client, groups: Sequence[Group], setting: Setting | Parcel) -> Iterator[Finished]:
-    """What is finished, as it comes in: each problem, then its cells or allocations; each of the groups' gets a result.
+    """The results as they come in: each problem's, then its cells' or allocations'; each of the groups' gets one.
 
     Where a problem cannot be prepared its cells fail with the same reason. Workers on other machines are sent a
     ``Parcel``.
@@ -136,14 +136,16 @@ class _Execution:
             yield from self._failed(job, error)
             return
         if job.cells:
-            yield from (self._require_same_data(one) for one in result)
+            yield from (self._require_same_data(cell, one) for cell, one in zip(job.cells, result, strict=True))
         else:
             self._prepared[job.group] = future
             if isinstance(self._setting, Parcel):
                 self._settings[job.group] = self._setting.with_models(result.models)
             yield from self._after_preparing(job.group, result.record)
 
-    def _require_same_data(self, result: CellResult | AllocationRecord) -> CellResult | AllocationRecord:
+    def _require_same_data(
+        self, cell: CellSpec | AllocationSpec, result: CellResult | AllocationRecord
+    ) -> CellResult | AllocationRecord:
         """The result, or a failed one where a worker had other data or models than the problem was prepared with."""
         if not isinstance(result, CellResult) or result.record.status == "failed":
             return result
@@ -152,8 +154,7 @@ class _Execution:
             return result
         names = ", ".join(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
         reason = f"it was run with other {names} than the problem was prepared with; run it again"
-        spec = CellSpec.model_validate(result.record.model_dump(include=set(CellSpec.model_fields)))
-        return worker.fail(spec, reason, get_now())
+        return worker.fail(cell, reason, get_now())
 
     def _after_preparing(self, group: int, record: ProblemRecord) -> Iterator[Finished]:
         yield record
@@ -243,7 +244,7 @@ def _try(call: Callable[[Fork], T]) -> T:
 
 
 def _call(fork: Fork, function: Callable[..., Any], *arguments: Any, seconds: float) -> Any:
-    """What the function returns in the fork, within a time and the memory of the Dask worker that this runs on."""
+    """The function's answer from the fork, within a time and the memory of the Dask worker that this runs on."""
     memory = get_worker().memory_manager.memory_limit
     limits = Limits(seconds, memory, "to allow more, give --cell-timeout", "run with fewer workers")
     return fork.call(function, *arguments, limits=limits, require_wanted=_require_open_worker)

@@ -27,7 +27,7 @@ from training.seeds import derive_seed
 
 @dataclass(frozen=True)
 class EarlierResult:
-    """What an earlier run left of a cell: its record, whose unchanged columns are kept, and its attribution."""
+    """A cell's record from an earlier run, whose unchanged columns are kept, and its attribution, as far as there."""
 
     record: CellRecord | None = None
     attributed: Attributed | None = None
@@ -61,7 +61,7 @@ def attribute(guarded: GuardedProblem, cell: CellSpec) -> Attributed:
 
 
 def attribute_again(guarded: GuardedProblem, cell: CellSpec, other: Explicand) -> Tensor:
-    """What the cell's method attributes to another explicand, with its options and its seed, for a metric."""
+    """The attribution of another explicand by the cell's method, with its options and its seed, for a metric."""
     seed_global_generators(cell.method_seed)
     generator = torch.Generator().manual_seed(cell.method_seed)
     return guarded.guard.attribute_again(methods[cell.method], cell.options, other, generator=generator)

@@ -1,4 +1,4 @@
-"""What a worker process does: prepare a problem, run cells on it.
+"""The work of a worker's fork: prepare a problem, run cells on it.
 
 Everything that can go wrong comes back as a record. A problem is kept while its cells are run, and made again from the
 checkpoint cache when they land on another worker.
@@ -48,7 +48,7 @@ CELL_TIMEOUT = 1800.0  # seconds
 
 @dataclass(frozen=True)
 class Setting:
-    """What every job is given: plug-ins to load first, where trainings are tracked, the folder of published models
+    """The setting of every job: plug-ins to load first, where trainings are tracked, the folder of published models
     to use instead of training any, how many seconds a cell may take, and whether the problems' tables for figures are
     wanted."""
 

@@ -58,7 +58,7 @@ class Fork:
         limits: Limits,
         require_wanted: Callable[[], None] = lambda: None,
     ) -> Any:
-        """What the function returns there.
+        """The function's answer, computed there.
 
         Args:
             require_wanted: called now and then; it raises when nobody waits for the answer any more.

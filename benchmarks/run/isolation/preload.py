@@ -1,4 +1,4 @@
-"""What a fork has at hand from its start: every method, metric and task, and which packages are installed.
+"""Imported by the server of forks, so that each has at hand every method, metric and task, and the packages' versions.
 
 What cannot be imported is left to the fork that works, which says so.
 """

@@ -34,7 +34,7 @@ class Killed(NoAnswer):
 
 @dataclass(frozen=True)
 class Limits:
-    """What a process may take until it answers.
+    """The most that a process may take until it answers.
 
     Attributes:
         seconds: by the clock.

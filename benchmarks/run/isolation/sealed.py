@@ -42,14 +42,14 @@ class CellRequest(Document):
 
 
 class CellStatus(Document):
-    """What became of a cell, but for its attribution."""
+    """The outcome of a cell, without its attribution, which is in a file of its own."""
 
     status: str
     reason: str
 
 
 class SealedJob(Document):
-    """What the process is given: a plug-in, a folder of models, cells, and its limits."""
+    """The job of the process: a plug-in, a folder of models, cells, and its limits."""
 
     plugin: Path
     models: Path | None
