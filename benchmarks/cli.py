@@ -227,18 +227,18 @@ def try_(
     cell_timeout: CellTimeout = 1800.0,
 ) -> None:
     """Try a method, metric or task of your own beside the published records; nothing published is changed."""
-    from benchmarks.run.own_process import start_fork_server
+    from benchmarks.run.isolation.fork import start_fork_server
 
     start_fork_server()  # it imports as much as this process does, at the same time
-    from benchmarks.publish.trial import NewTask, try_file
-    from benchmarks.publish.trial_report import TrialReport
+    from benchmarks.publish.tryout import NewTask, try_file
+    from benchmarks.publish.tryout_report import TryoutReport
 
     _load_plugins([file])
     if not all(budget.isdecimal() for budget in _names(budgets)):
         raise UserError(f"--budgets is {budgets!r}, expected numbers of rows, as in 100,1000")
     new_task = NewTask([int(budget) for budget in _names(budgets)], _names(metrics), repetitions)
     console = Console(stderr=True, width=None if sys.stderr.isatty() else WIDTH)
-    trial = try_file(
+    tryout = try_file(
         file,
         suite,
         only=_names(tasks),
@@ -246,15 +246,15 @@ def try_(
         workers=workers or os.cpu_count() or 1,
         cell_timeout=cell_timeout,
         console=console,
-        show_first=lambda first: console.print(TrialReport(first)),
+        show_first=lambda first: console.print(TryoutReport(first)),
     )
-    report = TrialReport(trial)
+    report = TryoutReport(tryout)
     _console().print(report)
     for picture in report.draw():
         typer.echo(picture)
-    if trial.failed or trial.differing:
-        differing = f"{len(trial.differing)} problems or attributions failed or are others" * bool(trial.differing)
-        raise CommandFailure(" and ".join(filter(None, [trial.failed, differing])))
+    if tryout.failed or tryout.differing:
+        differing = f"{len(tryout.differing)} problems or attributions failed or are others" * bool(tryout.differing)
+        raise CommandFailure(" and ".join(filter(None, [tryout.failed, differing])))
 
 
 @app.command()
@@ -281,10 +281,11 @@ def merge(
     gigabytes: Annotated[float, typer.Option(min=1, max=LARGEST, help="Of memory that it may take.")] = 16.0,
 ) -> None:
     """Set a contributed method on the board, if scoring it again in a process of its own confirms its records."""
-    from benchmarks.publish.apart import Limits
     from benchmarks.publish.contribution import merge
+    from benchmarks.run.isolation.process import Limits
 
-    limits = Limits(seconds, int(gigabytes * 2**30))
+    remedies = "to allow more, give --seconds", "to allow more, give --gigabytes"
+    limits = Limits(seconds, int(gigabytes * 2**30), *remedies)
     names = merge(folder, into, cells=_parse_cells(cells), limits=limits)
     typer.echo(f"{', '.join(names)} is on the board of {into}; its source is in {into / 'methods'}")
 

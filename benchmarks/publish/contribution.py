@@ -7,9 +7,9 @@
     run.json, records/, ...    its records on the problems of a published suite (``benchmarks.run.storage``)
 
 ``merge`` believes nothing of it. Every hash, what was asked of the method, its seeds and how it spends its budgets have
-to be as the published suite has them. Cells, drawn at random when it is merged, are attributed again in a process of
-their own (``benchmarks.publish.apart``), and scored here by the project's code on the published models. They have to be
-as contributed, within the tolerance of ``benchmarks.publish.tolerance``.
+to be as the published suite has them. Cells, drawn at random when it is merged, are attributed again in a process that
+is sealed off (``benchmarks.run.isolation.sealed``), and scored here by the project's code on the published models. They
+have to be as contributed, within the tolerance of ``benchmarks.publish.tolerance``.
 """
 
 import secrets
@@ -22,7 +22,6 @@ from typing import Final, Literal, TypeVar
 from benchmarks.board.report import write_report
 from benchmarks.papers.supplement import supplement_report
 from benchmarks.publish import NotMerged
-from benchmarks.publish.apart import Asked, Limits, NotAnswered, attribute_apart
 from benchmarks.publish.comparison import Comparison
 from benchmarks.publish.joining import join_methods
 from benchmarks.publish.manifest import (
@@ -36,9 +35,11 @@ from benchmarks.publish.manifest import (
 from benchmarks.publish.photographs import withhold_photographs
 from benchmarks.publish.publish import MODELS, SOURCES, beside, put_in_place, restore
 from benchmarks.publish.rescore import draw_cells
-from benchmarks.publish.trial import OWN, find_published, find_registered, plan_methods, read_published
+from benchmarks.publish.tryout import OWN, find_published, find_registered, plan_methods, read_published
 from benchmarks.run import RUNS
 from benchmarks.run.cells import plan
+from benchmarks.run.isolation.process import Limits, NoAnswer
+from benchmarks.run.isolation.sealed import LIMITS, CellRequest, attribute_apart
 from benchmarks.run.records import (
     SCHEMA_VERSION,
     CellRecord,
@@ -49,7 +50,7 @@ from benchmarks.run.records import (
     count_failed,
     slugify,
 )
-from benchmarks.run.scoring import Known
+from benchmarks.run.scoring import EarlierResult
 from benchmarks.run.storage import read, read_run, write, write_archive
 from benchmarks.run.suite import MethodChoice, TaskChoice
 from benchmarks.run.worker import CellResult, Setting, run_cells
@@ -124,7 +125,7 @@ def _is_of_project(file: Path) -> bool:
     return any(file.is_relative_to(PROJECT / package) for package in ("sig", "datasets", "training", "benchmarks"))
 
 
-def merge(folder: Path, into: Path, *, cells: int | None = SAMPLED, limits: Limits | None = None) -> list[str]:
+def merge(folder: Path, into: Path, *, cells: int | None = SAMPLED, limits: Limits = LIMITS) -> list[str]:
     """Set a contribution on the board of a published suite, if it stands what is asked of it; the methods' names.
 
     Raises:
@@ -146,7 +147,7 @@ def merge(folder: Path, into: Path, *, cells: int | None = SAMPLED, limits: Limi
         raise NotMerged(f"{folder} is not about the published problems: {_list_some(joined.differing)}")
     before = hash_file(into / PUBLISHED)
     sample = draw_cells(joined.new, cells, secrets.token_hex())
-    if reasons := list(rescore_apart(folder / contribution.source, sample, joined.run, into, limits or Limits())):
+    if reasons := list(rescore_apart(folder / contribution.source, sample, joined.run, into, limits)):
         raise NotMerged(f"{folder} cannot be merged: {_list_some(reasons)}")
     if hash_file(into / PUBLISHED) != before or compare_files(read_manifest(into).files, list_files(into)):
         raise NotMerged(f"{into} is not as published; restore it (git checkout {into}), then merge again")
@@ -234,7 +235,9 @@ def rescore_apart(
     """A line for everything in which cells of a run, attributed and scored again, are not as they are recorded."""
     models = (published / MODELS).resolve()
     problems = {problem.key: problem for problem in run.problems}
-    asked = [Asked(problem=_keep(ProblemSpec, problems[cell.problem]), cell=_keep(CellSpec, cell)) for cell in cells]
+    asked = [
+        CellRequest(problem=_keep(ProblemSpec, problems[cell.problem]), cell=_keep(CellSpec, cell)) for cell in cells
+    ]
     try:
         for cell, one, (outcome, found) in zip(
             cells, asked, attribute_apart(source, models, asked, limits), strict=True
@@ -243,12 +246,12 @@ def rescore_apart(
                 yield f"{_name(cell)} is {outcome.status} {outcome.reason}, contributed as {cell.status} {cell.reason}"
             elif found is not None:
                 yield from _compare(cell, _score(one, found, Setting(models=models)))
-    except NotAnswered as error:
+    except NoAnswer as error:
         yield f"{source.name} could not be run again: {error}"
 
 
-def _score(one: Asked, found: AttributionResult, setting: Setting) -> CellRecord:
-    (result,) = run_cells(one.problem, [one.cell], setting, {one.cell.key: Known(attributed=found)})
+def _score(one: CellRequest, found: AttributionResult, setting: Setting) -> CellRecord:
+    (result,) = run_cells(one.problem, [one.cell], setting, {one.cell.key: EarlierResult(attributed=found)})
     assert isinstance(result, CellResult)  # it is a cell that was asked for
     return result.record
 

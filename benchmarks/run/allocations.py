@@ -8,13 +8,14 @@ are never scored, with draws of their own, and the median over these inputs deci
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from benchmarks.run.records import AllocationSpec
+from benchmarks.run.fields import Provenance
+from benchmarks.run.records import Allocation, AllocationRecord, AllocationSpec
 from benchmarks.run.scoring import describe_error, seed_global_generators, to_number
 from datasets.problem import Problem
 from sig.explicand import Explicand, Tally
@@ -25,8 +26,8 @@ from training.seeds import derive_seed
 INPUTS: Final = 4  # at most
 
 
-def try_allocations(problem: Problem, spec: AllocationSpec) -> dict[str, Any]:
-    """The outcome fields of the method's ``AllocationRecord``.
+def try_allocations(problem: Problem, spec: AllocationSpec, where: Provenance) -> AllocationRecord:
+    """The record of the method's allocations.
 
     Raises:
         Exception: whatever the method raises at its limit, ``NotApplicable`` where it has no meaning for the problem,
@@ -43,12 +44,12 @@ def try_allocations(problem: Problem, spec: AllocationSpec) -> dict[str, Any]:
         attribution, _, _ = guard.attribute_alone(method, options, generator=generator, budget=budget)
         return attribution
 
-    def try_one(budget: int, allocation: dict[str, int]) -> dict[str, Any]:
+    def try_one(budget: int, allocation: dict[str, int]) -> Allocation:
         try:
-            outcome: dict[str, Any] = {"distance": to_number(measure_distance(attribute(budget, allocation), limit))}
+            distance = to_number(measure_distance(attribute(budget, allocation), limit))
         except Exception as error:  # an allocation may be impossible, as a path in two halves in one step; others go on
-            outcome = {"distance": None, "reason": describe_error(error)}
-        return {"budget": budget, "options": allocation, **outcome}
+            return Allocation(budget=budget, options=allocation, distance=None, reason=describe_error(error))
+        return Allocation(budget=budget, options=allocation, distance=distance)
 
     limit_options = method.options_for(spec.limit, **spec.options)
     limit = attribute(spec.limit, limit_options)
@@ -57,7 +58,9 @@ def try_allocations(problem: Problem, spec: AllocationSpec) -> dict[str, Any]:
         for budget in spec.budgets
         for allocation in method.allocations(budget, **spec.options)
     ]
-    return {"status": "ok", "inputs": len(e.inputs), "limit_options": limit_options, "tried": tried}
+    return AllocationRecord(
+        **dict(spec), status="ok", inputs=len(e.inputs), limit_options=limit_options, tried=tried, provenance=where
+    )
 
 
 def measure_distance(found: Float[Tensor, "batch *features"], limit: Float[Tensor, "batch *features"]) -> float:

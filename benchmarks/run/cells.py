@@ -18,7 +18,7 @@ from benchmarks.run.allocations import try_allocations
 from benchmarks.run.fields import SweepPoint
 from benchmarks.run.option_files import hash_files
 from benchmarks.run.records import SCHEMA_VERSION, AllocationRecord, AllocationSpec, CellSpec, ProblemSpec
-from benchmarks.run.scoring import Known
+from benchmarks.run.scoring import EarlierResult
 from benchmarks.run.suite import MethodChoice, Suite, Sweep, TaskChoice
 from datasets.digest import hash_content
 from datasets.problem import tasks
@@ -41,7 +41,7 @@ class Group:
 
     problem: ProblemSpec
     cells: Sequence[CellSpec | AllocationSpec]
-    known: Mapping[str, Callable[[], Known]] = field(default_factory=dict)
+    known: Mapping[str, Callable[[], EarlierResult]] = field(default_factory=dict)
     gpu: bool = False
 
 

@@ -18,7 +18,7 @@ from distributed import Client, LocalCluster
 from distributed.system import MEMORY_LIMIT
 from filelock import FileLock, Timeout
 
-from benchmarks.run.own_process import start_fork_server
+from benchmarks.run.isolation.fork import start_fork_server
 from benchmarks.run.parcel import describe_code, find_differences
 from datasets.cache import PROJECT
 

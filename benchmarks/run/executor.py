@@ -1,10 +1,10 @@
 """Run groups of cells on a Dask cluster, whatever happens to its workers.
 
 Each problem is prepared by one worker, which then runs that problem's cells; idle workers take from busy ones. Whatever
-a method, a metric or a task does happens in a process of the worker's own, with a limit on time and memory: what
-exceeds it, or ends that process, becomes a failed record, and the next cell has a new process. A job that is lost
-because workers die, as on a cluster they may, is retried by Dask, and then once more on its own, because a worker that
-dies takes along jobs that only waited there.
+a method, a metric or a task does happens in a fork (``benchmarks.run.isolation``), with limits on time and memory: what
+exceeds them, or ends its process, becomes a failed record, and the next cell has a new fork. A job that is lost because
+workers die, as on a cluster they may, is retried by Dask, and then once more on its own, because a worker that dies
+takes along jobs that only waited there.
 """
 
 from collections import deque
@@ -12,16 +12,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from distributed import Client, Future, as_completed
+from distributed import Client, Future, Status, as_completed, get_worker
 
 from benchmarks.run import worker
 from benchmarks.run.cells import Group
 from benchmarks.run.cluster import require_gpu
-from benchmarks.run.own_process import Killed, OwnProcess, Stopped
+from benchmarks.run.isolation.fork import Fork
+from benchmarks.run.isolation.process import Killed, Limits, NoAnswer
 from benchmarks.run.parcel import DifferentWorker, Files, Parcel, collect_files
 from benchmarks.run.provenance import get_now
 from benchmarks.run.records import AllocationRecord, AllocationSpec, CellSpec, ProblemRecord, ProblemSpec
-from benchmarks.run.scoring import Known, describe_error
+from benchmarks.run.scoring import EarlierResult, describe_error
 from benchmarks.run.worker import CellResult, Setting
 
 CELLS_PER_JOB = 8  # one by one, the way to a worker and back would take longer than a small cell
@@ -33,7 +34,7 @@ Finished = ProblemRecord | AllocationRecord | CellResult
 
 
 def execute(client: Client, groups: Sequence[Group], setting: Setting | Parcel) -> Iterator[Finished]:
-    """What is finished, as it comes in: each problem, then its cells or allocations; each of the groups' gets a result.
+    """The results as they come in: each problem's, then its cells' or allocations'; each of the groups' gets one.
 
     Where a problem cannot be prepared its cells fail with the same reason. Workers on other machines are sent a
     ``Parcel``.
@@ -47,8 +48,12 @@ def execute(client: Client, groups: Sequence[Group], setting: Setting | Parcel) 
     return _Execution(client, groups, setting).run()
 
 
+class _WorkerShutdown(Exception):
+    """The Dask worker that waits for an answer is to end; what it was at is done by others."""
+
+
 @dataclass(frozen=True)
-class _Prepared:
+class _Preparation:
     """A problem's record and, for workers on other machines, the files of the models that it was made with."""
 
     record: ProblemRecord
@@ -74,7 +79,7 @@ class _Execution:
         self._workers = sum(client.nthreads().values())
         self._waiting = deque(range(len(groups)))
         self._open: dict[int, deque[_Job]] = {}  # jobs still to be submitted
-        self._prepared: dict[int, Future[_Prepared]] = {}
+        self._prepared: dict[int, Future[_Preparation]] = {}
         self._settings: dict[int, Setting | Parcel] = {}
         self._data: dict[str, dict[str, str]] = {}  # of each problem that is prepared, by its key
         self._out: dict[object, _Job] = {}
@@ -131,14 +136,16 @@ class _Execution:
             yield from self._failed(job, error)
             return
         if job.cells:
-            yield from (self._require_same_data(one) for one in result)
+            yield from (self._require_same_data(cell, one) for cell, one in zip(job.cells, result, strict=True))
         else:
             self._prepared[job.group] = future
             if isinstance(self._setting, Parcel):
                 self._settings[job.group] = self._setting.with_models(result.models)
             yield from self._after_preparing(job.group, result.record)
 
-    def _require_same_data(self, result: CellResult | AllocationRecord) -> CellResult | AllocationRecord:
+    def _require_same_data(
+        self, cell: CellSpec | AllocationSpec, result: CellResult | AllocationRecord
+    ) -> CellResult | AllocationRecord:
         """The result, or a failed one where a worker had other data or models than the problem was prepared with."""
         if not isinstance(result, CellResult) or result.record.status == "failed":
             return result
@@ -147,8 +154,7 @@ class _Execution:
             return result
         names = ", ".join(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
         reason = f"it was run with other {names} than the problem was prepared with; run it again"
-        spec = CellSpec.model_validate(result.record.model_dump(include=set(CellSpec.model_fields)))
-        return worker.fail(spec, reason, get_now())
+        return worker.fail(cell, reason, get_now())
 
     def _after_preparing(self, group: int, record: ProblemRecord) -> Iterator[Finished]:
         yield record
@@ -180,26 +186,26 @@ def _unprepared(record: ProblemRecord, cells: Sequence[CellSpec | AllocationSpec
 # ---- jobs, as workers run them ---------------------------------------------------------------------------------------
 
 
-def _prepare(problem: ProblemSpec, setting: Setting | Parcel) -> _Prepared:
+def _prepare(problem: ProblemSpec, setting: Setting | Parcel) -> _Preparation:
     here, started_at = _unpack(setting), get_now()
 
-    def prepare(process: OwnProcess) -> ProblemRecord:
-        record: ProblemRecord = process.call(worker.prepare, problem, here, seconds=PREPARING * here.cell_timeout)
+    def prepare(fork: Fork) -> ProblemRecord:
+        record: ProblemRecord = _call(fork, worker.prepare, problem, here, seconds=PREPARING * here.cell_timeout)
         return record
 
     try:
         record = _try(prepare)
-    except Stopped as error:
+    except NoAnswer as error:
         record = worker.failed_problem(problem, error, started_at)
-    return _Prepared(record, collect_files(record, here) if isinstance(setting, Parcel) else {})
+    return _Preparation(record, collect_files(record, here) if isinstance(setting, Parcel) else {})
 
 
 def _run_cells(
-    prepared: _Prepared | None,
+    prepared: _Preparation | None,
     problem: ProblemSpec,
     cells: Sequence[CellSpec | AllocationSpec],
     setting: Setting | Parcel,
-    known: Mapping[str, Known],
+    known: Mapping[str, EarlierResult],
 ) -> list[CellResult | AllocationRecord]:
     """Dask runs a job where its arguments are: ``prepared`` is there for that alone."""
     here = _unpack(setting)
@@ -211,27 +217,39 @@ def _unpack(setting: Setting | Parcel) -> Setting:
 
 
 def _run_cell(
-    problem: ProblemSpec, cell: CellSpec | AllocationSpec, setting: Setting, known: Mapping[str, Known]
+    problem: ProblemSpec, cell: CellSpec | AllocationSpec, setting: Setting, known: Mapping[str, EarlierResult]
 ) -> CellResult | AllocationRecord:
     started_at = get_now()
 
-    def run(process: OwnProcess) -> CellResult | AllocationRecord:
-        process.call(worker.load, problem, setting, seconds=PREPARING * setting.cell_timeout)
+    def run(fork: Fork) -> CellResult | AllocationRecord:
+        _call(fork, worker.load, problem, setting, seconds=PREPARING * setting.cell_timeout)
         results: list[CellResult | AllocationRecord]
-        results = process.call(worker.run_cells, problem, [cell], setting, known, seconds=setting.cell_timeout)
+        results = _call(fork, worker.run_cells, problem, [cell], setting, known, seconds=setting.cell_timeout)
         return results[0]
 
     try:
         return _try(run)
-    except Stopped as error:
+    except NoAnswer as error:
         return worker.fail(cell, describe_error(error), started_at)
 
 
-def _try(call: Callable[[OwnProcess], T]) -> T:
-    """The call's result in this thread's process; again where that is killed from outside."""
+def _try(call: Callable[[Fork], T]) -> T:
+    """The call's result in this thread's fork; again where that is killed from outside."""
     for _ in range(ATTEMPTS - 1):
         try:
-            return call(OwnProcess.of_this_thread())
+            return call(Fork.of_this_thread())
         except Killed:
             continue
-    return call(OwnProcess.of_this_thread())
+    return call(Fork.of_this_thread())
+
+
+def _call(fork: Fork, function: Callable[..., Any], *arguments: Any, seconds: float) -> Any:
+    """The function's answer from the fork, within a time and the memory of the Dask worker that this runs on."""
+    memory = get_worker().memory_manager.memory_limit
+    limits = Limits(seconds, memory, "to allow more, give --cell-timeout", "run with fewer workers")
+    return fork.call(function, *arguments, limits=limits, require_wanted=_require_open_worker)
+
+
+def _require_open_worker() -> None:
+    if get_worker().status in (Status.closing, Status.closed, Status.failed):
+        raise _WorkerShutdown

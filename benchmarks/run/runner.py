@@ -29,7 +29,7 @@ from benchmarks.run.parcel import Parcel
 from benchmarks.run.progress import RunProgress
 from benchmarks.run.provenance import get_now
 from benchmarks.run.records import AllocationRecord, CellRecord, CellSpec, Manifest, ProblemRecord
-from benchmarks.run.scoring import Known, carry_over
+from benchmarks.run.scoring import EarlierResult, carry_over
 from benchmarks.run.storage import ARCHIVE, RUN_MANIFEST, RecordError, read, write
 from benchmarks.run.suite import Suite
 from benchmarks.run.worker import CellResult, Setting
@@ -194,12 +194,12 @@ def _read(model: type[R], file: Path, console: Console) -> R | None:
         return None
 
 
-def _find_known(cell: CellSpec, before: CellRecord | None, directory: Path, console: Console) -> Known:
+def _find_known(cell: CellSpec, before: CellRecord | None, directory: Path, console: Console) -> EarlierResult:
     try:
-        return Known(before, read_attribution(directory / cell.attribution_file, cell.attribution_key))
+        return EarlierResult(before, read_attribution(directory / cell.attribution_file, cell.attribution_key))
     except RecordError as error:
         _warn(error, console)
-        return Known(before)
+        return EarlierResult(before)
 
 
 def _warn(error: Exception, console: Console) -> None:

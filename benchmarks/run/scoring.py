@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from textwrap import shorten
-from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from benchmarks.run.fields import ColumnFacts, EncodedArray
+from benchmarks.run.fields import ColumnFacts, EncodedArray, Provenance
 from benchmarks.run.figure_data import make_maps
 from benchmarks.run.records import CellRecord, CellSpec
 from benchmarks.run.suite import MetricChoice
@@ -22,37 +21,34 @@ from datasets.problem import Problem
 from sig.explicand import Explicand
 from sig.guard import AttributionResult, Guard
 from sig.metrics.regions import part_shares
-from sig.registry import Metric, NotApplicable, Trial, methods, metrics
+from sig.registry import Cost, Metric, NotApplicable, Trial, methods, metrics
 from training.seeds import derive_seed
 
 
 @dataclass(frozen=True)
-class Known:
-    """What an earlier run left of a cell: its record, whose unchanged columns are kept, and its attribution."""
+class EarlierResult:
+    """A cell's record from an earlier run, whose unchanged columns are kept, and its attribution, as far as there."""
 
     record: CellRecord | None = None
     attributed: AttributionResult | None = None
 
 
-NOTHING_KNOWN = Known()
-
-
 @dataclass(frozen=True)
-class Watched:
+class GuardedProblem:
     """A problem, and the guard that keeps every cell from touching it."""
 
     problem: Problem
     guard: Guard
 
     @classmethod
-    def of(cls, problem: Problem) -> "Watched":
+    def of(cls, problem: Problem) -> "GuardedProblem":
         """The problem with a guard of all of it."""
         truths = {f"truth {name!r}": truth for name, truth in problem.truths.items()}
         regions = {f"region {name!r}": region for name, region in problem.regions.items()}
         return cls(problem, Guard(problem.explicand, {**truths, **regions}))
 
 
-def attribute(watched: Watched, cell: CellSpec) -> AttributionResult:
+def attribute(guarded: GuardedProblem, cell: CellSpec) -> AttributionResult:
     """The attribution that the cell asks for.
 
     Raises:
@@ -61,25 +57,29 @@ def attribute(watched: Watched, cell: CellSpec) -> AttributionResult:
     """
     seed_global_generators(cell.method_seed)
     generator = torch.Generator().manual_seed(cell.method_seed)
-    return watched.guard.attribute(methods[cell.method], cell.options, generator=generator, budget=cell.budget)
+    return guarded.guard.attribute(methods[cell.method], cell.options, generator=generator, budget=cell.budget)
 
 
-def attribute_again(watched: Watched, cell: CellSpec, other: Explicand) -> Tensor:
-    """What the cell's method attributes to another explicand, with its options and its seed, for a metric."""
+def attribute_again(guarded: GuardedProblem, cell: CellSpec, other: Explicand) -> Tensor:
+    """The attribution of another explicand by the cell's method, with its options and its seed, for a metric."""
     seed_global_generators(cell.method_seed)
     generator = torch.Generator().manual_seed(cell.method_seed)
-    return watched.guard.attribute_again(methods[cell.method], cell.options, other, generator=generator)
+    return guarded.guard.attribute_again(methods[cell.method], cell.options, other, generator=generator)
 
 
 def score(
-    watched: Watched, cell: CellSpec, found: AttributionResult, before: CellRecord | None = None
-) -> dict[str, Any]:
-    """The outcome fields of the cell's ``CellRecord``.
+    guarded: GuardedProblem,
+    cell: CellSpec,
+    found: AttributionResult,
+    where: Provenance,
+    before: CellRecord | None = None,
+) -> CellRecord:
+    """The cell's record.
 
     Columns of metrics that have not changed since the record ``before`` are taken from there. A metric that raises
     fails the cell; the others are kept.
     """
-    problem, columns = watched.problem, _Columns()
+    problem, columns = guarded.problem, _ScoreColumns()
     kept = find_unchanged(before, cell)
     for choice in cell.metrics:
         if before is not None and choice.label in kept:
@@ -87,15 +87,12 @@ def score(
             continue
         for column, truth in _columns_of(choice, problem):
             seed_global_generators(cell.problem_seed)
-            columns.add(column, truth, choice, watched, found, cell)
-    outcome = {**columns.outcome(), "cost": found.cost}
-    return outcome | _for_figures(found, problem) if cell.headline else outcome | {"curves": {}}
-
-
-def _for_figures(found: AttributionResult, problem: Problem) -> dict[str, Any]:
-    """``maps`` and ``part_shares``."""
-    outcome: dict[str, Any] = {"part_shares": share_among_regions(found.attribution, problem)}
-    return outcome | {"maps": make_maps(found.attribution, problem)}
+            columns.add(column, truth, choice, guarded, found, cell)
+    record = columns.make_record(cell, where, found.cost)
+    if not cell.headline:
+        return record.model_copy(update={"curves": {}})
+    of_parts = share_among_regions(found.attribution, problem)
+    return record.model_copy(update={"maps": make_maps(found.attribution, problem), "part_shares": of_parts})
 
 
 def find_unchanged(before: CellRecord | None, cell: CellSpec) -> set[str]:
@@ -111,15 +108,15 @@ def carry_over(before: CellRecord, cell: CellSpec) -> CellRecord | None:
     """The cell's record where the one before holds all of it, so that there is nothing to compute."""
     if before.status == "failed" or before.attribution_key != cell.attribution_key:
         return None
-    complete = len(find_unchanged(before, cell)) == len(cell.metrics) and before.headline == cell.headline
-    if before.status == "ok" and not complete:
+    if before.status == "skipped":
+        return before.model_copy(update=dict(cell))
+    if len(find_unchanged(before, cell)) < len(cell.metrics) or before.headline != cell.headline:
         return None
-    columns = _Columns()
-    for choice in cell.metrics if before.status == "ok" else ():
+    columns = _ScoreColumns()
+    for choice in cell.metrics:
         columns.keep(before, choice.label)
-    held = before.model_dump(include={"status", "reason", "cost", "maps", "part_shares"})
-    outcome = {**columns.outcome(), **held, "provenance": before.provenance}
-    return CellRecord.model_validate({**cell.model_dump(), **outcome})
+    record = columns.make_record(cell, before.provenance, before.cost)
+    return record.model_copy(update={"maps": before.maps, "part_shares": before.part_shares})
 
 
 def share_among_regions(
@@ -158,7 +155,7 @@ def to_number(value: float | int) -> float | None:
 
 
 @dataclass
-class _Columns:
+class _ScoreColumns:
     """The columns of scores of one cell, as they come in."""
 
     scores: dict[str, list[float | None]] = field(default_factory=dict)
@@ -168,19 +165,25 @@ class _Columns:
     errors: list[tuple[str, str]] = field(default_factory=list)
 
     def add(
-        self, column: str, truth: str, choice: MetricChoice, watched: Watched, found: AttributionResult, cell: CellSpec
+        self,
+        column: str,
+        truth: str,
+        choice: MetricChoice,
+        guarded: GuardedProblem,
+        found: AttributionResult,
+        cell: CellSpec,
     ) -> None:
-        metric, problem = metrics[choice.name], watched.problem
+        metric, problem = metrics[choice.name], guarded.problem
         e, truths, regions = problem.explicand, problem.truths, problem.regions
         change = None if found.change is None else found.change.to(e.device)
         paths = None if found.paths is None else (found.paths[0].to(e.device), found.paths[1].to(e.device))
-        attribution, again = found.attribution.to(e.device), partial(attribute_again, watched, cell)
+        attribution, again = found.attribution.to(e.device), partial(attribute_again, guarded, cell)
         trial = Trial(e, attribution, found.cost, truths.get(truth), regions, change, paths, attribute=again)
         seed = derive_seed("metric", cell.problem_seed, column)
         generator = torch.Generator().manual_seed(seed) if metric.draws else None
         self.facts[column] = _facts(metric, choice, truth)
         try:
-            values = watched.guard.score(metric, trial, choice.options, generator=generator)
+            values = guarded.guard.score(metric, trial, choice.options, generator=generator)
             self.scores[column] = [to_number(value) for value in (values.mean(1) if metric.curve else values).tolist()]
             if metric.curve:
                 self.curves[column] = EncodedArray.of(values)
@@ -203,16 +206,19 @@ class _Columns:
                 if column in theirs:
                     mine[column] = theirs[column]  # type: ignore[assignment]
 
-    def outcome(self) -> dict[str, Any]:
-        return {
-            "status": "failed" if self.errors else "ok",
-            "reason": "; ".join(message for message, _ in self.errors),
-            "traceback": "\n".join(trace for _, trace in self.errors),
-            "scores": self.scores,
-            "curves": self.curves,
-            "metric_notes": self.metric_notes,
-            "facts": self.facts,
-        }
+    def make_record(self, cell: CellSpec, where: Provenance, cost: Cost | None) -> CellRecord:
+        return CellRecord(
+            **dict(cell),
+            status="failed" if self.errors else "ok",
+            reason="; ".join(message for message, _ in self.errors),
+            traceback="\n".join(trace for _, trace in self.errors),
+            scores=self.scores,
+            curves=self.curves,
+            metric_notes=self.metric_notes,
+            facts=self.facts,
+            cost=cost,
+            provenance=where,
+        )
 
 
 def _columns_of(choice: MetricChoice, problem: Problem) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What a worker process does: prepare a problem, run cells on it.
+"""The work of a worker's fork: prepare a problem, run cells on it.
 
 Everything that can go wrong comes back as a record. A problem is kept while its cells are run, and made again from the
 checkpoint cache when they land on another worker.
@@ -13,20 +13,19 @@ from datetime import datetime
 from functools import cache, lru_cache
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from benchmarks.run.allocations import try_allocations
-from benchmarks.run.fields import EncodedArray
+from benchmarks.run.fields import EncodedArray, Provenance
 from benchmarks.run.figure_data import choose_shown
 from benchmarks.run.provenance import describe_provenance, get_now
 from benchmarks.run.records import AllocationRecord, AllocationSpec, CellRecord, CellSpec, ProblemRecord, ProblemSpec
 from benchmarks.run.scoring import (
-    NOTHING_KNOWN,
-    Known,
-    Watched,
+    EarlierResult,
+    GuardedProblem,
     attribute,
     describe_error,
     describe_traceback,
@@ -36,7 +35,7 @@ from benchmarks.run.scoring import (
 )
 from datasets.problem import Problem, make_columns, tasks
 from sig import path
-from sig.explicand import Tally
+from sig.explicand import Explicand, Tally
 from sig.guard import AttributionResult
 from sig.plugins import load_plugin
 from sig.registry import NotApplicable, methods, metrics
@@ -49,7 +48,7 @@ CELL_TIMEOUT = 1800.0  # seconds
 
 @dataclass(frozen=True)
 class Setting:
-    """What every job is given: plug-ins to load first, where trainings are tracked, the folder of published models
+    """The setting of every job: plug-ins to load first, where trainings are tracked, the folder of published models
     to use instead of training any, how many seconds a cell may take, and whether the problems' tables for figures are
     wanted."""
 
@@ -91,7 +90,7 @@ def run_cells(
     spec: ProblemSpec,
     cells: Sequence[CellSpec | AllocationSpec],
     setting: Setting,
-    known: Mapping[str, Known] | None = None,
+    known: Mapping[str, EarlierResult] | None = None,
 ) -> list[CellResult | AllocationRecord]:
     """Attribute, measure and score cells of one problem, or find allocations on it; skipped or failed records, with
     reasons, where that raises.
@@ -103,7 +102,7 @@ def run_cells(
         return [
             _find_allocations(spec, cell)
             if isinstance(cell, AllocationSpec)
-            else _run_cell(spec, cell, (known or {}).get(cell.key, NOTHING_KNOWN))
+            else _run_cell(spec, cell, (known or {}).get(cell.key, EarlierResult()))
             for cell in cells
         ]
 
@@ -111,19 +110,22 @@ def run_cells(
 def fail(
     cell: CellSpec | AllocationSpec, reason: str, started_at: datetime, traceback: str = ""
 ) -> CellResult | AllocationRecord:
-    """What comes of a cell that could not be run, or allocations that could not be found."""
-    outcome = {"status": "failed", "reason": reason, "traceback": traceback}
-    record = {**cell.model_dump(), **outcome, "provenance": describe_provenance(started_at=started_at)}
+    """The failed record of a cell that could not be run, or of allocations that could not be found."""
+    fields = {**dict(cell), "reason": reason, "traceback": traceback}
+    where = describe_provenance(started_at=started_at)
     if isinstance(cell, AllocationSpec):
-        return AllocationRecord.model_validate(record)
-    return CellResult(CellRecord.model_validate(record))
+        return AllocationRecord(**fields, status="failed", provenance=where)
+    return CellResult(CellRecord(**fields, status="failed", provenance=where))
 
 
 def failed_problem(spec: ProblemSpec, error: BaseException, started_at: datetime) -> ProblemRecord:
     """The record of a problem that could not be prepared."""
-    outcome = {"status": "failed", "reason": describe_error(error), "traceback": describe_traceback(error)}
-    return ProblemRecord.model_validate(
-        {**spec.model_dump(), **outcome, "provenance": describe_provenance(started_at=started_at)}
+    return ProblemRecord(
+        **dict(spec),
+        status="failed",
+        reason=describe_error(error),
+        traceback=describe_traceback(error),
+        provenance=describe_provenance(started_at=started_at),
     )
 
 
@@ -140,78 +142,78 @@ def _set_up_process(plugins: tuple[Path, ...]) -> None:
 
 
 @lru_cache(maxsize=PROBLEMS_KEPT)
-def _problem(spec_json: str) -> Watched:
+def _problem(spec_json: str) -> GuardedProblem:
     """The problem, after one warm-up pass, so that no cell pays for what happens once in a process."""
     spec = ProblemSpec.model_validate_json(spec_json)
     problem = tasks[spec.kind](seed=spec.problem_seed, **spec.task_options)
     path.gradient(problem.explicand.with_tally(Tally()))
-    return Watched.of(problem)
+    return GuardedProblem.of(problem)
 
 
 def _find_allocations(spec: ProblemSpec, wanted: AllocationSpec) -> CellResult | AllocationRecord:
     started_at = get_now()
     try:
         problem = _problem(spec.model_dump_json()).problem
+        where = _describe_origin(problem, started_at)
         try:
-            outcome = try_allocations(problem, wanted)
+            return try_allocations(problem, wanted, where)
         except NotApplicable as reason:
-            outcome = {"status": "skipped", "reason": describe_error(reason)}
-        device, data = str(problem.explicand.device), problem.provenance
-        where = describe_provenance(started_at=started_at, device=device, data=data)
-        return AllocationRecord.model_validate({**wanted.model_dump(), **outcome, "provenance": where})
+            return AllocationRecord(**dict(wanted), status="skipped", reason=describe_error(reason), provenance=where)
     except Exception as error:
         return fail(wanted, describe_error(error), started_at, describe_traceback(error))
 
 
-def _run_cell(spec: ProblemSpec, cell: CellSpec, known: Known) -> CellResult | AllocationRecord:
+def _run_cell(spec: ProblemSpec, cell: CellSpec, known: EarlierResult) -> CellResult | AllocationRecord:
     started_at = get_now()
     try:
-        watched = _problem(spec.model_dump_json())
-        device, data = str(watched.problem.explicand.device), watched.problem.provenance
-        where = describe_provenance(started_at=started_at, device=device, data=data)
-        found, outcome = _outcome(watched, cell, known)
-        record = CellRecord.model_validate({**cell.model_dump(), **outcome, "provenance": where})
+        guarded = _problem(spec.model_dump_json())
+        where = _describe_origin(guarded.problem, started_at)
+        try:
+            found = known.attributed or attribute(guarded, cell)
+        except NotApplicable as reason:
+            skipped = CellRecord(**dict(cell), status="skipped", reason=describe_error(reason), provenance=where)
+            return CellResult(skipped)
+        record = score(guarded, cell, found, where, known.record)
         return CellResult(record, None if found is known.attributed else found)
     except Exception as error:
         return fail(cell, describe_error(error), started_at, describe_traceback(error))
 
 
-def _outcome(watched: Watched, cell: CellSpec, known: Known) -> tuple[AttributionResult | None, dict[str, Any]]:
-    try:
-        found = known.attributed or attribute(watched, cell)
-    except NotApplicable as reason:
-        return None, {"status": "skipped", "reason": describe_error(reason)}
-    return found, score(watched, cell, found, known.record)
+def _describe_origin(problem: Problem, started_at: datetime) -> Provenance:
+    device = str(problem.explicand.device)
+    return describe_provenance(started_at=started_at, device=device, data=problem.provenance)
 
 
 def _describe(
     spec: ProblemSpec, problem: Problem, seconds: float, started_at: datetime, *, series: bool
 ) -> ProblemRecord:
     e, shown = problem.explicand, choose_shown(problem)
-    described: dict[str, Any] = {
-        "status": "ok",
-        "checks": {name: to_number(value) for name, value in problem.checks.items()},
-        "truths": {name: truth.tolist() for name, truth in problem.truths.items()},
-        "exact": {name: list(of_truth) for name, of_truth in problem.exact.items()},
-        "series": {name: _table(make_columns(name, table)) for name, table in problem.series.items() if series},
-        "explicands": len(e.inputs),
-        "targets": e.target.tolist(),
-        "even_shares": share_among_regions(torch.ones_like(e.inputs), problem),
-        "features": e.features,
-        "players": e.n_players,
-        "seconds": seconds,
-        "provenance": describe_provenance(started_at=started_at, device=str(e.device), data=problem.provenance),
-    }
-    if shown:
-        with torch.no_grad():
-            predictions = e.with_tally(Tally()).outputs(e.inputs[shown]).argmax(1)
-        described |= {
-            "shown": shown,
-            "shown_inputs": EncodedArray.of(e.inputs[shown].cpu()),
-            "shown_targets": e.target[shown].tolist(),
-            "shown_predictions": predictions.tolist(),
-        }
-    return ProblemRecord.model_validate({**spec.model_dump(), **described})
+    return ProblemRecord(
+        **dict(spec),
+        status="ok",
+        checks={name: to_number(value) for name, value in problem.checks.items()},
+        truths={name: truth.tolist() for name, truth in problem.truths.items()},
+        exact={name: list(of_truth) for name, of_truth in problem.exact.items()},
+        series={name: _table(make_columns(name, table)) for name, table in problem.series.items() if series},
+        explicands=len(e.inputs),
+        features=e.features,
+        players=e.n_players,
+        shown=shown,
+        shown_inputs=EncodedArray.of(e.inputs[shown].cpu()) if shown else None,
+        shown_targets=e.target[shown].tolist(),
+        shown_predictions=_predict(e.with_tally(Tally()), e.inputs[shown]) if shown else [],
+        targets=e.target.tolist(),
+        even_shares=share_among_regions(torch.ones_like(e.inputs), problem),
+        seconds=seconds,
+        provenance=_describe_origin(problem, started_at),
+    )
+
+
+@torch.no_grad()
+def _predict(e: Explicand, inputs: Float[Tensor, "inputs *features"]) -> list[int]:
+    """The largest output of each input."""
+    largest: list[int] = e.outputs(inputs).argmax(1).tolist()
+    return largest
 
 
 def _table(columns: Mapping[str, Tensor]) -> dict[str, list[float | None]]:

@@ -2,21 +2,17 @@
 
 import json
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 from rich.console import Console
 
 from benchmarks.publish import NotMerged
-from benchmarks.publish.apart import Asked, Limits, NotAnswered, attribute_apart
 from benchmarks.publish.contribution import merge
 from benchmarks.publish.integrity import check_integrity
 from benchmarks.publish.manifest import PUBLISHED, check_files, list_files, write_manifest
-from benchmarks.run.cells import plan
-from benchmarks.run.records import CellRecord, CellSpec, ProblemSpec, Run
+from benchmarks.run.records import CellRecord, Run
 from benchmarks.run.runner import run_suite
 from benchmarks.run.storage import read_run, write_archive
 from benchmarks.run.suite_files import load_suite
@@ -184,91 +180,3 @@ def test_a_folder_without_a_manifest_is_no_contribution(tmp_path: Path, call: Ca
     code, _, lines = call("merge", tmp_path, "--into", tmp_path)
     assert code == 2
     assert f"{tmp_path} is no contribution, it has no manifest.json; write one: python -m benchmarks contr" in lines[0]
-
-
-# ---- the process of its own --------------------------------------------------------------------------------------
-
-HEAD = """
-import os, time
-import torch
-from sig import Explicand, method
-
-
-@method("hostile", family="mine", source="here")
-def run(e: Explicand, *, generator: torch.Generator) -> torch.Tensor:
-"""
-
-
-@pytest.fixture
-def asked(tmp_path: Path) -> Asked:
-    (tmp_path / "one.toml").write_text(SUITE)
-    group = plan(load_suite(str(tmp_path / "one.toml")))[0]
-    cell = group.cells[0]
-    assert isinstance(cell, CellSpec)
-    fields: dict[str, object] = {"label": "hostile", "method": "hostile", "options": {}, "budget": None}
-    return Asked(problem=ProblemSpec.model_validate(group.problem.model_dump()), cell=cell.model_copy(update=fields))
-
-
-def run_apart(folder: Path, asked: Asked, body: str, limits: Limits) -> str:
-    file = folder / "hostile.py"
-    file.write_text(HEAD + "\n".join(f"    {line}" for line in body.splitlines()))
-    ((outcome, found),) = attribute_apart(file, None, [asked], limits)
-    assert (found is not None) == (outcome.status == "ok")
-    return f"{outcome.status} {outcome.reason}"
-
-
-def test_no_secret_is_in_its_environment(tmp_path: Path, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SOME_TOKEN", "secret")
-    monkeypatch.setenv("HTTPS_PROXY", "secret")
-    found = run_apart(tmp_path, asked, "raise ValueError(' '.join(sorted(os.environ)))", Limits(300.0))
-    names = found.removeprefix("failed ValueError: ").split()
-    assert "SOME_TOKEN" not in names
-    assert "HTTPS_PROXY" not in names
-    assert {"HOME", "PATH"} <= set(names)
-
-
-def test_what_it_attributes_comes_back(tmp_path: Path, asked: Asked) -> None:
-    assert run_apart(tmp_path, asked, "return e.inputs", Limits(300.0)) == "ok "
-
-
-@pytest.mark.parametrize(
-    ("body", "limits", "message"),
-    [
-        ("time.sleep(3600)", Limits(45.0), "took longer than 45 s and was stopped"),
-        ("os._exit(3)", Limits(300.0), "ended with exit code 3"),
-        ("os.kill(os.getpid(), 11)", Limits(300.0), "was killed by SIGSEGV"),
-        ("os._exit(0)", Limits(300.0), "what it left cannot be read"),
-    ],
-)
-def test_a_process_that_does_not_answer_is_said_so(
-    tmp_path: Path, asked: Asked, body: str, limits: Limits, message: str
-) -> None:
-    with pytest.raises(NotAnswered, match=message):
-        run_apart(tmp_path, asked, body, limits)
-
-
-def test_memory_is_limited(tmp_path: Path, asked: Asked) -> None:
-    found = run_apart(tmp_path, asked, "return torch.ones(2**34) * e.inputs.sum()", Limits(300.0, 8 * 2**30))
-    assert found.startswith("failed RuntimeError")
-    assert "memory" in found
-
-
-def test_what_it_started_ends_with_it(tmp_path: Path, asked: Asked) -> None:
-    left = tmp_path / "pid"
-    body = f"""
-child = os.fork()
-if child == 0:
-    time.sleep(3600)
-open({str(left)!r}, "w").write(str(child))
-return e.inputs"""
-    assert run_apart(tmp_path, asked, body.strip(), Limits(300.0)) == "ok "
-    started = int(left.read_text())
-    for _ in range(100):  # until the system has cleared it away
-        if not is_running(started):
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"process {started} is still running")
-
-
-def is_running(process: int) -> bool:
-    return psutil.pid_exists(process) and bool(psutil.Process(process).status() != psutil.STATUS_ZOMBIE)

@@ -20,6 +20,7 @@ from benchmarks.run.worker import Setting, run_cells
 from datasets.problem import Problem
 from sig.explicand import Explicand
 from sig.registry import method
+from tests.benchmarks.run_maker import WHERE
 
 SUITE = """
 methods = ["toy-exact", "toy-noise", "ig-zero", "ig-background"]
@@ -84,26 +85,11 @@ def test_the_split_closest_to_the_limit_is_chosen_and_the_first_of_equals() -> N
         {"budget": 40, "options": {"samples": 2, "steps": 10}, "distance": None},
     ]
     facts = {**spec_of("sig-game").model_dump(), "status": "ok", "tried": tried}
-    record = AllocationRecord.model_validate({**facts, "provenance": _ORIGIN})
+    record = AllocationRecord.model_validate({**facts, "provenance": WHERE})
     chosen = record.choose(40)
     assert chosen is not None
     assert (chosen.options, chosen.distance) == ({"samples": 10, "steps": 2}, 0.25)
     assert record.choose(7) is None
-
-
-_ORIGIN: dict[str, object] = {
-    "commit": None,
-    "dirty": None,
-    "python": "3",
-    "packages": {},
-    "device": "cpu",
-    "processor": "a processor",
-    "instructions": "AVX2",
-    "native_bf16": False,
-    "threads": 1,
-    "data": {},
-    "started_at": "2026-01-01T00:00:00Z",
-}
 
 
 def test_what_needs_steps_gets_steps_and_what_needs_samples_gets_samples(registries: None) -> None:
@@ -120,11 +106,11 @@ def test_what_needs_steps_gets_steps_and_what_needs_samples_gets_samples(registr
         ("needs-steps", {"samples": 1, "steps": 25}),
         ("needs-samples", {"samples": 40, "steps": 1}),
     ):
-        outcome = try_allocations(problem(), spec_of(name))
-        assert outcome["limit_options"] == {"samples": 80, "steps": 50}
-        best = min(outcome["tried"], key=lambda allocation: allocation["distance"])
-        assert best["options"] == expected
-        assert len(outcome["tried"]) == 5  # 1, 2, 5, 10 and 25 steps
+        outcome = try_allocations(problem(), spec_of(name), WHERE)
+        assert outcome.limit_options == {"samples": 80, "steps": 50}
+        best = min(outcome.tried, key=lambda allocation: allocation.distance or 0)
+        assert best.options == expected
+        assert len(outcome.tried) == 5  # 1, 2, 5, 10 and 25 steps
 
 
 def test_splits_pass_no_more_rows_through_the_model_than_they_may_spend() -> None:
@@ -135,10 +121,11 @@ def test_splits_pass_no_more_rows_through_the_model_than_they_may_spend() -> Non
         rows.append(len(x))
         return whole.explicand.model(x)
 
-    tried = try_allocations(replace(whole, explicand=replace(whole.explicand, model=count)), spec_of("ig-background"))
-    inputs = tried["inputs"]
+    counted = replace(whole, explicand=replace(whole.explicand, model=count))
+    outcome = try_allocations(counted, spec_of("ig-background"), WHERE)
+    inputs = outcome.inputs
     choosing_targets = inputs
-    assert sum(rows) <= choosing_targets + inputs * (4000 + 40 * len(tried["tried"])) / 2
+    assert sum(rows) <= choosing_targets + inputs * (4000 + 40 * len(outcome.tried)) / 2
 
 
 def test_a_split_that_cannot_be_spent_is_left_out_with_its_reason(registries: None) -> None:
@@ -148,16 +135,16 @@ def test_a_split_that_cannot_be_spent_is_left_out_with_its_reason(registries: No
             raise ValueError("no path in one step")
         return e.inputs + 1 / samples
 
-    first, *others = try_allocations(problem(), spec_of("two-at-least"))["tried"]
-    assert (first["distance"], first["reason"]) == (None, "ValueError: no path in one step")
-    assert all(allocation["distance"] > 0 for allocation in others)
+    first, *others = try_allocations(problem(), spec_of("two-at-least"), WHERE).tried
+    assert (first.distance, first.reason) == (None, "ValueError: no path in one step")
+    assert all(allocation.distance and allocation.distance > 0 for allocation in others)
 
 
 def test_the_distance_is_that_of_an_independent_computation() -> None:
     """IG of a sum of w x^2 by n midpoints is exact for any n, so IG with one baseline is at its limit at once."""
-    outcome = try_allocations(problem(), spec_of("ig-zero", (2, 40)))
-    assert [allocation["options"] for allocation in outcome["tried"]] == [{"steps": 1}, {"steps": 20}]
-    np.testing.assert_allclose([allocation["distance"] for allocation in outcome["tried"]], 0, atol=1e-6)
+    outcome = try_allocations(problem(), spec_of("ig-zero", (2, 40)), WHERE)
+    assert [allocation.options for allocation in outcome.tried] == [{"steps": 1}, {"steps": 20}]
+    np.testing.assert_allclose(np.array([one.distance for one in outcome.tried], dtype=float), 0, atol=1e-6)
 
 
 def test_tuning_inputs_are_the_problems_or_taken_from_the_background() -> None:
@@ -255,8 +242,6 @@ def test_a_task_leaves_methods_out_and_names_its_limit(suite_of: Load, toy: Path
 
 
 def test_a_records_splits_are_named_by_the_method(tmp_path: Path) -> None:
-    record = AllocationRecord.model_validate(
-        {**spec_of("sig-game").model_dump(), "status": "ok", "provenance": _ORIGIN}
-    )
+    record = AllocationRecord.model_validate({**spec_of("sig-game").model_dump(), "status": "ok", "provenance": WHERE})
     write(record, tmp_path / record.file)
     assert (tmp_path / "allocations/t/sig-game-01234567.json").is_file()

@@ -78,12 +78,12 @@ def test_what_a_method_changes_then_is_put_back_and_named(run: Run) -> None:
 
 def test_kept_attributions_are_scored_later(run: Run, suite_of: Callable[..., Suite]) -> None:
     """The cell's record says all that is needed to run the method again."""
-    from benchmarks.run.scoring import Known
+    from benchmarks.run.scoring import EarlierResult
 
     (group,) = plan(suite_of(SUITE.format(methods='"toy-noise"')))
     cells = [cell for cell in group.cells if hasattr(cell, "attribution_key")]
     first = [one for one in run_cells(group.problem, cells, Setting()) if isinstance(one, CellResult)]
-    known = {one.record.key: Known(attributed=one.attributed) for one in first}
+    known = {one.record.key: EarlierResult(attributed=one.attributed) for one in first}
     later = [one for one in run_cells(group.problem, cells, Setting(), known) if isinstance(one, CellResult)]
     assert [one.attributed for one in later] == [None]
     assert later[0].record.scores == first[0].record.scores

@@ -109,9 +109,9 @@ def attributed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Labels of the methods that attribute, in order; workers are this process."""
     called: list[str] = []
 
-    def recording(watched: scoring.Watched, cell: CellRecord) -> AttributionResult:
+    def recording(guarded: scoring.GuardedProblem, cell: CellRecord) -> AttributionResult:
         called.append(cell.label)
-        return scoring.attribute(watched, cell)
+        return scoring.attribute(guarded, cell)
 
     def here(client: object, groups: list, setting: Setting) -> object:  # type: ignore[type-arg]
         for group in groups:

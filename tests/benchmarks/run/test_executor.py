@@ -12,7 +12,8 @@ from torch import nn
 from benchmarks.run.cells import plan
 from benchmarks.run.cluster import start_local_cluster
 from benchmarks.run.executor import execute
-from benchmarks.run.own_process import OwnProcess
+from benchmarks.run.isolation.fork import Fork
+from benchmarks.run.isolation.process import Limits
 from benchmarks.run.records import CellRecord, ProblemRecord
 from benchmarks.run.suite import Suite
 from benchmarks.run.worker import CellResult, Setting
@@ -95,7 +96,7 @@ def threads(name: str) -> tuple[int, int, str | None]:
 
 
 def ask(name: str) -> tuple[int, int, str | None]:
-    found: tuple[int, int, str | None] = OwnProcess.of_this_thread().call(threads, name, seconds=600.0)
+    found: tuple[int, int, str | None] = Fork.of_this_thread().call(threads, name, limits=Limits(600.0))
     return found
 
 
@@ -127,7 +128,7 @@ def hold_and_release() -> tuple[float, float, float]:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's memory is kept")
 def test_processes_keep_the_memory_that_a_cell_frees_and_the_next_ones_peak_is_without_it(one_worker: Client) -> None:
     def ask_for_memory() -> tuple[float, float, float]:
-        found: tuple[float, float, float] = OwnProcess.of_this_thread().call(hold_and_release, seconds=600.0)
+        found: tuple[float, float, float] = Fork.of_this_thread().call(hold_and_release, limits=Limits(600.0))
         return found
 
     before, after, peak = one_worker.submit(ask_for_memory, pure=False).result()

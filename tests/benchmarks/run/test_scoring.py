@@ -6,7 +6,7 @@ import torch
 
 from benchmarks.run.cells import plan
 from benchmarks.run.records import CellRecord, CellSpec, ProblemRecord
-from benchmarks.run.scoring import Watched, attribute, score
+from benchmarks.run.scoring import GuardedProblem, attribute, score
 from benchmarks.run.suite import Suite
 from benchmarks.run.worker import CellResult, Setting, prepare, run_cells
 from datasets.problem import Problem, tasks
@@ -177,15 +177,14 @@ def test_curves_are_kept_at_the_headline_only(run: Run) -> None:
 def test_a_cell_that_becomes_the_headline_gets_its_curves(suite_of: Callable[..., Suite]) -> None:
     (group,) = plan(suite_of(SUITE.format(methods='"toy-noise"', metrics='"toy-curve", "toy-mean"', options="")))
     cell = next(cell for cell in group.cells if isinstance(cell, CellSpec) and not cell.headline)
-    watched = Watched.of(problem_of(cell.problem_seed))
-    found = attribute(watched, cell)
-    before = CellRecord.model_validate({**cell.model_dump(), **score(watched, cell, found), "provenance": WHERE})
-    outcome = score(watched, cell.model_copy(update={"headline": True}), found, before)
-    np.testing.assert_allclose(
-        outcome["curves"]["toy-curve"].decode().mean(1), outcome["scores"]["toy-curve"], rtol=1e-6
-    )
-    assert outcome["scores"] == before.scores
-    assert score(watched, cell, found, before)["curves"] == {}
+    guarded = GuardedProblem.of(problem_of(cell.problem_seed))
+    found = attribute(guarded, cell)
+    before = score(guarded, cell, found, WHERE)
+    record = score(guarded, cell.model_copy(update={"headline": True}), found, WHERE, before)
+    scores = np.array(record.scores["toy-curve"], dtype=float)
+    np.testing.assert_allclose(record.curves["toy-curve"].decode().mean(1), scores, rtol=1e-6)
+    assert record.scores == before.scores
+    assert score(guarded, cell, found, WHERE, before).curves == {}
 
 
 @pytest.mark.usefixtures("toy")
@@ -194,9 +193,10 @@ def test_maps_of_pictures_are_kept_as_fine_as_a_figure_shows(
 ) -> None:
     (group,) = plan(suite_of(SUITE.format(methods='"toy-exact"', metrics='"toy-mean"', options="")))
     (cell,) = (cell for cell in group.cells if isinstance(cell, CellSpec))
-    watched = Watched.of(Problem(picture_explicand, shown=(1, 3)))
+    guarded = GuardedProblem.of(Problem(picture_explicand, shown=(1, 3)))
     found = AttributionResult(torch.randn(picture_explicand.inputs.shape).double(), Cost(1.0, 1, 1, None), None)
-    maps = score(watched, cell, found)["maps"]
+    maps = score(guarded, cell, found, WHERE).maps
+    assert maps is not None
     assert (maps.shape, maps.coding) == ((2, 1, 8, 8), "levels")
     difference = np.abs(maps.decode() - found.attribution[[1, 3]].numpy())
     assert 0 < difference.max() < 0.016 * float(found.attribution[[1, 3]].abs().max())

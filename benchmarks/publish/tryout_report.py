@@ -1,4 +1,4 @@
-"""What is said of a trial: task by task what is better, tied and worse, and the pictures."""
+"""The report of a tryout: task by task whom it is better than, tied with and worse than, and the pictures."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from benchmarks.board.figures.style import apply_style
 from benchmarks.board.leaderboard import FAR, Standings, make_task_table, write_note
 from benchmarks.board.report import make_rich
 from benchmarks.board.tables import NONE, Table, format_place, make_table
-from benchmarks.publish.trial import Trial
+from benchmarks.publish.tryout import Tryout
 
 PICTURES: Final = "pictures"  # folder
 RIVALS: Final = 3  # the strongest, whose attributions a picture shows
@@ -33,79 +33,69 @@ AGAINST: Final = {
 }
 EXPLAINED: Final = (
     "Paired tests over models, Holm-corrected, as on the board; ties need five models, fewer leave it undecided.",
-    f"from limit: |attribution - limit| / |limit|; beyond {FAR:g} the score judges the budget and not the method.",
+    f"distance: |attribution - limit| / |limit|; beyond {FAR:g} the score judges the budget and not the method.",
 )
 
 
 @dataclass(frozen=True)
-class TrialReport:
-    """What is found in a trial; Rich prints it."""
+class TryoutReport:
+    """The tables of a tryout, which Rich prints, and its pictures."""
 
-    trial: Trial
+    tryout: Tryout
 
     @cached_property
     def board(self) -> Board:
-        return aggregate(self.trial.run)
+        return aggregate(self.tryout.run)
 
     def __rich__(self) -> Group:
         tables = {"method": make_method_tables, "metric": make_metric_tables, "task": make_new_task_tables}
-        parts = [part for table in tables[self.trial.kind](self.board, self.trial.names) for part in make_rich(table)]
-        awaited = f"So far; still to come: {', '.join(self.trial.awaited)}" * bool(self.trial.awaited)
-        whole = Text(awaited or f"the whole board: python -m benchmarks report {self.trial.run.directory}", style="dim")
-        differing = [Text(f"No score: {line}", style="red") for line in self.trial.differing]
+        parts = [part for table in tables[self.tryout.kind](self.board, self.tryout.names) for part in make_rich(table)]
+        awaited = f"So far; still to come: {', '.join(self.tryout.awaited)}" * bool(self.tryout.awaited)
+        whole = Text(
+            awaited or f"the whole board: python -m benchmarks report {self.tryout.run.directory}", style="dim"
+        )
+        differing = [Text(f"No score: {line}", style="red") for line in self.tryout.differing]
         return Group(*parts, whole, *differing)
 
     def draw(self) -> Iterator[Path]:
-        """Draw the pictures, one after the other; their files."""
-        return draw_pictures(self.board, self.trial)
+        """The files of the pictures, drawn one after the other."""
+        return draw_pictures(self.board, self.tryout)
 
 
 # ---- methods -----------------------------------------------------------------------------------------------------
 
 
 def make_method_tables(board: Board, methods: Sequence[str]) -> Iterator[Table]:
-    """For each method, how it does on each task against every other one."""
+    """A table for each method: how it does on each task against every other one."""
     for method in methods:
         standings = [Standings(board, task.name) for task in board.run.manifest.suite.tasks]
-        header = ["task", "score", method, "place", "from limit", *AGAINST]
+        header = ["task", "score", method, "rank", "distance", *AGAINST]
         rows = [_make_row(of_task, method) for of_task in standings]
         lead = _count_tasks(board, method)
         yield make_table(f"{method} on suite {board.run.manifest.suite.name}", header, rows, EXPLAINED, lead)
 
 
 def judge_method(board: Board, task: str, method: str) -> dict[str, list[str]]:
-    """The rivals by what becomes of the method's duels with them on a task, strongest first; empty if not ranked."""
+    """The rivals by the result of the method's paired tests with them on a task, strongest first; empty if not
+    ranked."""
     standings = Standings(board, task)
     scores = board.ranked_scores(task, standings.first)
     if method not in scores.index:
         return {}
-    better = next(
-        row["better"] for row in list_rows(board.columns) if (row["task"], row["column"]) == (task, standings.first)
-    )
+    better = _find_facts(board, task, standings.first)["better"]
     found = duels.judge_task(scores, board.find_models(task, scores.columns), better).loc[method]
-    return {said: [rival for rival in standings.ranked if found[rival] == duel] for said, duel in AGAINST.items()}
+    return {said: [rival for rival in standings.ranked if found[rival] == result] for said, result in AGAINST.items()}
 
 
 def _make_row(standings: Standings, method: str) -> list[Any]:
     board, task = standings.board, standings.task
     row = standings.get(method, standings.first)
     score = standings.heading(standings.first) if standings.first else "no score judges here"
-    against = judge_method(board, task, method) if row else {}
-    if not against:
-        return [
-            task,
-            score,
-            standings.format(method, standings.first),
-            NONE,
-            _tell_distance(row),
-            _explain(standings, method),
-            "",
-            "",
-            "",
-        ]
-    cells = [_list_some(rivals) for rivals in against.values()]
-    place = f"{format_place(row['rank_low'], row['rank_high'])} of {len(standings.ranked)}"
-    return [task, score, standings.format(method, standings.first), place, _tell_distance(row), *cells]
+    rank, cells = NONE, [_explain(standings, method), *[""] * (len(AGAINST) - 1)]
+    if against := judge_method(board, task, method) if row else {}:
+        rank = f"{format_place(row['rank_low'], row['rank_high'])} of {len(standings.ranked)}"
+        cells = [_list_some(rivals) for rivals in against.values()]
+    return [task, score, standings.format(method, standings.first), rank, _tell_distance(row), *cells]
 
 
 def _tell_distance(row: Any) -> str:
@@ -114,7 +104,7 @@ def _tell_distance(row: Any) -> str:
 
 
 def _explain(standings: Standings, method: str) -> str:
-    """Why a method has no place on a task."""
+    """Why a method has no rank on a task."""
     board, task = standings.board, standings.task
     if note := write_note(board, task, method):
         return note
@@ -132,20 +122,20 @@ def _list_some(names: Sequence[str]) -> str:
 
 
 def _count_tasks(board: Board, method: str) -> str:
-    """Over all tasks, what becomes of the method's duels."""
+    """The results of the method's paired tests over all tasks, and its tier, in a sentence."""
     found = [judge_method(board, task, method) for task in board.first_judges]
     counts = {said: sum(len(of_task.get(said, ())) for of_task in found) for said in AGAINST}
     overall = {row["method"]: row for row in list_rows(board.overall)}
     tier = overall[method]["tier"] if method in overall else None
-    place = "" if tier is None or pd.isna(tier) else f" Tier {tier:.0f} of {board.overall['tier'].max():.0f} over all."
-    return f"{', '.join(f'{said} {count}' for said, count in counts.items())}, over all tasks and rivals.{place}"
+    placed = "" if tier is None or pd.isna(tier) else f" Tier {tier:.0f} of {board.overall['tier'].max():.0f} over all."
+    return f"{', '.join(f'{said} {count}' for said, count in counts.items())}, over all tasks and rivals.{placed}"
 
 
 # ---- metrics and tasks -------------------------------------------------------------------------------------------
 
 
 def make_metric_tables(board: Board, metrics: Sequence[str]) -> Iterator[Table]:
-    """For each column of the new metrics, who leads on each task, and whether controls come last as they should."""
+    """A table of the new metrics' columns: who leads on each task, and whether controls come last as they should."""
     new = board.columns[board.columns["metric"].isin(metrics)]
     rows = [_make_metric_row(board, fact["task"], fact["column"]) for fact in list_rows(new)]
     header = ["task", "score", "leading", "ranked", "best control", "agrees with the first score"]
@@ -162,10 +152,10 @@ def _make_metric_row(board: Board, task: str, column: str) -> list[Any]:
     known = {method: row for method, row in found.items() if not pd.isna(row["mean"])}
     if not known:
         return [task, standings.heading(column), _explain_no_score(board, task, column), "", "", ""]
-    sign = {"higher": -1, "lower": 1}[_find_fact(board, task, column)["better"]]
+    sign = {"higher": -1, "lower": 1}[_find_facts(board, task, column)["better"]]
     order = sorted(known, key=lambda method: sign * known[method]["mean"])
-    places = {method: place for place, method in enumerate(order, 1)}
-    controls = [f"{method} {places[method]}" for method in order if method in board.controls][:1]
+    ranks = {method: rank for rank, method in enumerate(order, 1)}
+    controls = [f"{method} {ranks[method]}" for method in order if method in board.controls][:1]
     leaders = [method for method in order if method not in board.controls][:LEADERS]
     leading = ", ".join(f"{method} {standings.format(method, column, interval=False).text}" for method in leaders)
     agreement = _measure_agreement(board, standings, known, column)
@@ -176,7 +166,7 @@ def _measure_agreement(board: Board, standings: Standings, known: Any, column: s
     if not standings.first or standings.first == column:
         return NONE
     signs = {
-        name: {"higher": 1, "lower": -1}[_find_fact(board, standings.task, name)["better"]]
+        name: {"higher": 1, "lower": -1}[_find_facts(board, standings.task, name)["better"]]
         for name in (standings.first, column)
     }
     pairs = [
@@ -189,7 +179,7 @@ def _measure_agreement(board: Board, standings: Standings, known: Any, column: s
     return NONE if pd.isna(agreement) else f"{agreement:z.2f}"
 
 
-def _find_fact(board: Board, task: str, column: str) -> Any:
+def _find_facts(board: Board, task: str, column: str) -> Any:
     return next(row for row in list_rows(board.columns) if (row["task"], row["column"]) == (task, column))
 
 
@@ -210,23 +200,23 @@ def _find_tasks(board: Board, kinds: Sequence[str]) -> list[str]:
 # ---- pictures ----------------------------------------------------------------------------------------------------
 
 
-def draw_pictures(board: Board, trial: Trial) -> Iterator[Path]:
-    """Of each task that shows some, the attributions of new methods beside the strongest rivals'; the files.
+def draw_pictures(board: Board, tryout: Tryout) -> Iterator[Path]:
+    """The files of pictures, of each task that shows some: attributions of new methods beside the strongest rivals'.
 
-    Of a new task those of all methods; none of a metric.
+    For a new task they show all methods; there are none for a metric.
     """
-    directory = trial.run.directory / PICTURES
+    directory = tryout.run.directory / PICTURES
     directory.mkdir(parents=True, exist_ok=True)
-    for task in board.shown if trial.kind != "metric" else ():
-        if trial.kind == "task" and task not in _find_tasks(board, trial.names):
+    for task in board.shown if tryout.kind != "metric" else ():
+        if tryout.kind == "task" and task not in _find_tasks(board, tryout.names):
             continue
-        chosen = _choose_shown(board, task, trial.names) if trial.kind == "method" else list(board.methods.index)
+        chosen = _choose_shown(board, task, tryout.names) if tryout.kind == "method" else list(board.methods.index)
         if chosen:
             yield from _draw(board, task, chosen, directory)
 
 
 def _choose_shown(board: Board, task: str, methods: Sequence[str]) -> list[str]:
-    """New methods that have a picture, then the strongest others."""
+    """The new methods that have a picture, then the strongest others."""
     maps = board.shown[task][0].maps
     own = [method for method in methods if method in maps]
     order = [*Standings(board, task).ranked, *board.methods.index]

@@ -1,7 +1,6 @@
-"""What a worker's process has at hand from its start (``benchmarks.run.own_process``): every method, metric and task,
-and which packages are installed.
+"""Imported by the server of forks, so that each has at hand every method, metric and task, and the packages' versions.
 
-What cannot be imported is left to the process that works, which says so.
+What cannot be imported is left to the fork that works, which says so.
 """
 
 from contextlib import suppress

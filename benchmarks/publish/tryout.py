@@ -43,11 +43,13 @@ REGISTRIES: Final[Mapping[Kind, Registry[Any]]] = {"method": methods, "metric": 
 OWN: Final = "own"
 BUDGETS: Final = (100, 1000)  # rows for each explicand, on a new task
 REPETITIONS: Final = 3  # of a new task: fewer models say nothing
+AGAINST_TRUTH: Final = ("spearman", "completeness", "runtime")  # metrics of a new task whose problems have truths
+WITHOUT_TRUTH: Final = ("iaccuracy", "completeness", "runtime")
 
 
 @dataclass(frozen=True)
 class NewTask:
-    """How a new task is scored, where the defaults are not what is wanted; empty for those."""
+    """How a new task is scored; no budgets or no metrics stand for the usual ones."""
 
     budgets: Sequence[int] = ()
     metrics: Sequence[str] = ()
@@ -55,8 +57,8 @@ class NewTask:
 
 
 @dataclass(frozen=True)
-class Trial:
-    """What has been tried.
+class Tryout:
+    """New methods, metrics or tasks on a published suite.
 
     Attributes:
         kind, names: of what is new.
@@ -84,12 +86,12 @@ def try_file(
     workers: int,
     cell_timeout: float = CELL_TIMEOUT,
     console: Console,
-    show_first: Callable[[Trial], object] = lambda trial: None,
-) -> Trial:
+    show_first: Callable[[Tryout], object] = lambda tryout: None,
+) -> Tryout:
     """Try a method, a metric or a task on a published suite, or on the tasks ``only`` of it.
 
-    A method runs on the tasks that take little first, of which ``show_first`` is given a trial, unless all of it was
-    there.
+    A method runs on the tasks that take little first, and ``show_first`` is given what comes of that, unless all of it
+    was there.
 
     Raises:
         NotTried: when the suite is not published, or the file has not exactly one kind of thing to try, or one that the
@@ -102,12 +104,10 @@ def try_file(
     directory = RUNS / f"try-{slugify(file.stem)}"
     models = None if kind == "task" else (find_published(suite) / MODELS).resolve()
     setting = Setting((file.resolve(),), models=models, cell_timeout=cell_timeout, series=kind == "task")
-    plans = {
-        "method": lambda: plan_methods(published, names),
-        "metric": lambda: _plan_metrics(published, names),
-        "task": lambda: _plan_tasks(published, names, new_task or NewTask(), setting),
-    }
-    planned = plans[kind]()
+    if kind == "task":
+        planned = _plan_tasks(published, names, new_task or NewTask(), setting)
+    else:
+        planned = {"method": plan_methods, "metric": _plan_metrics}[kind](published, names)
     own_directory = directory / OWN
     if kind == "metric":
         _carry_allocations(published, planned, setting, own_directory)
@@ -125,11 +125,11 @@ def try_file(
     joined = {"method": join_methods, "metric": join_metrics, "task": join_tasks}[kind](published, own)
     run = replace(joined.run, directory=directory)
     _write(run, joined.new if kind == "method" else run.cells, published.directory / CELLS)
-    return Trial(kind, names, run, joined.differing, count_failed(own))
+    return Tryout(kind, names, run, joined.differing, count_failed(own))
 
 
-def _try_cheap(published: Run, planned: Suite, names: list[str], compute: Callable[[Suite], Run]) -> Trial | None:
-    """The trial on the tasks that take little; None where there is none, or all of it was there."""
+def _try_cheap(published: Run, planned: Suite, names: list[str], compute: Callable[[Suite], Run]) -> Tryout | None:
+    """The tryout on the tasks that take little; None where there is none, or all of it was there."""
     cheap = find_cheap(published)
     if not cheap:
         return None
@@ -138,7 +138,7 @@ def _try_cheap(published: Run, planned: Suite, names: list[str], compute: Callab
         return None
     joined = join_methods(keep_tasks(published, published.manifest.suite.restricted(tasks=cheap)), own)
     awaited = [task.name for task in planned.tasks if task.name not in cheap]
-    return Trial("method", names, joined.run, joined.differing, count_failed(own), awaited)
+    return Tryout("method", names, joined.run, joined.differing, count_failed(own), awaited)
 
 
 def find_cheap(published: Run) -> list[str]:
@@ -150,7 +150,7 @@ def find_cheap(published: Run) -> list[str]:
 
 
 def _measure_seconds(published: Run) -> dict[str, float]:
-    """What attributing took, by task."""
+    """Seconds of attributing, by task."""
     seconds = dict.fromkeys((task.name for task in published.manifest.suite.tasks), 0.0)
     for cell in published.cells:
         seconds[cell.task] += cell.cost.seconds if cell.cost else 0.0
@@ -231,7 +231,7 @@ def plan_methods(published: Run, names: Sequence[str]) -> Suite:
 
 
 def _plan_metrics(published: Run, names: Sequence[str]) -> Suite:
-    """All methods at the leaderboard's budget, scored by the new metrics alone."""
+    """The suite of all methods at the leaderboard's budget, scored by the new metrics alone."""
     suite = published.manifest.suite
     choices = [MetricChoice(name=name, label=name) for name in names]
     for task in suite.tasks:
@@ -246,36 +246,45 @@ def _plan_metrics(published: Run, names: Sequence[str]) -> Suite:
     return suite.model_copy(update={"tasks": of_tasks})
 
 
-def _plan_tasks(published: Run, names: Sequence[str], asked: NewTask, setting: Setting) -> Suite:
-    """All methods on the new tasks."""
+def _plan_tasks(published: Run, names: Sequence[str], new: NewTask, setting: Setting) -> Suite:
+    """The suite of all methods on the new tasks."""
     suite = published.manifest.suite
     if taken := {task.name for task in suite.tasks} & set(names):
         raise NotTried(f"suite {suite.name!r} has a task {taken.pop()!r} already; give the task another name")
     registered = {method.name for method in methods}
     choices = [choice for choice in suite.methods if choice.name in registered]
-    of_tasks = [_make_task(name, asked, suite, setting) for name in names]
+    of_tasks = [_make_task(name, new, suite, setting) for name in names]
     return suite.model_copy(update={"methods": choices, "tasks": of_tasks})
 
 
-def _make_task(name: str, asked: NewTask, suite: Suite, setting: Setting) -> TaskChoice:
-    chosen = list(asked.metrics) or ["spearman", "completeness", "runtime"]
-    content = {"name": slugify(name), "kind": name, "budgets": list(asked.budgets) or list(BUDGETS)}
+def _make_task(name: str, new: NewTask, suite: Suite, setting: Setting) -> TaskChoice:
+    """The task in the suite; where no metrics are asked for, those that its problem has a truth for.
+
+    Raises:
+        NotTried: when it cannot be scored so, or prepared.
+    """
+    content = {
+        "name": slugify(name),
+        "kind": name,
+        "budgets": list(new.budgets or BUDGETS),
+        "repetitions": new.repetitions,
+        "metrics": list(new.metrics or AGAINST_TRUTH),
+    }
     try:
-        task = TaskChoice.model_validate({**content, "repetitions": asked.repetitions, "metrics": chosen})
+        task = TaskChoice.model_validate(content)
     except ValidationError as error:
         raise NotTried(f"task {name!r} cannot be tried so: {'; '.join(tell_mistakes(error))}") from None
     (first, *_) = plan(suite.model_copy(update={"tasks": [task]}))
     problem = _prepare_apart(first.problem, setting)
     if problem.status == "failed":
         raise NotTried(f"task {name!r} cannot be prepared: {problem.reason}; correct the file")
-    if problem.truths or asked.metrics:
+    if problem.truths or new.metrics:
         return task
-    removal = [MetricChoice(name=one, label=one) for one in ("iaccuracy", "completeness", "runtime")]
-    return task.model_copy(update={"metrics": removal})
+    return task.model_copy(update={"metrics": [MetricChoice(name=one, label=one) for one in WITHOUT_TRUTH]})
 
 
 def _prepare_apart(problem: ProblemSpec, setting: Setting) -> ProblemRecord:
-    """In a process of its own, as in a run: a task may hang, or exit."""
+    """The problem's record, from a process of its own, as in a run: a task may hang, or exit."""
     with start_local_cluster(1) as client:
         (record,) = (one for one in execute(client, [Group(problem, [])], setting) if isinstance(one, ProblemRecord))
     return record

@@ -12,8 +12,8 @@ from rich.console import Console
 from benchmarks.board.aggregate import aggregate
 from benchmarks.publish import NotTried
 from benchmarks.publish.joining import find_differing, join_methods, join_metrics
-from benchmarks.publish.trial import Trial, find_registered, plan_methods, try_file
-from benchmarks.publish.trial_report import TrialReport, judge_method, make_method_tables
+from benchmarks.publish.tryout import Tryout, find_registered, plan_methods, try_file
+from benchmarks.publish.tryout_report import TryoutReport, judge_method, make_method_tables
 from benchmarks.run.records import Run
 from benchmarks.run.runner import run_suite
 from benchmarks.run.storage import read_run, write_archive
@@ -44,7 +44,7 @@ import torch
 from sig import Trial, metric
 
 @metric("largest", better="higher", range=(0, 99), source="here")
-def largest(trial: Trial) -> torch.Tensor:
+def largest(tryout: Tryout) -> torch.Tensor:
     return trial.attribution.abs().amax(1).double()
 """
 TASK = """
@@ -127,23 +127,23 @@ def test_tasks_that_take_little_are_shown_first(published: Path, tmp_path: Path,
     write_archive(replace(run, cells=cells), tmp_path / "two")
     (tmp_path / "two" / "models").mkdir()
     file = write_file(tmp_path, "soon", METHOD.format(name="soon", value="e.inputs"))
-    shown: list[Trial] = []
+    shown: list[Tryout] = []
 
-    def show(trial: Trial) -> None:
-        shown.append(trial)
+    def show(tryout: Tryout) -> None:
+        shown.append(tryout)
         told = io.StringIO()
-        Console(file=told, width=120).print(TrialReport(trial))
+        Console(file=told, width=120).print(TryoutReport(tryout))
         assert "So far; still to come: longer" in told.getvalue()
-        assert {cell.task for cell in trial.run.cells} == {"features"}
-        assert {cell.label for cell in trial.run.cells} == {"ig-zero", "bshap", "random-attribution", "mine-soon"}
+        assert {cell.task for cell in tryout.run.cells} == {"features"}
+        assert {cell.label for cell in tryout.run.cells} == {"ig-zero", "bshap", "random-attribution", "mine-soon"}
 
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)
         for _ in range(2):  # the second time there is nothing to wait for
-            trial = try_file(file, "two", workers=1, console=console, show_first=show)
-            assert {cell.task for cell in trial.run.cells if cell.label == "mine-soon"} == {"features", "longer"}
+            tryout = try_file(file, "two", workers=1, console=console, show_first=show)
+            assert {cell.task for cell in tryout.run.cells if cell.label == "mine-soon"} == {"features", "longer"}
             assert len(shown) == 1
-    assert not trial.awaited
+    assert not tryout.awaited
 
 
 def test_some_tasks_alone_can_be_tried_and_others_are_named(work: Path, call: Call) -> None:
@@ -265,7 +265,7 @@ def test_rivals_are_told_apart_as_by_hand(
     row = dict(zip(table.header, (cell.text for cell in table.rows[0]), strict=True))
     assert row["better than"].startswith(str(len(better)))
     assert row["worse than"].startswith(str(len(worse)))
-    assert row["place"].endswith("of 4")
+    assert row["rank"].endswith("of 4")
 
 
 def test_a_problem_that_is_another_one_is_named_and_not_scored(tmp_path: Path) -> None:
@@ -307,10 +307,8 @@ def test_a_method_tried_again_takes_the_place_of_itself(tmp_path: Path) -> None:
 
 
 def test_pictures_show_the_strongest_rivals(tmp_path: Path) -> None:
-    from benchmarks.publish.trial import Trial
-
     run = replace(read_run(small_run(tmp_path / "run").write()), directory=tmp_path / "out")
-    report = TrialReport(Trial("method", ["icg"], run, [], ""))
+    report = TryoutReport(Tryout("method", ["icg"], run, [], ""))
     assert [file.name for file in report.draw()] == ["saliency-pictures.png"]
 
 
