@@ -14,7 +14,9 @@ from benchmarks.board.report import write_report
 from benchmarks.papers.supplement import supplement_report
 from benchmarks.publish import NotPublishable
 from benchmarks.publish.manifest import (
+    MODELS,
     PUBLISHED,
+    SOURCES,
     PublishedManifest,
     check_files,
     list_models,
@@ -30,9 +32,6 @@ from benchmarks.run.suite import SuiteError
 from benchmarks.run.suite_files import load_suite, suite_names
 from datasets.cache import PROJECT
 from training.store.published import DamagedModel, MissingModel, collect_models
-
-MODELS = "models"
-SOURCES = "methods"  # of contributed methods
 
 
 def publish_run(directory: Path, to: Path | None = None) -> tuple[Path, PublishedManifest]:
@@ -144,10 +143,9 @@ def _blame_checkout(to: Path) -> Iterator[str]:
 
 
 def _blame_published(directory: Path) -> Iterator[str]:
-    lines = check_files(directory)
-    if lines:
-        more = f" and {len(lines) - 1} more" if len(lines) > 1 else ""
-        yield f"it is not as it was published ({lines[0]}{more}); restore it: git checkout -- {directory}"
+    if differences := check_files(directory):
+        more = f"; and {len(differences) - 1} more" if len(differences) > 1 else ""
+        yield f"it is not as it was published, {differences[0]}{more}; restore it: git checkout -- {directory}"
 
 
 def _blame_run(run: Run, commit: str) -> Iterator[str]:
