@@ -137,6 +137,13 @@ def difference_interval(a: Interval, b: Interval) -> Limits:
     )
 
 
+def has_changed(a: Interval, b: Interval) -> bool:
+    """Whether the means of independent samples differ by more than rounding (``SAME``), and by more than chance: their
+    ``difference_interval`` leaves zero out. False where nothing can be said."""
+    low, high = difference_interval(a, b)
+    return abs(b.mean - a.mean) > SAME * max(1.0, abs(a.mean), abs(b.mean)) and (low > 0 or high < 0)
+
+
 def _require_within(samples: Float[np.ndarray, " units"], limits: Limits) -> Float[np.ndarray, " units"]:
     outside = (samples < limits[0] - ROUNDING) | (samples > limits[1] + ROUNDING)
     if outside.any():

@@ -1,7 +1,7 @@
 """Two runs: which scores changed by more than chance explains, and what is said otherwise because of it.
 
 A mean score has *changed* where the 95 % interval of the difference of both runs' means leaves zero out
-(``benchmarks.board.statistics.difference_interval``), which takes the runs as independent. So of independent runs at
+(``benchmarks.board.statistics.has_changed``), which takes the runs as independent. So of independent runs at
 most about 5 % of the scores change by chance. A rank has changed where the two intervals of the rank have no rank in
 common. Runtimes are never compared.
 """
@@ -19,7 +19,7 @@ from rich.text import Text
 
 from benchmarks.board.aggregate import Board, aggregate, list_rows
 from benchmarks.board.report import make_rich
-from benchmarks.board.statistics import Interval, difference_interval
+from benchmarks.board.statistics import Interval, has_changed
 from benchmarks.board.tables import NONE, Table, make_table
 from benchmarks.publish import NotComparable
 from benchmarks.publish.difference import Difference, compare_values, format_value
@@ -95,16 +95,6 @@ def find_run(name: str) -> Path:
     return next((folder for folder in folders if folder.is_dir()), RUNS / name)
 
 
-def compare_runs(a: Path, b: Path) -> Changes:
-    """Compare the runs, or published suites, in two folders.
-
-    Raises:
-        RecordError: when one holds no readable run.
-        NotComparable: as in ``compare_pair``.
-    """
-    return compare_pair(Pair.read(a, b))
-
-
 def compare_pair(pair: "Pair") -> Changes:
     """Compare two boards.
 
@@ -139,21 +129,14 @@ def compare_pair(pair: "Pair") -> Changes:
         ties=list(_list_ties(ranks)),
         tiers=_compare_said(list_tiers(pair.a), list_tiers(pair.b)),
         verdicts=_compare_said(list_verdicts(pair.a), list_verdicts(pair.b)),
-        status=_compare_said(*({str(position): tell_status(cell) for position, cell in of.items()} for of in cells)),
+        status=[
+            Difference(where=str(position), was=tell_status(cell), now=tell_status(other))
+            for position, cell in cells[0].items()
+            if (other := cells[1].get(position)) and cell.status != other.status
+        ],
         only_a=_count_cells(cells[0].keys() - cells[1].keys()),
         only_b=_count_cells(cells[1].keys() - cells[0].keys()),
     )
-
-
-def has_changed(a: Interval, b: Interval) -> bool:
-    """Whether the means of two independent runs differ by more than rounding, and by more than their intervals
-    explain; False where one has none."""
-    low, high = difference_interval(a, b)
-    return _differ(a.mean, b.mean) and (low > 0 or high < 0)
-
-
-def _differ(a: float, b: float) -> bool:
-    return abs(a - b) > PLAIN * max(1.0, abs(a), abs(b))
 
 
 @dataclass(frozen=True)
@@ -182,12 +165,10 @@ class Pair:
     def scores(self) -> pd.DataFrame:
         """Means that both have, their difference in ``size``, and whether it ``differs`` and has ``changed``."""
         table = self.joined.dropna(subset=["mean_a", "mean_b"])
-        rows = list_rows(table)
-        return table.assign(
-            size=(table["mean_a"] - table["mean_b"]).abs(),
-            differs=[_differ(row["mean_a"], row["mean_b"]) for row in rows],
-            changed=[has_changed(get_interval(row, "a"), get_interval(row, "b")) for row in rows],
-        )
+        size = (table["mean_a"] - table["mean_b"]).abs()
+        differs = size > PLAIN * table[["mean_a", "mean_b"]].abs().max(axis=1).clip(lower=1)
+        changed = [has_changed(get_interval(row, "a"), get_interval(row, "b")) for row in list_rows(table)]
+        return table.assign(size=size, differs=differs, changed=changed)
 
     @cached_property
     def ranks(self) -> pd.DataFrame:

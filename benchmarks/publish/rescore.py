@@ -119,26 +119,29 @@ def _perturb(
     """
     done = 0
     for more in draws:
-        left = {one.published.key: one for one in pairs if one.may_be_rounding and one.list_differences()}
+        left = {one.published.position: one for one in pairs if one.may_be_rounding and one.list_differences()}
         if not left or (done and len(left) > RARE * len(pairs) + 1):
             return
         progress.tell(f"{len(left):,} cells differ, and are run {more} times more, to see how far rounding moves them")
         for finished in score(_perturb_groups(groups, left.keys(), range(done, done + more))):
             if isinstance(finished, CellResult) and finished.record.status == "ok":
-                left[finished.record.key.split()[0]].perturbed.append(finished.record)
+                left[finished.record.position].perturbed.append(finished.record)
         done += more
 
 
-def _perturb_groups(groups: Sequence[Group], keys: Collection[str], draws: Sequence[int]) -> list[Group]:
-    """The cells with these keys on perturbed problems, each of which has the number of its draw at the end of keys."""
-    chosen = [(group.problem, [cell for cell in group.cells if cell.key in keys]) for group in groups]
+def _perturb_groups(groups: Sequence[Group], cells: Collection[Position], draws: Sequence[int]) -> list[Group]:
+    """These cells on perturbed problems, under keys of their own."""
+    chosen = [
+        (group.problem, [cell for cell in group.cells if isinstance(cell, CellSpec) and cell.position in cells])
+        for group in groups
+    ]
     return [
         Group(
             _perturb_problem(problem, draw),
-            [cell.model_copy(update={"key": f"{cell.key} {draw}"}) for cell in cells],
+            [cell.model_copy(update={"key": f"{cell.key} {draw}"}) for cell in of_problem],
         )
-        for problem, cells in chosen
-        if cells
+        for problem, of_problem in chosen
+        if of_problem
         for draw in draws
     ]
 

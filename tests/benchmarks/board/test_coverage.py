@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.board.statistics import Limits, difference_interval, mean_interval, paired_p
+from benchmarks.board.statistics import Limits, has_changed, mean_interval, paired_p
 
 MODELS = (3, 5, 10)
 EXPLICANDS = (1, 10, 50)  # of each model
@@ -106,18 +106,16 @@ def measure_changes(
     counts = (models, new or models)
     apart = []
     for _ in range(draws):
-        low, high = difference_interval(
-            *(
-                mean_interval(
-                    law.draw(rng, count, explicands).ravel(),
-                    np.repeat(np.arange(count), explicands),
-                    limits=law.limits,
-                    confidence=confidence,
-                )
-                for count in counts
+        a, b = (
+            mean_interval(
+                law.draw(rng, count, explicands).ravel(),
+                np.repeat(np.arange(count), explicands),
+                limits=law.limits,
+                confidence=confidence,
             )
+            for count in counts
         )
-        apart.append(low > 0 or high < 0)
+        apart.append(has_changed(a, b))
     return float(np.mean(apart))
 
 

@@ -18,6 +18,7 @@ from benchmarks.board.statistics import (
     compare_pairs,
     count_independent,
     difference_interval,
+    has_changed,
     holm,
     mean_interval,
     paired_p,
@@ -167,7 +168,15 @@ def test_the_interval_of_a_difference_by_hand() -> None:
     a, b = Interval(0.3, 0.26, 0.38, 5, 50), Interval(0.5, 0.44, 0.53, 5, 50)
     assert_allclose(difference_interval(a, b), (0.1, 0.25))
     assert_allclose(difference_interval(b, a), (-0.25, -0.1))
-    assert np.isnan(difference_interval(a, Interval(0.5, NAN, NAN, 1, 1))).all()
+    assert has_changed(a, b)
+    assert not has_changed(a, Interval(0.5, 0.38, 0.53, 5, 50))  # 0.2, less the root of 0.12^2 + 0.08^2
+    assert not has_changed(Interval(0.5, 0.5, 0.5, 5, 50), Interval(0.5 + 9e-6, 0.5 + 9e-6, 0.5 + 9e-6, 5, 50))
+
+
+def test_nothing_has_changed_where_there_is_no_interval() -> None:
+    a, b = Interval(0.3, 0.26, 0.38, 5, 50), Interval(0.9, NAN, NAN, 1, 1)
+    assert np.isnan(difference_interval(a, b)).all()
+    assert not has_changed(a, b)
 
 
 def test_the_interval_of_a_difference_of_large_normal_samples_is_that_of_the_z_test() -> None:

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks.board import statistics
-from benchmarks.publish.compare import Pair, compare_pair, compare_runs
+from benchmarks.publish.compare import Changes, Pair, compare_pair
 from benchmarks.publish.compare_page import make_side_boards, render_comparison
 from benchmarks.publish.statements import RankRange
 from benchmarks.run.storage import read_run, write_archive
@@ -35,6 +35,10 @@ def make_run(
                 scores: dict[str, list[float | None]] = {"spearman_game": [mean], "completeness": [0.001]}
                 maker.cell(task, repetition, label, scores, budget=10, headline=True, seconds=seconds, rows=5)
     return maker.write()
+
+
+def compare_runs(a: Path, b: Path) -> Changes:
+    return compare_pair(Pair.read(a, b))
 
 
 def test_a_run_has_not_changed_from_itself(tmp_path: Path) -> None:
