@@ -41,7 +41,7 @@ RULE: Final = (
 
 
 class Changes(Document):
-    """What differs between two runs; in each difference, of both, ``was`` is of the first.
+    """The differences of two runs; in each of them ``was`` is the value in the first.
 
     Attributes:
         a, b: their folders.
@@ -172,7 +172,7 @@ class Pair:
 
     @cached_property
     def ranks(self) -> pd.DataFrame:
-        """What both rank, by each judging column."""
+        """The rows that have a rank in both."""
         return self.joined[self.joined["headline"]].dropna(subset=["rank_a", "rank_b"])
 
 
@@ -218,7 +218,7 @@ def _list_leaders(ranks: pd.DataFrame) -> Iterator[Difference]:
 
 
 def _compare_said(a: Mapping[str, object], b: Mapping[str, object]) -> list[Difference]:
-    """Of what is said in both."""
+    """The differences of what is said in both."""
     return list(compare_values({what: a[what] for what in a if what in b}, {what: b[what] for what in b if what in a}))
 
 
@@ -234,7 +234,7 @@ def _name_commit(run: Run) -> str:
 
 
 def summarise(found: Changes) -> Iterator[str]:
-    """In sentences."""
+    """The differences in sentences."""
     yield f"A {found.a} ({found.commits[0]}), B {found.b} ({found.commits[1]})."
     yield f"Models: {found.models} of {found.models_of} are the same."
     unknown = f", {found.without_interval} have no interval to tell by" if found.without_interval else ""
@@ -256,7 +256,7 @@ def _list_some(alone: Mapping[str, int], most: int = 8) -> str:
 
 
 def make_tables(found: Changes, most: int | None = None) -> Iterator[Table]:
-    """All that changed, a table for each kind, of at most so many rows; without rows where nothing did."""
+    """A table for each kind of change, of at most so many rows; without rows where nothing changed."""
     for title, differences in (
         ("Scores that changed", found.means),
         ("Ranks that changed beyond their intervals", found.ranks),

@@ -91,7 +91,7 @@ class _SideBoardMaker:
 
     @cached_property
     def scores(self) -> dict[str, dict[str, Row]]:
-        """What both have at the headline budget, by column and method."""
+        """The scores that both have at the headline budget, by column and method."""
         table = self.pair.scores
         found: dict[str, dict[str, Row]] = {}
         for row in list_rows(table[table["headline"] & (table["task"] == self.task)]):

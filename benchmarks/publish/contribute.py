@@ -30,7 +30,7 @@ PACKAGES = ("sig", "datasets", "training", "benchmarks")
 
 
 class Contribution(Document):
-    """What was contributed.
+    """The manifest of a contribution.
 
     Attributes:
         suite: name of the published suite.

@@ -139,7 +139,7 @@ def _compare_pictures(published: Path, again: Path) -> Apart | None:
 
 
 def _read_pixels(file: Path | io.BytesIO) -> Levels:
-    """None of what is damaged, so that it shows as a difference."""
+    """The pixels of a picture; none of a damaged one, so that it shows as a difference."""
     try:
         with Image.open(file) as picture:
             return np.asarray(picture.convert("RGBA"), dtype=int)

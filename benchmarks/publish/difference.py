@@ -73,7 +73,7 @@ def format_value(value: object) -> str:
 
 
 class Stage(Document):
-    """What a stage of verifying a published suite found.
+    """The findings of a stage of verifying a published suite.
 
     Attributes:
         checked: how many of what.
@@ -152,7 +152,7 @@ def _ask_machine(published: Provenance, again: Provenance) -> Reason:
 
 
 def _mention_machine(published: Provenance, again: Provenance) -> str:
-    """Where the processor is another one as well as the code: how to tell which of them it is."""
+    """A hint how to tell whether it is the code or the processor, where that is another one too; else empty."""
     if changed := _list_machine_changes(published, again):
         return f"; or it is rounding on another processor ({changed}), which the published commit's code would tell"
     return ""
@@ -167,7 +167,7 @@ def _list_versions(provenance: Provenance) -> dict[str, str]:
 
 
 def _tell(changed: Iterable[Difference]) -> str:
-    """Such as ``torch 2.6.0, now 2.7.0``."""
+    """The differences in a line, such as ``torch 2.6.0, now 2.7.0``."""
     return "; ".join(f"{one.where} {_short(one.was)}, now {_short(one.now)}" for one in changed)
 
 

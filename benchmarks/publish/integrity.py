@@ -1,4 +1,4 @@
-"""Is what was published all there, and as it was? Every file against the manifest, every cell of the plan."""
+"""Check that a published suite is whole: every file against the manifest, every cell of the plan."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,7 +70,7 @@ def _blame_record(where: str, was: str, now: str | None, why: str) -> Difference
 
 
 def _compare_manifest(run: Run, manifest: PublishedManifest) -> Iterator[Difference]:
-    """What the manifest says that the records say too; contributed cells may be of another commit, no problem is."""
+    """Differences of manifest and records; contributed cells may be of another commit, no problem is."""
     if not run.problems:  # then they are missing, which is told already
         return
     provenance = run.problems[0].provenance
@@ -125,7 +125,7 @@ def _has_column(cell: CellRecord, label: str) -> bool:
 
 
 def _compare_checkout(manifest: PublishedManifest) -> Iterator[str]:
-    """What is not as it was where the suite was published: it may explain what other stages find."""
+    """Notes on a checkout that is not as it was when the suite was published, which may explain differences."""
     if hash_file(PROJECT / LOCK) != manifest.lock:
         yield f"{LOCK} is another one than when the suite was published"
     if manifest.suite_file and not list(_find_own(manifest)):

@@ -88,7 +88,7 @@ def find_differing(published: Run, own: Run) -> dict[tuple[str, int], Difference
 
 
 def _compare(published: ProblemRecord, own: ProblemRecord) -> Iterator[Difference]:
-    """Where problems and their regions differ by more than rounding; tables for figures are not made again."""
+    """The differences of problems and of their regions; tables for figures are not made again."""
     yield from compare_problems(published.model_copy(update={"series": own.series}), own)
     was, now = published.even_shares, own.even_shares
     if was.keys() != now.keys():

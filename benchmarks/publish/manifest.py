@@ -1,4 +1,4 @@
-"""What a published suite consists of: SHA-256 and size of every file, and of what its numbers come from.
+"""The manifest of a published suite: SHA-256 and size of every file, and what its numbers come from.
 
 A published suite is a folder, by default ``results/<suite>``::
 
@@ -41,7 +41,7 @@ class PublishedFile(Document):
 
 
 class PublishedManifest(Document):
-    """What was published.
+    """The content of ``manifest.json``.
 
     Attributes:
         suite: its name.

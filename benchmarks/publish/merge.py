@@ -100,7 +100,7 @@ def _blame_files(folder: Path, contribution: Contribution, into: Path) -> Iterat
 
 
 def _blame_records(contribution: Contribution, own: Run, published: Run) -> Iterator[str]:
-    """What is not as the published suite has it, of what decides scores beside the method's code."""
+    """Reasons that lie in what decides scores beside the method's code, and is not as the published suite has it."""
     suite, names = published.manifest.suite, contribution.methods
     if taken := {choice.label for choice in suite.methods} & set(names):
         yield f"the board has a method {taken.pop()!r} already; give it another name"
@@ -120,7 +120,7 @@ def _by_name(run: Run) -> dict[str, TaskChoice]:
 
 
 def _blame_positions(own: Run, published: Run, choices: Sequence[MethodChoice]) -> Iterator[str]:
-    """Each method has one cell for each budget of each problem, or one where it has a cost of its own."""
+    """Reasons against methods that have not one cell for each budget of each problem, or one of a cost of its own."""
     budgets: dict[tuple[str, int, str], list[int | None]] = {}
     for cell in own.cells:
         budgets.setdefault(cell.position[:3], []).append(cell.budget)
@@ -135,7 +135,7 @@ def _blame_positions(own: Run, published: Run, choices: Sequence[MethodChoice]) 
 
 
 def _blame_cell(cell: CellRecord, own: Run, published: Run) -> str:
-    """Whether budget, seed and metrics are what anybody gets."""
+    """The reason against a cell whose budget, seed or metrics are not those that anybody gets; empty for none."""
     task = next(task for task in published.manifest.suite.tasks if task.name == cell.task)
     of_cell = (one for one in own.allocations if (one.task, one.label) == (cell.task, cell.label))
     allocations: AllocationRecord | None = next(of_cell, None)
@@ -158,7 +158,7 @@ def _blame_cell(cell: CellRecord, own: Run, published: Run) -> str:
 def _rescore(
     source: Path, run: Run, sample: Sequence[CellRecord], into: Path, limits: Limits
 ) -> Sequence[str | Difference]:
-    """Whatever of the sample, attributed and scored again, is not as it is recorded."""
+    """The differences of the sample, attributed and scored again, from its records."""
     score = _score_apart(source, (into / MODELS).resolve(), limits)
     try:
         rerun = rescore(run, sample, score, RunProgress(len(sample), Console(quiet=True)), draws=())

@@ -125,7 +125,7 @@ def restore(to: Path) -> None:
 
 
 def _blame_target(to: Path, suite: str) -> Iterator[str]:
-    """Only what was published before may be replaced, and by the same suite."""
+    """The reason where not the same suite, published before, would be replaced."""
     if to.exists() and (not (to / "leaderboard.md").exists() or (to / "problems").exists()):
         yield f"{to} is no published suite, and would be replaced; name a new folder with --to"
     elif (to / PUBLISHED).exists() and (there := read_manifest(to).suite) != suite:
@@ -133,7 +133,7 @@ def _blame_target(to: Path, suite: str) -> Iterator[str]:
 
 
 def _blame_checkout(to: Path) -> Iterator[str]:
-    """What keeps the checkout from being its commit; what is about to be replaced may differ."""
+    """The reason where the checkout is not its commit; what is about to be replaced may differ."""
     root = PROJECT.resolve()
     paths = [".", f":(exclude){to.relative_to(root).as_posix()}"] if to.is_relative_to(root) else ["."]
     changed = _git("status", "--porcelain", "--", *paths).splitlines()
@@ -186,7 +186,7 @@ def _describe(where: Provenance) -> str:
 
 
 def _git(*arguments: str) -> str:
-    """What git says of the project's checkout.
+    """The output of git on the project's checkout.
 
     Raises:
         NotPublishable: where it is none, or has no commit.

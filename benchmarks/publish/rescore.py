@@ -112,7 +112,7 @@ def _take(spec: type[D], record: Document) -> D:
 def _perturb(
     groups: Sequence[Group], pairs: Sequence[CellPair], score: Score, progress: RunProgress, draws: Sequence[int]
 ) -> None:
-    """Have those that differ by more than the plain tolerance run on perturbed problems.
+    """Run the cells that differ by more than the plain tolerance on perturbed problems too.
 
     What has no use for more draws gets no more: cells that differ in more than numbers; and all, where so many are left
     that they are not what happens rarely.
@@ -155,7 +155,7 @@ def _perturb_problem(problem: ProblemSpec, draw: int) -> ProblemSpec:
 
 
 def check_scores(rerun: Rerun, setting: Setting) -> Stage:
-    """What differs of problems, of cells, and of what the board says with the new scores in place of the published."""
+    """The differences of problems, of cells, and of what the board says with the new scores for the published."""
     differences = rerun.list_differences(_plan_again(rerun.run, setting))
     of_board, on_rounding = compare_boards(rerun)
     first = next(((one.cause, f"as of {one.where}") for one in differences if one.cause), None)

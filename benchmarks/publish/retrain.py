@@ -70,7 +70,7 @@ def _pair_means(published: Board, again: Board) -> Iterator[_MeanPair]:
 
 
 def _measure_methods(board: Board, task: str, column: str, limits: Limits) -> dict[str, Measure]:
-    """By method, what measures its mean at the headline budget."""
+    """A function for each method that measures its mean at the headline budget."""
     scores = board.scores(task, column)
     models = board.find_models(task, scores.columns)
     rows = zip(scores.index, scores.to_numpy(float), strict=True)

@@ -1,4 +1,4 @@
-"""What a board says, to be compared with another's: ranks, ties with the best, tiers, verdicts on what papers claim."""
+"""Statements of a board, to be compared with another's: ranks, ties, tiers, verdicts on what papers claim."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -47,7 +47,7 @@ def list_ranks(board: Board) -> dict[str, Rank]:
 
 
 def name_rank(row: Mapping[str, Any]) -> str:
-    """What the rank in a row of a summary is of."""
+    """The name of the rank in a row of a summary."""
     return f"rank of {row['method']} by {row['column']} on {row['task']}"
 
 

@@ -1,4 +1,4 @@
-"""Where a record differs from the published one by more than rounding.
+"""The differences of a record from the published one that are larger than rounding.
 
 Another processor adds up the same numbers in another order, so that float32 attributions come out by about 1e-7 of
 their size differently, and by more where terms cancel. What that does to a score depends on the score and the method: a
@@ -179,7 +179,7 @@ class CellPair:
 
 
 def compare_problems(published: ProblemRecord, again: ProblemRecord) -> Iterator[Difference]:
-    """Where what describes a problem differs; numbers by more than ``OF_PROBLEM``."""
+    """The differences in what describes a problem, those of numbers that exceed ``OF_PROBLEM``."""
     if again.status != published.status:
         yield from compare_values({"outcome": tell_status(published)}, {"outcome": tell_status(again)}, published)
         return

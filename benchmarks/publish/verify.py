@@ -30,7 +30,7 @@ STAGES: Final = ("integrity", "derive", "rescore")
 
 @dataclass(frozen=True)
 class Extent:
-    """How much is verified.
+    """The stages to be verified, and how much of them.
 
     Attributes:
         stages: of ``STAGES``.
@@ -46,7 +46,7 @@ class Extent:
 
 
 class Verification(Document):
-    """What became of verifying a published suite; ``passed`` where no stage found a difference."""
+    """The findings of all stages; ``passed`` where no stage found a difference."""
 
     results: str
     suite: str
@@ -61,7 +61,7 @@ class Verification(Document):
 
 
 def verify(directory: Path, extent: Extent, setting: Setting, console: Console) -> Verification:
-    """What the stages find, each told on the console as it ends.
+    """Verify a published suite; each stage is told on the console as it ends.
 
     Raises:
         RecordError: when the folder is no published suite.

@@ -190,7 +190,8 @@ def test_coverage_of_many_draws(capsys: pytest.CaptureFixture[str]) -> None:
     least = [LAWS[name].least for name, _ in cases]
     assert table.filter(like="covers").ge(least, axis=0).all(axis=None)
     assert (table.filter(like="false +") <= MOST + 2 * np.sqrt(0.05 * 0.95 / 5000)).all(axis=None)
-    assert (table.filter(like="changes") <= MOST + 2 * np.sqrt(0.05 * 0.95 / 2000)).all(axis=None)
+    most = [MOST + LEAST - bound + 2 * np.sqrt(0.05 * 0.95 / 2000) for bound in least]  # more where intervals hold less
+    assert table.filter(like="changes").le(most, axis=0).all(axis=None)
 
 
 @pytest.mark.slow

@@ -2,8 +2,10 @@
 
 import itertools
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import scipy.stats
@@ -11,8 +13,12 @@ import scipy.stats
 from benchmarks.publish import rescore
 from benchmarks.publish.rescore import Rerun, compare_boards, draw_cells
 from benchmarks.publish.tolerance import CellPair
-from benchmarks.run.records import CellRecord, Run
+from benchmarks.run.cells import Group
+from benchmarks.run.executor import Finished
+from benchmarks.run.progress import RunProgress
+from benchmarks.run.records import CellRecord, CellSpec, Run
 from benchmarks.run.storage import read_run
+from benchmarks.run.worker import CellResult
 from tests.benchmarks.run_maker import small_run
 
 DIGEST = "5" * 64
@@ -47,6 +53,45 @@ def test_every_cell_is_as_likely_as_the_others_of_its_task(run: Run) -> None:
     expected = 400 * 6 / len(game)
     chi_square = sum((counts[cell.key] - expected) ** 2 / expected for cell in game)
     assert chi_square < scipy.stats.chi2.ppf(0.9999, len(game) - 1)
+
+
+# ---- on perturbed problems ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("swing", "draws"), [(0.3, [8]), (0.0, [8, 32, 128])])
+def test_what_differs_is_run_on_perturbed_problems(run: Run, swing: float, draws: list[int]) -> None:
+    """A score that comes out 0.2 lower; perturbed, it comes out ``swing`` higher each second time."""
+    records = {cell.position: cell for cell in run.cells}
+    problems = {problem.key: problem for problem in run.problems}
+    chosen = next(cell for cell in run.cells if (cell.task, cell.label, cell.budget) == ("game", "ig-zero", 100))
+    asked: list[Sequence[Group]] = []
+
+    def score(groups: Sequence[Group]) -> Iterator[Finished]:
+        asked.append(groups)
+        for number, group in enumerate(groups):
+            if len(asked) == 1:
+                yield problems[group.problem.key]
+            for cell in group.cells:
+                assert isinstance(cell, CellSpec)
+                record = records[cell.position].model_copy(update={"key": cell.key})
+                off = -0.2 + (swing if number % 2 and len(asked) > 1 else 0.0)
+                yield CellResult(shift(record, off) if cell.position == chosen.position else record)
+
+    rerun = rescore.rescore(run, run.cells, score, Mock(spec=RunProgress))
+    assert [len(groups) for groups in asked[1:]] == draws
+    perturbed = [group for groups in asked[1:] for group in groups]
+    assert {group.problem.kind for group in perturbed} == {"perturbed-by-rounding"}
+    assert [group.problem.task_options["draw"] for group in perturbed] == list(range(sum(draws)))
+    assert {[cell.label for cell in group.cells] == ["ig-zero"] for group in perturbed} == {True}
+    differences = rerun.list_differences({cell.position: cell for cell in run.cells})
+    where = "ig-zero on game, repetition 0, 100 rows: spearman_game, explicand 0"
+    assert [one.where for one in differences] == ([] if swing else [where])
+    assert {one.cause for one in differences} <= {"record"}
+
+
+def shift(cell: CellRecord, off: float) -> CellRecord:
+    scores = [None if score is None else score + off for score in cell.scores["spearman_game"]]
+    return cell.model_copy(update={"scores": {**cell.scores, "spearman_game": scores}})
 
 
 # ---- what the board says -----------------------------------------------------------------------------------------
