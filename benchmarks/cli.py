@@ -183,8 +183,11 @@ def compare(
 @app.command()
 def verify(
     results: Annotated[str, typer.Argument(help="A published suite's folder, or its name.")] = "default",
-    level: Annotated[
-        str, typer.Option(help="The last of integrity, derive, rescore: files; tables again; cells again.")
+    stage: Annotated[
+        str,
+        typer.Option(
+            "--stage", "--level", help="The last of integrity, derive, rescore: files; tables again; cells again."
+        ),
     ] = "rescore",
     cells: Annotated[str, typer.Option(help="How many cells are scored again, drawn from all tasks, or all.")] = "200",
     retrain: Annotated[bool, typer.Option("--retrain", help="Train new models too, and compare verdicts.")] = False,
@@ -193,16 +196,16 @@ def verify(
     plugin: Plugins = None,
 ) -> None:
     """Verify a published suite; exit code 1 where anything is not as published, with its likely cause."""
-    from benchmarks.publish.verify import LEVELS, Extent, verify
+    from benchmarks.publish.verify import STAGES, Extent, verify
     from benchmarks.run.storage import write
     from benchmarks.run.worker import Setting
 
-    if level not in LEVELS:
-        raise UserError(f"--level is {level!r}, expected {', '.join(LEVELS)}")
+    if stage not in STAGES:
+        raise UserError(f"--stage is {stage!r}, expected {', '.join(STAGES)}")
     _require_file(file, "--json")
     directory = Path(results) if Path(results).is_dir() else RESULTS / results
     extent = Extent(
-        levels=LEVELS[: LEVELS.index(level) + 1],
+        stages=STAGES[: STAGES.index(stage) + 1],
         cells=_parse_cells(cells),
         retrained=RUNS / f"{directory.resolve().name}-retrained" if retrain else None,
         workers=workers or os.cpu_count() or 1,
@@ -264,7 +267,7 @@ def contribute(
     suite: Annotated[str, typer.Option(help="The published suite that it was tried on.")] = "default",
 ) -> None:
     """Write a method that has been tried into a folder, with its records and a manifest, for others to merge."""
-    from benchmarks.publish.contribution import contribute
+    from benchmarks.publish.contribute import contribute
 
     _require_writable(to, "--to")
     _load_plugins([file])
@@ -281,7 +284,7 @@ def merge(
     gigabytes: Annotated[float, typer.Option(min=1, max=LARGEST, help="Of memory that it may take.")] = 16.0,
 ) -> None:
     """Set a contributed method on the board, if scoring it again in a process of its own confirms its records."""
-    from benchmarks.publish.contribution import merge
+    from benchmarks.publish.merge import merge
     from benchmarks.run.isolation.process import Limits
 
     remedies = "to allow more, give --seconds", "to allow more, give --gigabytes"
@@ -304,7 +307,7 @@ def _report(directory: Path, tracking: "Tracking") -> None:
     from benchmarks.board.report import write_report
     from benchmarks.board.wandb_runs import log_suite
     from benchmarks.papers.supplement import supplement_report
-    from benchmarks.publish.standings import list_verdicts
+    from benchmarks.publish.statements import list_verdicts
     from benchmarks.run.records import count_failed
     from training.tracking import sync_command
 

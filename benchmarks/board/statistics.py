@@ -122,6 +122,28 @@ def mean_interval(
     return Interval(float(means.mean()), float(low), float(high), len(means), len(values))
 
 
+def difference_interval(a: Interval, b: Interval) -> Limits:
+    """The interval of the mean of b less that of a, of independent samples, at the confidence of their two intervals.
+
+    MOVER (Zou and Donner 2008): with means m and intervals [l, u],
+
+        m_b - m_a - sqrt((m_b - l_b)^2 + (u_a - m_a)^2)  to  m_b - m_a + sqrt((u_b - m_b)^2 + (m_a - l_a)^2),
+
+    which keeps the lean of either interval, and needs nothing else. NaN where one of them is none.
+    """
+    size = b.mean - a.mean
+    return size - float(np.hypot(b.mean - b.low, a.high - a.mean)), size + float(
+        np.hypot(b.high - b.mean, a.mean - a.low)
+    )
+
+
+def has_changed(a: Interval, b: Interval) -> bool:
+    """Whether the means of independent samples differ by more than rounding (``SAME``), and by more than chance: their
+    ``difference_interval`` leaves zero out. False where nothing can be said."""
+    low, high = difference_interval(a, b)
+    return abs(b.mean - a.mean) > SAME * max(1.0, abs(a.mean), abs(b.mean)) and (low > 0 or high < 0)
+
+
 def _require_within(samples: Float[np.ndarray, " units"], limits: Limits) -> Float[np.ndarray, " units"]:
     outside = (samples < limits[0] - ROUNDING) | (samples > limits[1] + ROUNDING)
     if outside.any():

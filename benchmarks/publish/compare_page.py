@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-import pandas as pd
+import numpy as np
 from markupsafe import Markup
 
 from benchmarks.board.aggregate import list_rows
@@ -17,31 +17,31 @@ from benchmarks.board.leaderboard import Row, Standings
 from benchmarks.board.page.charts import Domain, draw_pair, find_domain
 from benchmarks.board.page.render import make_environment, page_parts
 from benchmarks.board.tables import NONE, format_place, format_score
-from benchmarks.publish.compare import Comparison, Pair, make_tables, summarise
+from benchmarks.publish.compare import Changes, Pair, get_interval, make_tables, summarise
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
-class Side:
-    """A score in both runs: texts, a drawing of both, and a word where it moved; ``order`` is that of the change."""
+class SideScore:
+    """A score in both runs: texts, a drawing, and a word for how it changed; ``order`` is by the size of the change."""
 
     a: str
     b: str
     drawing: Markup
-    moved: str
+    changed: str
     order: int
 
 
 @dataclass(frozen=True)
 class SideRow:
-    """A method in both runs: its places, and its scores in the order of the board's columns."""
+    """A method in both runs: its rank ranges, and its scores in the order of the board's columns."""
 
     method: str
     control: bool
-    places: Sequence[str]
-    place_order: int
-    scores: Sequence[Side]
+    ranks: Sequence[str]
+    rank_order: int
+    scores: Sequence[SideScore]
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ class SideBoard:
     task: str
     header: Sequence[str]
     rows: Sequence[SideRow]
-    moved: int
+    changed: int
 
 
-def render_comparison(pair: Pair, found: Comparison) -> str:
+def render_comparison(pair: Pair, found: Changes) -> str:
     """The page as HTML, of two boards and what was found to differ; the same runs give the same text."""
     context = {
         "found": found,
@@ -68,18 +68,18 @@ def render_comparison(pair: Pair, found: Comparison) -> str:
     return make_environment(TEMPLATES).get_template("compare.html.j2").render(context)
 
 
-def _name_runs(found: Comparison) -> list[str]:
+def _name_runs(found: Changes) -> list[str]:
     return [f"{Path(of).name} ({commit})" for of, commit in zip((found.a, found.b), found.commits, strict=True)]
 
 
 def make_side_boards(pair: Pair) -> Iterator[SideBoard]:
-    """Every task that both runs judge methods in, in the order of the first; those with most that moved come first."""
-    boards = [_Sides(pair, task).make() for task in pair.a.first_judges if task in pair.b.first_judges]
-    return iter(sorted(boards, key=lambda board: -board.moved))
+    """Every task that both runs judge methods in, in the order of the first; those with most changes come first."""
+    boards = [_SideBoardMaker(pair, task).make() for task in pair.a.first_judges if task in pair.b.first_judges]
+    return iter(sorted(boards, key=lambda board: -board.changed))
 
 
 @dataclass(frozen=True)
-class _Sides:
+class _SideBoardMaker:
     """Makes the board of a task."""
 
     pair: Pair
@@ -91,7 +91,7 @@ class _Sides:
 
     @cached_property
     def scores(self) -> dict[str, dict[str, Row]]:
-        """What both have at the headline budget, by column and method."""
+        """The scores that both have at the headline budget, by column and method."""
         table = self.pair.scores
         found: dict[str, dict[str, Row]] = {}
         for row in list_rows(table[table["headline"] & (table["task"] == self.task)]):
@@ -116,17 +116,17 @@ class _Sides:
             )
             for i, method in enumerate(methods)
         ]
-        moved = sum(bool(score.moved) for row in rows for score in row.scores)
-        return SideBoard(self.task, [self.standings.heading(column) for column in self.columns], rows, moved)
+        changed = sum(bool(score.changed) for row in rows for score in row.scores)
+        return SideBoard(self.task, [self.standings.heading(column) for column in self.columns], rows, changed)
 
-    def _make_scores(self, column: str, methods: Sequence[str]) -> list[Side]:
+    def _make_scores(self, column: str, methods: Sequence[str]) -> list[SideScore]:
         """A column, in the order of the methods."""
         rows = [self.scores[column].get(method, {}) for method in methods]
         domain = find_domain(
             [row[f"{end}_{of}"] for row in rows if row for end in ("mean", "low", "high") for of in "ab"]
         )
         by_change = sorted(range(len(rows)), key=lambda i: -_change(rows[i]))
-        order = {i: place for place, i in enumerate(by_change)}
+        order = {i: number for number, i in enumerate(by_change)}
         return [_make_side(row, domain, order[i]) for i, row in enumerate(rows)]
 
 
@@ -134,16 +134,16 @@ def _change(row: Row) -> float:
     return abs(row["mean_b"] - row["mean_a"]) if row else -1.0
 
 
-def _make_side(row: Row, domain: Domain, order: int) -> Side:
+def _make_side(row: Row, domain: Domain, order: int) -> SideScore:
     if not row:
-        return Side(NONE, NONE, Markup(), "", order)
+        return SideScore(NONE, NONE, Markup(), "", order)
     a, b = (_list_ends(row, of) for of in "ab")
-    word = "" if not row["moved"] else "higher" if b[0] > a[0] else "lower"
-    return Side(format_score(*a), format_score(*b), draw_pair(a, b, domain), word, order)
+    word = "" if not row["changed"] else "higher" if b[0] > a[0] else "lower"
+    return SideScore(format_score(*a), format_score(*b), draw_pair(a, b, domain), word, order)
 
 
 def _list_ends(row: Row, of: str) -> tuple[float, float, float]:
     """Mean, low and high; without an interval all are the mean."""
-    mean = float(row[f"mean_{of}"])
-    low, high = row[f"low_{of}"], row[f"high_{of}"]
-    return mean, mean if pd.isna(low) else float(low), mean if pd.isna(high) else float(high)
+    found = get_interval(row, of)
+    low, high = (found.mean if np.isnan(end) else end for end in (found.low, found.high))
+    return found.mean, low, high

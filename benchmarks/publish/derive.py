@@ -24,7 +24,7 @@ from PIL import Image
 from benchmarks.board.figures.vector import PLACED
 from benchmarks.board.report import WRITTEN, write_report
 from benchmarks.papers.supplement import supplement_report
-from benchmarks.publish.verification import Difference, Level
+from benchmarks.publish.difference import Difference, Stage
 from benchmarks.run.storage import ALLOCATIONS, ARCHIVE, CELLS, PROBLEMS, find_archive
 
 DIGITS: Final = 1e-9  # relative
@@ -39,7 +39,7 @@ Levels = Int[np.ndarray, "_ _ rgba=4"]  # of 255
 Apart = tuple[str, str, str]  # what was published, what is found, and what differs
 
 
-def check_derived(directory: Path) -> Level:
+def check_derived(directory: Path) -> Stage:
     """Compare the report in a published folder with one made again."""
     with tempfile.TemporaryDirectory(prefix="benchmarks-derive-") as scratch:
         again = Path(scratch)
@@ -53,7 +53,7 @@ def check_derived(directory: Path) -> Level:
         names = dict.fromkeys([*files, *published])
         differences = [found for name in names for found in _compare(name, directory / name, again / name)]
     pictures = sum(name.startswith("figures/") for name in names)
-    return Level(name="derive", checked={"texts": len(names) - pictures, "figures": pictures}, differences=differences)
+    return Stage(name="derive", checked={"texts": len(names) - pictures, "figures": pictures}, differences=differences)
 
 
 def _compare(name: str, published: Path, again: Path) -> Iterator[Difference]:
@@ -68,7 +68,7 @@ def _compare(name: str, published: Path, again: Path) -> Iterator[Difference]:
         if difference is None:
             return
         found = difference
-    yield Difference(where=name, published=found[0], found=found[1], cause="report", why=found[2])
+    yield Difference(where=name, was=found[0], now=found[1], cause="report", why=found[2])
 
 
 def _compare_texts(published: Path, again: Path) -> Apart | None:
@@ -139,7 +139,7 @@ def _compare_pictures(published: Path, again: Path) -> Apart | None:
 
 
 def _read_pixels(file: Path | io.BytesIO) -> Levels:
-    """None of what is damaged, so that it shows as a difference."""
+    """The pixels of a picture; none of a damaged one, so that it shows as a difference."""
     try:
         with Image.open(file) as picture:
             return np.asarray(picture.convert("RGBA"), dtype=int)

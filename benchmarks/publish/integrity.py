@@ -1,34 +1,30 @@
-"""Is what was published all there, and as it was? Every file against the manifest, every cell of the plan."""
+"""Check that a published suite is whole: every file against the manifest, every cell of the plan."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from benchmarks.publish import NotVerifiable
+from benchmarks.publish.difference import Difference, Stage, compare_values
 from benchmarks.publish.manifest import (
     LOCK,
     PUBLISHED,
+    SOURCES,
     PublishedManifest,
-    compare_files,
+    check_files,
     list_data,
-    list_files,
     read_manifest,
 )
-from benchmarks.publish.publish import SOURCES
-from benchmarks.publish.rescore import find_place, name_cell
-from benchmarks.publish.verification import Cause, Difference, Level
 from benchmarks.run.cells import plan
-from benchmarks.run.records import CellRecord, CellSpec, Run
-from benchmarks.run.storage import ARCHIVE, find_archive
+from benchmarks.run.records import CellRecord, CellSpec, Position, Run
+from benchmarks.run.storage import find_archive
 from benchmarks.run.suite import Suite
 from benchmarks.run.suite_files import SUITES, load_suite
 from datasets.cache import PROJECT
 from datasets.digest import hash_file
 from sig.registry import methods
 
-MODELS: Final = "models/"
-RECORDS: Final = ("records/", "problems.", "allocations.", "splits.")
-NO_MORE: Final = "no other level can be verified, since records are missing; restore them: git checkout -- {}"
+NO_MORE: Final = "no other stage can be verified, since records are missing; restore them: git checkout -- {}"
 
 
 def require_methods(directory: Path, suite: Suite) -> None:
@@ -46,14 +42,17 @@ def require_methods(directory: Path, suite: Suite) -> None:
         )
 
 
-def check_integrity(directory: Path, run: Run) -> Level:
+def check_integrity(directory: Path, run: Run) -> Stage:
     """Files that are missing, added or different; cells that are missing, failed, or lack a score or their reason."""
-    manifest = read_manifest(directory)
-    differences = [*blame_files(directory, manifest), *_compare_manifest(run, manifest)]
-    lacking = list_lacking(directory, run)
-    differences += [_blame_missing(file) for file in lacking]
-    differences += [*_compare_plan(run, manifest), *(found for cell in run.cells for found in _check_cell(cell))]
-    return Level(
+    manifest, lacking = read_manifest(directory), list_lacking(directory, run)
+    differences = [
+        *check_files(directory),
+        *_compare_manifest(run, manifest),
+        *(_blame_record(file, "its record", None, "a run consists of it") for file in lacking),
+        *_compare_plan(run, manifest),
+        *(found for cell in run.cells for found in _check_cell(cell)),
+    ]
+    return Stage(
         name="integrity",
         checked={"files": len(manifest.files), "cells": len(run.manifest.cells)},
         differences=differences,
@@ -62,65 +61,39 @@ def check_integrity(directory: Path, run: Run) -> Level:
 
 
 def list_lacking(directory: Path, run: Run) -> list[str]:
-    """Files and records that are missing of the archive, without which no other level can start."""
+    """Files and records that are missing of the archive, without which no other stage can start."""
     return [*(name for name, there in find_archive(directory).items() if not there.exists()), *run.missing]
 
 
-def blame_files(directory: Path, manifest: PublishedManifest) -> list[Difference]:
-    """Files that are missing, added or different."""
-    return [_blame_file(line) for line in compare_files(manifest.files, list_files(directory))]
-
-
-def _blame_file(line: str) -> Difference:
-    """A line of ``compare_files`` as a difference."""
-    name, _, what = line.partition(": ")
-    cause: Cause = "report"
-    if name.startswith(MODELS):
-        cause = "model"
-    elif name.startswith(RECORDS):
-        cause = "record"
-    elif name == ARCHIVE:
-        cause = "suite"
-    published = "no such file" if what.startswith("added") else what.partition("published as ")[2] or "a file"
-    return Difference(
-        where=name, published=published, found=what.partition(", published")[0], cause=cause, why="SHA-256"
-    )
-
-
-def _blame_missing(file: str) -> Difference:
-    return Difference(where=file, published="records", found="missing", cause="record", why="a run consists of it")
+def _blame_record(where: str, was: str, now: str | None, why: str) -> Difference:
+    return Difference(where=where, was=was, now=now, cause="record", why=why)
 
 
 def _compare_manifest(run: Run, manifest: PublishedManifest) -> Iterator[Difference]:
-    """What the manifest says that the records say too; contributed cells may be of another commit, no problem is."""
+    """Differences of manifest and records; contributed cells may be of another commit, no problem is."""
     if not run.problems:  # then they are missing, which is told already
         return
-    provenance, data = run.problems[0].provenance, list_data(run)
-    pairs = {
-        "suite": (manifest.suite, run.manifest.suite.name),
-        "commit": (manifest.commit, provenance.commit or "none"),
-    }
-    for name in sorted({*manifest.data, *data}):
-        pairs[f"data: {name}"] = manifest.data.get(name, "nothing"), data.get(name, "nothing")
-    stated, recorded = manifest.provenance.model_dump(), provenance.model_dump()
-    pairs |= {f"provenance: {name}": (str(stated[name]), str(recorded[name])) for name in stated}
-    for name, (published, found) in pairs.items():
-        if published != found:
-            yield Difference(
-                where=f"{PUBLISHED}: {name}", published=published, found=found, cause="suite", why="its records"
-            )
+    provenance = run.problems[0].provenance
+    stated = _describe(manifest.suite, manifest.commit, manifest.data, manifest.provenance.model_dump())
+    recorded = _describe(run.manifest.suite.name, provenance.commit or "none", list_data(run), provenance.model_dump())
+    for one in compare_values(stated, recorded):
+        yield one.because(("suite", "its records"))
+
+
+def _describe(suite: str, commit: str, data: dict[str, str], provenance: dict[str, object]) -> dict[str, object]:
+    named: dict[str, object] = {"suite": suite, "commit": commit}
+    named |= {f"data: {name}": data[name] for name in sorted(data)}
+    named |= {f"provenance: {name}": value for name, value in provenance.items()}
+    return {f"{PUBLISHED}: {name}": value for name, value in named.items()}
 
 
 def _compare_plan(run: Run, manifest: PublishedManifest) -> Iterator[Difference]:
     """Cells of the suite, as the run has it and, where that is the published one, as the project has it."""
-    there = {find_place(cell) for cell in run.cells}
-    suites = [run.manifest.suite, *_find_own(manifest)]
-    planned = {find_place(cell): cell for suite in suites for cell in _plan(suite)}
-    for place, cell in planned.items():
-        if place not in there:
-            yield Difference(
-                where=name_cell(cell), published="a cell of the suite", found="missing", cause="record", why="the plan"
-            )
+    planned = dict.fromkeys(one for suite in (run.manifest.suite, *_find_own(manifest)) for one in _plan(suite))
+    there = {cell.position for cell in run.cells}
+    for position in planned:
+        if position not in there:
+            yield _blame_record(str(position), "a cell of the suite", None, "the plan")
 
 
 def _find_own(manifest: PublishedManifest) -> Iterator[Suite]:
@@ -129,8 +102,8 @@ def _find_own(manifest: PublishedManifest) -> Iterator[Suite]:
         yield load_suite(manifest.suite)
 
 
-def _plan(suite: Suite) -> list[CellSpec]:
-    return [cell for group in plan(suite) for cell in group.cells if isinstance(cell, CellSpec)]
+def _plan(suite: Suite) -> Iterator[Position]:
+    return (cell.position for group in plan(suite) for cell in group.cells if isinstance(cell, CellSpec))
 
 
 def _check_cell(cell: CellRecord) -> Iterator[Difference]:
@@ -143,9 +116,7 @@ def _check_cell(cell: CellRecord) -> Iterator[Difference]:
         found = f"no score and no note of {', '.join(lacking)}"
     else:
         return
-    yield Difference(
-        where=name_cell(cell), published="scores, or a reason", found=found, cause="record", why="its record"
-    )
+    yield _blame_record(str(cell), "scores, or a reason", found, "its record")
 
 
 def _has_column(cell: CellRecord, label: str) -> bool:
@@ -154,7 +125,7 @@ def _has_column(cell: CellRecord, label: str) -> bool:
 
 
 def _compare_checkout(manifest: PublishedManifest) -> Iterator[str]:
-    """What is not as it was where the suite was published: it may explain what other levels find."""
+    """Notes on a checkout that is not as it was when the suite was published, which may explain differences."""
     if hash_file(PROJECT / LOCK) != manifest.lock:
         yield f"{LOCK} is another one than when the suite was published"
     if manifest.suite_file and not list(_find_own(manifest)):

@@ -1,12 +1,13 @@
 """Published records and new ones together: methods, tasks or metrics that were run on the published problems."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.publish.comparison import compare_problems
-from benchmarks.publish.tolerance import find_excess, list_numbers
+from benchmarks.publish.difference import Difference
+from benchmarks.publish.tolerance import CellPair, compare_problems, tell_status
 from benchmarks.run.records import CellRecord, ProblemRecord, Run
 from benchmarks.run.suite import Suite
 
@@ -14,38 +15,38 @@ SHARES: Final = 1e-5  # by which shares of the features may differ
 
 
 @dataclass(frozen=True)
-class Joined:
-    """Published and new records together; the ``new`` cells among them, and what is ``differing``."""
+class JointRun:
+    """Published and new records together; the ``new`` cells among them, and what is ``differing``: problems and
+    attributions of this machine that are others than published, or failed, for which there is no new score."""
 
     run: Run
     new: list[CellRecord] = field(default_factory=list)
-    differing: list[str] = field(default_factory=list)
+    differing: list[Difference] = field(default_factory=list)
 
 
-def join_methods(published: Run, own: Run) -> Joined:
+def join_methods(published: Run, own: Run) -> JointRun:
     """The published run with the cells of new methods, on those problems that are the published ones."""
     differing = find_differing(published, own)
-    keys = {(problem.task, problem.repetition): problem.key for problem in published.problems}
+    keys = {problem.position: problem.key for problem in published.problems}
     new = [
-        cell.model_copy(update={"problem": keys[cell.task, cell.repetition]})
+        cell.model_copy(update={"problem": keys[cell.position[:2]]})
         for cell in own.cells
-        if (cell.task, cell.repetition) not in differing
+        if cell.position[:2] not in differing
     ]
     suite, choices = published.manifest.suite, own.manifest.suite.methods
     labels = {choice.label for choice in choices}
     others = [choice for choice in suite.methods if choice.label not in labels]
     run = replace(
         published,
-        allocations=[
-            *(one for one in published.allocations if one.label not in labels),
-            *own.allocations,
-        ],
+        allocations=[*(one for one in published.allocations if one.label not in labels), *own.allocations],
         cells=[*(cell for cell in published.cells if cell.label not in labels), *new],
     )
-    return Joined(_plan_as(run, suite.model_copy(update={"methods": [*others, *choices]})), new, [*differing.values()])
+    return JointRun(
+        _plan_as(run, suite.model_copy(update={"methods": [*others, *choices]})), new, [*differing.values()]
+    )
 
 
-def join_tasks(published: Run, own: Run) -> Joined:
+def join_tasks(published: Run, own: Run) -> JointRun:
     """The published run and the tasks that it has not."""
     suite = published.manifest.suite
     run = replace(
@@ -54,24 +55,21 @@ def join_tasks(published: Run, own: Run) -> Joined:
         allocations=[*published.allocations, *own.allocations],
         cells=[*published.cells, *own.cells],
     )
-    return Joined(_plan_as(run, suite.model_copy(update={"tasks": [*suite.tasks, *own.manifest.suite.tasks]})))
+    return JointRun(_plan_as(run, suite.model_copy(update={"tasks": [*suite.tasks, *own.manifest.suite.tasks]})))
 
 
-def join_metrics(published: Run, own: Run) -> Joined:
+def join_metrics(published: Run, own: Run) -> JointRun:
     """The published run with scores of new metrics, at the headline budget and where attributions are as published."""
-    differing = find_differing(published, own)
-    lines = list(differing.values())
-    found = {(cell.task, cell.repetition, cell.label): cell for cell in own.cells}
+    of_problems = find_differing(published, own)
+    differing = list(of_problems.values())
+    found = {cell.position[:3]: cell for cell in own.cells}
     cells = []
     for cell in published.cells:
-        new = found.get((cell.task, cell.repetition, cell.label)) if cell.headline else None
-        if new is None or (cell.task, cell.repetition) in differing:
+        new = found.get(cell.position[:3]) if cell.headline else None
+        if new is None or cell.position[:2] in of_problems:
             cells.append(cell)
-        elif new.status == "failed" and new.cost is None and cell.cost is not None:
-            lines.append(f"{cell.task}, repetition {cell.repetition}: {cell.label} failed here ({new.reason})")
-            cells.append(cell)
-        elif not _is_same_attribution(cell, new):
-            lines.append(f"{cell.task}, repetition {cell.repetition}: the attribution of {cell.label} is another one")
+        elif difference := _find_difference_of_attribution(cell, new):
+            differing.append(difference)
             cells.append(cell)
         else:
             cells.append(_add_columns(cell, new))
@@ -79,43 +77,36 @@ def join_metrics(published: Run, own: Run) -> Joined:
     suite = published.manifest.suite
     of_tasks = [task.model_copy(update={"metrics": [*task.metrics, *choices]}) for task in suite.tasks]
     run = replace(published, cells=cells)
-    return Joined(_plan_as(run, suite.model_copy(update={"tasks": of_tasks})), differing=lines)
+    return JointRun(_plan_as(run, suite.model_copy(update={"tasks": of_tasks})), differing=differing)
 
 
-def find_differing(published: Run, own: Run) -> dict[tuple[str, int], str]:
-    """What makes problems of this machine other ones than published, by task and repetition."""
-    known = {(problem.task, problem.repetition): problem for problem in published.problems}
-    found = {}
-    for problem in own.problems:
-        place = problem.task, problem.repetition
-        if line := _tell_difference(known[place], problem):
-            found[place] = f"{problem.task}, repetition {problem.repetition}: {line}"
-    return found
+def find_differing(published: Run, own: Run) -> dict[tuple[str, int], Difference]:
+    """The problems of this machine that are others than published, by task and repetition, and the first difference."""
+    known = {problem.position: problem for problem in published.problems}
+    found = {problem.position: next(_compare(known[problem.position], problem), None) for problem in own.problems}
+    return {position: difference for position, difference in found.items() if difference}
 
 
-def _tell_difference(published: ProblemRecord, own: ProblemRecord) -> str:
-    """The first thing in which problems differ, by more than rounding; tables for figures are not made again."""
-    differing = next(compare_problems(published.model_copy(update={"series": own.series}), own), None)
-    if differing is not None:
-        return f"{differing.what} is {differing.found}, published as {differing.published}"
-    if published.even_shares.keys() != own.even_shares.keys():
-        return f"its regions are {', '.join(own.even_shares)}, published as {', '.join(published.even_shares)}"
-    for part, shares in published.even_shares.items():
-        first, second = (np.array(values, dtype=float) for values in (shares, own.even_shares[part]))
-        if not np.allclose(first, second, rtol=0, atol=SHARES, equal_nan=True):
-            return f"its region {part} is another one than published"
-    return ""
+def _compare(published: ProblemRecord, own: ProblemRecord) -> Iterator[Difference]:
+    """The differences of problems and of their regions; tables for figures are not made again."""
+    yield from compare_problems(published.model_copy(update={"series": own.series}), own)
+    was, now = published.even_shares, own.even_shares
+    if was.keys() != now.keys():
+        yield Difference(where=f"{published}: its regions", was=", ".join(was) or None, now=", ".join(now) or None)
+        return
+    for part, shares in was.items():
+        a, b = (np.array(values, dtype=float) for values in (shares, now[part]))
+        if not np.allclose(a, b, rtol=0, atol=SHARES, equal_nan=True):
+            yield Difference(where=f"{published}: shares of its region {part}", was=shares, now=now[part])
 
 
-def _is_same_attribution(published: CellRecord, own: CellRecord) -> bool:
-    """As far as records tell, but for rounding; whether a metric was scored on it does not matter."""
+def _find_difference_of_attribution(published: CellRecord, own: CellRecord) -> Difference | None:
+    """The first one, as far as records tell; whether a metric was scored on it does not matter."""
     if published.cost is None or own.cost is None:
-        return published.cost is own.cost
-    pair = [list_numbers(cell) for cell in (published, own)]
-    shared = [name for name in pair[0] if name == "attribution" or name.startswith("share of ")]
-    return published.cost.rows == own.cost.rows and not any(
-        name in pair[1] and find_excess(pair[0][name], pair[1][name]).any() for name in shared
-    )
+        if published.cost is own.cost:
+            return None
+        return Difference(where=f"{published}: outcome", was=tell_status(published), now=tell_status(own))
+    return next(iter(CellPair(published, own).list_differences_of_attribution()), None)
 
 
 def _add_columns(cell: CellRecord, new: CellRecord) -> CellRecord:

@@ -1,10 +1,11 @@
-"""What a published suite consists of: SHA-256 and size of every file, and of what its numbers come from.
+"""The manifest of a published suite: SHA-256 and size of every file, and what its numbers come from.
 
 A published suite is a folder, by default ``results/<suite>``::
 
     manifest.json              ``PublishedManifest``
     run.json.xz, records/, ..  the run's records (``benchmarks.run.storage``)
     models/                    the models they are scored on (``training.store.published``)
+    methods/                   the sources of contributed methods
     leaderboard.*, ...         the report
 """
 
@@ -13,15 +14,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
+from benchmarks.publish.difference import Cause, Difference, compare_values
 from benchmarks.run.fields import Provenance
 from benchmarks.run.provenance import get_now, is_model
 from benchmarks.run.records import SCHEMA_VERSION, Document, Run
-from benchmarks.run.storage import read, write
+from benchmarks.run.storage import ARCHIVE, read, write
 from benchmarks.run.suite_files import SUITES
 from datasets.cache import PROJECT
 from datasets.digest import hash_file
 
 PUBLISHED: Final = "manifest.json"
+MODELS: Final = "models"
+SOURCES: Final = "methods"
+RECORDS: Final = ("records/", "problems.", "allocations.", "splits.")
 LOCK: Final = "requirements.lock"
 
 
@@ -31,9 +36,12 @@ class PublishedFile(Document):
     sha256: str
     bytes: int
 
+    def __str__(self) -> str:
+        return f"SHA-256 {self.sha256[:12]}.. of {self.bytes:,} bytes"
+
 
 class PublishedManifest(Document):
-    """What was published.
+    """The content of ``manifest.json``.
 
     Attributes:
         suite: its name.
@@ -91,8 +99,8 @@ def read_manifest(directory: Path) -> PublishedManifest:
     return read(PublishedManifest, directory / PUBLISHED)
 
 
-def check_files(directory: Path) -> list[str]:
-    """What is not as the manifest has it, a line for each file that is missing, added or different.
+def check_files(directory: Path) -> list[Difference]:
+    """Each file that is missing, added or different, by what the folder's manifest says.
 
     Raises:
         RecordError, OSError: as in ``read_manifest``.
@@ -100,21 +108,18 @@ def check_files(directory: Path) -> list[str]:
     return compare_files(read_manifest(directory).files, list_files(directory))
 
 
-def compare_files(stated: Mapping[str, PublishedFile], found: Mapping[str, PublishedFile]) -> list[str]:
-    """A line for each file that is missing, added or different."""
-    lines = []
-    for name in sorted({*stated, *found}):
-        if name not in found:
-            lines.append(f"{name}: missing")
-        elif name not in stated:
-            lines.append(f"{name}: added, the manifest does not list it")
-        elif found[name] != stated[name]:
-            is_now, was = found[name], stated[name]
-            lines.append(
-                f"{name}: different, SHA-256 {is_now.sha256[:12]}.. of {is_now.bytes} bytes, published as "
-                f"{was.sha256[:12]}.. of {was.bytes} bytes"
-            )
-    return lines
+def compare_files(stated: Mapping[str, PublishedFile], found: Mapping[str, PublishedFile]) -> list[Difference]:
+    """Each file that is missing, added or different."""
+    differences = sorted(compare_values(stated, found), key=lambda one: one.where)
+    return [one.because((_find_cause_of_file(one.where), "SHA-256")) for one in differences]
+
+
+def _find_cause_of_file(name: str) -> Cause:
+    if name.startswith(f"{MODELS}/"):
+        return "model"
+    if name.startswith(RECORDS):
+        return "record"
+    return "suite" if name == ARCHIVE else "report"
 
 
 def list_files(directory: Path) -> dict[str, PublishedFile]:

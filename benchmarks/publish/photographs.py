@@ -40,7 +40,7 @@ def withhold_photographs(run: Run) -> Run:
 
 
 def blame_photographs(run: Run) -> Iterator[str]:
-    """What may show photographs all the same: lists of numbers as long as pictures."""
+    """The names of what may show photographs all the same: lists of numbers as long as pictures."""
     for problem in filter(has_photographs, run.problems):
         lists: dict[str, Iterable[Sequence[float | None]]] = {
             f"truth {name!r}": of for name, of in problem.truths.items()

@@ -14,7 +14,9 @@ from benchmarks.board.report import write_report
 from benchmarks.papers.supplement import supplement_report
 from benchmarks.publish import NotPublishable
 from benchmarks.publish.manifest import (
+    MODELS,
     PUBLISHED,
+    SOURCES,
     PublishedManifest,
     check_files,
     list_models,
@@ -30,9 +32,6 @@ from benchmarks.run.suite import SuiteError
 from benchmarks.run.suite_files import load_suite, suite_names
 from datasets.cache import PROJECT
 from training.store.published import DamagedModel, MissingModel, collect_models
-
-MODELS = "models"
-SOURCES = "methods"  # of contributed methods
 
 
 def publish_run(directory: Path, to: Path | None = None) -> tuple[Path, PublishedManifest]:
@@ -126,7 +125,7 @@ def restore(to: Path) -> None:
 
 
 def _blame_target(to: Path, suite: str) -> Iterator[str]:
-    """Only what was published before may be replaced, and by the same suite."""
+    """The reason where not the same suite, published before, would be replaced."""
     if to.exists() and (not (to / "leaderboard.md").exists() or (to / "problems").exists()):
         yield f"{to} is no published suite, and would be replaced; name a new folder with --to"
     elif (to / PUBLISHED).exists() and (there := read_manifest(to).suite) != suite:
@@ -134,7 +133,7 @@ def _blame_target(to: Path, suite: str) -> Iterator[str]:
 
 
 def _blame_checkout(to: Path) -> Iterator[str]:
-    """What keeps the checkout from being its commit; what is about to be replaced may differ."""
+    """The reason where the checkout is not its commit; what is about to be replaced may differ."""
     root = PROJECT.resolve()
     paths = [".", f":(exclude){to.relative_to(root).as_posix()}"] if to.is_relative_to(root) else ["."]
     changed = _git("status", "--porcelain", "--", *paths).splitlines()
@@ -144,10 +143,9 @@ def _blame_checkout(to: Path) -> Iterator[str]:
 
 
 def _blame_published(directory: Path) -> Iterator[str]:
-    lines = check_files(directory)
-    if lines:
-        more = f" and {len(lines) - 1} more" if len(lines) > 1 else ""
-        yield f"it is not as it was published ({lines[0]}{more}); restore it: git checkout -- {directory}"
+    if differences := check_files(directory):
+        more = f"; and {len(differences) - 1} more" if len(differences) > 1 else ""
+        yield f"it is not as it was published, {differences[0]}{more}; restore it: git checkout -- {directory}"
 
 
 def _blame_run(run: Run, commit: str) -> Iterator[str]:
@@ -188,7 +186,7 @@ def _describe(where: Provenance) -> str:
 
 
 def _git(*arguments: str) -> str:
-    """What git says of the project's checkout.
+    """The output of git on the project's checkout.
 
     Raises:
         NotPublishable: where it is none, or has no commit.

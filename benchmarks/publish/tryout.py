@@ -21,8 +21,9 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from benchmarks.publish import NotTried
+from benchmarks.publish.difference import Difference
 from benchmarks.publish.joining import join_methods, join_metrics, join_tasks, keep_tasks
-from benchmarks.publish.publish import MODELS
+from benchmarks.publish.manifest import MODELS
 from benchmarks.run import RESULTS, RUNS
 from benchmarks.run.cells import Group, plan, plan_allocations
 from benchmarks.run.cluster import start_local_cluster
@@ -63,8 +64,8 @@ class Tryout:
     Attributes:
         kind, names: of what is new.
         run: the published records and the new ones together.
-        differing: where this machine's problem or attribution failed, or is not the published one, a line each; what is
-            new has no score there.
+        differing: where this machine's problem or attribution failed, or is not the published one; what is new has no
+            score there.
         failed: how many of the new cells failed, in words; empty for none.
         awaited: tasks that are still to come.
     """
@@ -72,7 +73,7 @@ class Tryout:
     kind: Kind
     names: list[str]
     run: Run
-    differing: list[str]
+    differing: list[Difference]
     failed: str
     awaited: Sequence[str] = ()
 

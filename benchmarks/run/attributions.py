@@ -50,7 +50,7 @@ def attributions(
         raise ValueError(f"{method!r} has no attribution on {task!r}, it {chosen.status}: {chosen.reason}")
     found = read_attribution(directory / chosen.attribution_file, chosen.attribution_key)
     if found is None:
-        raise RecordError(f"{directory / chosen.attribution_file}: no such file; run the suite again")
+        raise RecordError(directory / chosen.attribution_file, "no such file; run the suite again")
     return found.attribution.numpy()
 
 
@@ -91,7 +91,7 @@ def read_attribution(file: Path, key: str) -> AttributionResult | None:
     except FileNotFoundError:
         return None
     except DAMAGED as error:
-        raise RecordError(f"{file}: {error}; the attribution is damaged") from None
+        raise RecordError(file, f"{error}; the attribution is damaged") from None
 
 
 def _named(cells: Sequence[CellRecord], field: str, value: object) -> list[CellRecord]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import pydantic
 
@@ -25,6 +25,20 @@ class Document(pydantic.BaseModel):
 Number = Annotated[float, pydantic.Field(allow_inf_nan=False)] | None  # None stands for an undefined score
 
 
+class Position(NamedTuple):
+    """Where a cell stands in the plan of a suite, whatever its code; ``point`` is that of a sweep, empty for none."""
+
+    task: str
+    repetition: int
+    label: str
+    budget: int | None
+    point: str
+
+    def __str__(self) -> str:
+        spent = f", {self.budget:,} rows" if self.budget else ""
+        return f"{self.label} on {self.task}, repetition {self.repetition}{spent}{self.point and f', {self.point}'}"
+
+
 class ProblemSpec(Document):
     """One repetition of a task, and the seed of its data, model and background: never the method's business.
 
@@ -37,6 +51,14 @@ class ProblemSpec(Document):
     repetition: int
     problem_seed: int
     key: str
+
+    def __str__(self) -> str:
+        return f"problem {self.task}, repetition {self.repetition}"
+
+    @property
+    def position(self) -> tuple[str, int]:
+        """Where it stands in the plan of a suite, whatever its code: task and repetition."""
+        return self.task, self.repetition
 
     @property
     def file(self) -> str:
@@ -202,6 +224,15 @@ class CellSpec(Document):
     attribution_key: str
     metric_keys: dict[str, str]
     key: str
+
+    def __str__(self) -> str:
+        return str(self.position)
+
+    @property
+    def position(self) -> Position:
+        """Where it stands in the plan of a suite, whatever its code."""
+        point = f"{self.sweep.name} = {self.sweep.value}" if self.sweep else ""
+        return Position(self.task, self.repetition, self.label, self.budget, point)
 
     @property
     def file(self) -> str:

@@ -45,7 +45,15 @@ R = TypeVar("R", ProblemRecord, AllocationRecord, CellRecord)
 
 
 class RecordError(ValueError):
-    """A record or a run folder that cannot be read; the message names the file and the remedy."""
+    """A record or a run folder that cannot be read: ``where``, which file, and ``why``, with the remedy."""
+
+    def __init__(self, where: str | Path, why: str) -> None:
+        super().__init__(where, why)
+        self.where = str(where)
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.why}"
 
 
 def read_run(directory: Path) -> Run:
@@ -58,7 +66,7 @@ def read_run(directory: Path) -> Run:
         return read_archive(directory)
     file = directory / RUN_MANIFEST
     if not file.exists():
-        raise RecordError(f"{file}: no such file, expected a run's manifest; run the suite first")
+        raise RecordError(file, "no such file, expected a run's manifest; run the suite first")
     manifest = read(Manifest, file)
     problems, no_problems = _read_files(ProblemRecord, directory, manifest.problems)
     allocations, no_allocations = _read_files(AllocationRecord, directory, manifest.allocations)
@@ -97,7 +105,7 @@ def parse(model: type[M], content: bytes, where: str) -> M:
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"])) or "content"
-        raise RecordError(f"{where}: {field}: {first['msg']}; the record is damaged or of another version") from None
+        raise RecordError(where, f"{field}: {first['msg']}; the record is damaged or of another version") from None
 
 
 def write(record: Document, file: Path) -> None:
@@ -192,7 +200,7 @@ def _decompress(file: Path) -> bytes:
     try:
         return lzma.decompress(file.read_bytes())
     except lzma.LZMAError as error:
-        raise RecordError(f"{file}: {error}; the archive is damaged, restore the file") from None
+        raise RecordError(file, f"{error}; the archive is damaged, restore the file") from None
 
 
 def _order(records: Iterable[R], files: Sequence[str], missing: list[str]) -> list[R]:

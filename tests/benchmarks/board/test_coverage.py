@@ -1,8 +1,8 @@
-"""How often the intervals of ``benchmarks.board.statistics`` hold the true mean, and how often its test finds what is
-not there.
+"""How often the intervals of ``benchmarks.board.statistics`` hold the true mean, how often its test finds what is not
+there, and how often two runs of one law are said to differ.
 
 Scores are drawn as its model says: those of models vary about a mean, and those of explicands about their model's. The
-table that comes of many draws is printed by ``python -m pytest -m slow -s tests/sig/test_coverage.py``.
+table that comes of many draws is printed by ``python -m pytest -m slow -s tests/benchmarks/board/test_coverage.py``.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.board.statistics import Limits, mean_interval, paired_p
+from benchmarks.board.statistics import Limits, has_changed, mean_interval, paired_p
 
 MODELS = (3, 5, 10)
 EXPLICANDS = (1, 10, 50)  # of each model
@@ -91,6 +91,34 @@ def measure_false_positives(law: Law, models: int, explicands: int, draws: int, 
     return float((paired_p(a, b, np.repeat(np.arange(models), explicands)) <= 0.05).mean())
 
 
+def measure_changes(
+    law: Law,
+    models: int,
+    explicands: int,
+    draws: int,
+    seed: int = 0,
+    *,
+    new: int | None = None,
+    confidence: float = 0.95,
+) -> float:
+    """The share of draws in which two runs differ whose scores follow one law; the second has ``new`` models."""
+    rng = np.random.default_rng(seed)
+    counts = (models, new or models)
+    apart = []
+    for _ in range(draws):
+        a, b = (
+            mean_interval(
+                law.draw(rng, count, explicands).ravel(),
+                np.repeat(np.arange(count), explicands),
+                limits=law.limits,
+                confidence=confidence,
+            )
+            for count in counts
+        )
+        apart.append(has_changed(a, b))
+    return float(np.mean(apart))
+
+
 def measure_bootstrap(law: Law, models: int, explicands: int, draws: int, seed: int = 0) -> float:
     """Coverage of the percentile bootstrap over explicands (Efron 1979), which takes them as independent."""
     rng = np.random.default_rng(seed)
@@ -118,6 +146,15 @@ def test_equal_methods_are_seldom_told_apart(name: str, explicands: int) -> None
         assert rate <= MOST + 2 * np.sqrt(0.05 * 0.95 / 1000)  # two standard errors
 
 
+@pytest.mark.parametrize(
+    "name", ["normal, models vary as explicands do", "skewed shares", "few misses, most in few models"]
+)
+def test_runs_of_one_law_are_seldom_said_to_differ(name: str) -> None:
+    for models in MODELS:
+        rate = measure_changes(LAWS[name], models, 20, draws=300)
+        assert rate <= MOST + 2 * np.sqrt(0.05 * 0.95 / 300)  # two standard errors
+
+
 @pytest.mark.parametrize("name", ["shares", "hits and misses"])
 def test_a_statement_about_one_model_holds_its_own_mean(name: str) -> None:
     law = LAWS[name]
@@ -143,6 +180,7 @@ def test_coverage_of_many_draws(capsys: pytest.CaptureFixture[str]) -> None:
     for heading, measure, draws in (
         ("covers", measure_coverage, 2000),
         ("false +", measure_false_positives, 5000),
+        ("changes", measure_changes, 2000),
         ("bootstrap", measure_bootstrap, 300),
     ):
         for models in MODELS:
@@ -152,3 +190,14 @@ def test_coverage_of_many_draws(capsys: pytest.CaptureFixture[str]) -> None:
     least = [LAWS[name].least for name, _ in cases]
     assert table.filter(like="covers").ge(least, axis=0).all(axis=None)
     assert (table.filter(like="false +") <= MOST + 2 * np.sqrt(0.05 * 0.95 / 5000)).all(axis=None)
+    most = [MOST + LEAST - bound + 2 * np.sqrt(0.05 * 0.95 / 2000) for bound in least]  # more where intervals hold less
+    assert table.filter(like="changes").le(most, axis=0).all(axis=None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LAWS)
+def test_of_many_means_of_one_law_seldom_any_is_said_to_have_changed(name: str) -> None:
+    """Of twenty, each at a confidence of 1 - 0.05 / 20, in at most one pair of runs of twenty, of whatever sizes."""
+    for models, new in ((3, 3), (5, 5), (10, 10), (5, 3), (10, 3)):
+        rate = measure_changes(LAWS[name], models, 10, 4000, new=new, confidence=1 - 0.05 / 20)
+        assert 20 * rate <= MOST + 2 * 20 * np.sqrt(0.0025 / 4000)

@@ -12,7 +12,18 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import DescrStatsW
 
-from benchmarks.board.statistics import ENOUGH, compare_pairs, count_independent, holm, mean_interval, paired_p, ranks
+from benchmarks.board.statistics import (
+    ENOUGH,
+    Interval,
+    compare_pairs,
+    count_independent,
+    difference_interval,
+    has_changed,
+    holm,
+    mean_interval,
+    paired_p,
+    ranks,
+)
 
 NAN = np.nan
 ONE = np.zeros(100, dtype=int)  # the model of each unit, where there is one
@@ -147,6 +158,34 @@ def test_far_spread_positive_scores_have_an_end_that_is_infinite() -> None:
     low, high = bounds([1e-9, 1e9], EACH, limits=(0.0, np.inf))
     assert low < 1e4
     assert high > 1e14
+
+
+# --- difference_interval
+
+
+def test_the_interval_of_a_difference_by_hand() -> None:
+    """0.5 - 0.3, less the root of 0.06^2 + 0.08^2, and more by that of 0.03^2 + 0.04^2."""
+    a, b = Interval(0.3, 0.26, 0.38, 5, 50), Interval(0.5, 0.44, 0.53, 5, 50)
+    assert_allclose(difference_interval(a, b), (0.1, 0.25))
+    assert_allclose(difference_interval(b, a), (-0.25, -0.1))
+    assert has_changed(a, b)
+    assert not has_changed(a, Interval(0.5, 0.38, 0.53, 5, 50))  # 0.2, less the root of 0.12^2 + 0.08^2
+    assert not has_changed(Interval(0.5, 0.5, 0.5, 5, 50), Interval(0.5 + 9e-6, 0.5 + 9e-6, 0.5 + 9e-6, 5, 50))
+
+
+def test_nothing_has_changed_where_there_is_no_interval() -> None:
+    a, b = Interval(0.3, 0.26, 0.38, 5, 50), Interval(0.9, NAN, NAN, 1, 1)
+    assert np.isnan(difference_interval(a, b)).all()
+    assert not has_changed(a, b)
+
+
+def test_the_interval_of_a_difference_of_large_normal_samples_is_that_of_the_z_test() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(0, 1, 4000), rng.normal(0.1, 3, 2000)
+    a, b = (mean_interval(of, np.arange(len(of))) for of in (x, y))
+    half = 1.959964 * np.sqrt(x.var(ddof=1) / 4000 + y.var(ddof=1) / 2000)
+    size = y.mean() - x.mean()
+    assert_allclose(difference_interval(a, b), (size - half, size + half), rtol=1e-3)
 
 
 # --- paired_p

@@ -1,4 +1,4 @@
-"""Made-up runs of which it is known what moved."""
+"""Made-up runs of which it is known what changed."""
 
 import json
 import re
@@ -11,8 +11,9 @@ import pytest
 from rich.console import Console
 
 from benchmarks.board import statistics
-from benchmarks.publish.compare import Pair, compare_pair, compare_runs
+from benchmarks.publish.compare import Changes, Pair, compare_pair
 from benchmarks.publish.compare_page import make_side_boards, render_comparison
+from benchmarks.publish.statements import RankRange
 from benchmarks.run.storage import read_run, write_archive
 from tests.benchmarks.commands import Call
 from tests.benchmarks.run_maker import RunMaker, papers_run, small_run
@@ -36,48 +37,55 @@ def make_run(
     return maker.write()
 
 
-def test_a_run_has_not_moved_from_itself(tmp_path: Path) -> None:
+def compare_runs(a: Path, b: Path) -> Changes:
+    return compare_pair(Pair.read(a, b))
+
+
+def test_a_run_has_not_changed_from_itself(tmp_path: Path) -> None:
     run = small_run(tmp_path / "a").write()
     found = compare_runs(run, run)
     assert found.scores > 10
-    assert (found.differ, found.moved, found.rank_changes, found.ranks, found.leaders) == (0, [], 0, [], [])
+    assert (found.differ, found.means, found.rank_changes, found.ranks, found.leaders) == (0, [], 0, [], [])
     assert (found.ties, found.tiers, found.verdicts, found.status) == ([], [], [], [])
     assert (found.only_a, found.only_b) == ({}, {})
     assert set(found.largest.values()) == {0.0}
 
 
-def test_what_moved_is_named_and_its_consequences(tmp_path: Path) -> None:
+def test_what_changed_is_named_and_its_consequences(tmp_path: Path) -> None:
     found = compare_runs(make_run(tmp_path / "a", 0.3), make_run(tmp_path / "b", 0.7))
-    ((moved,), (leader,)) = found.moved, found.leaders
-    assert (moved.task, moved.method, moved.column, moved.judges) == ("game", "mover", "spearman_game", True)
-    assert moved.a[0] == pytest.approx(0.3)
-    assert moved.b[0] == pytest.approx(0.7)
-    assert (leader.what, leader.a, leader.b) == ("spearman_game on game", "steady", "mover")
-    assert {change.what for change in found.ranks} == {
-        f"{name} by spearman_game on game" for name in ("steady", "mover")
+    ((changed,), (leader,)) = found.means, found.leaders
+    assert changed.where == "mean spearman_game of mover on game, 10 rows"
+    assert isinstance(changed.was, statistics.Interval)
+    assert isinstance(changed.now, statistics.Interval)
+    assert changed.was.mean == pytest.approx(0.3)
+    assert changed.now.mean == pytest.approx(0.7)
+    assert (leader.where, leader.was, leader.now) == ("spearman_game on game", "steady", "mover")
+    assert {change.where: (change.was, change.now) for change in found.ranks} == {
+        "rank of steady by spearman_game on game": (RankRange(1.0, 1.0), RankRange(2.0, 2.0)),
+        "rank of mover by spearman_game on game": (RankRange(2.0, 2.0), RankRange(1.0, 1.0)),
     }
-    assert {(change.what.split()[0], change.a, change.b) for change in found.ties} == {
+    assert {(change.where.split()[2], change.was, change.now) for change in found.ties} == {
         ("steady", "tied with the best", "not tied"),
         ("mover", "not tied", "tied with the best"),
     }
     assert found.largest == {"spearman_game": pytest.approx(0.4), "completeness": 0.0}
 
 
-@pytest.mark.parametrize(("share", "moved"), [(0.98, False), (1.02, True)])
-def test_the_rule_at_its_limit(tmp_path: Path, share: float, moved: bool) -> None:
+@pytest.mark.parametrize(("share", "changed"), [(0.98, False), (1.02, True)])
+def test_the_rule_at_its_limit(tmp_path: Path, share: float, changed: bool) -> None:
     """Arms of the two intervals that face each other, added as the sides of a right angle."""
     offs = 0.01 * (np.arange(MODELS) - 2)
     a, far = (statistics.mean_interval(mean + offs, np.arange(MODELS), limits=(-1.0, 1.0)) for mean in (0.3, 0.32))
     limit = float(np.hypot(a.high - a.mean, far.mean - far.low))
     found = compare_runs(make_run(tmp_path / "a", 0.3), make_run(tmp_path / "b", 0.3 + share * limit))
     assert found.differ == 1
-    assert [one.method for one in found.moved] == ["mover"] * moved
+    assert [one.where for one in found.means] == ["mean spearman_game of mover on game, 10 rows"] * changed
     assert found.rank_changes == 0
 
 
 def test_rounding_and_runtimes_are_no_difference(tmp_path: Path) -> None:
     found = compare_runs(make_run(tmp_path / "a", 0.3), make_run(tmp_path / "b", 0.3 + 1e-7, seconds=9.0))
-    assert (found.differ, found.moved) == (0, [])
+    assert (found.differ, found.means) == (0, [])
 
 
 def test_cells_that_one_run_has_alone_are_counted(tmp_path: Path) -> None:
@@ -88,8 +96,8 @@ def test_cells_that_one_run_has_alone_are_counted(tmp_path: Path) -> None:
 
 def test_verdicts_that_changed_are_named(tmp_path: Path) -> None:
     found = compare_runs(papers_run(tmp_path / "a").write(), papers_run(tmp_path / "b", holds=False).write())
-    entries = [change for change in found.verdicts if change.what.startswith("verdict on ICG")]
-    assert ("held", "not held") in {(change.a, change.b) for change in entries}
+    entries = [change for change in found.verdicts if change.where.startswith("verdict on ICG")]
+    assert ("held", "not held") in {(change.was, change.now) for change in entries}
     assert found.models == found.models_of > 0
 
 
@@ -104,9 +112,11 @@ def test_it_is_printed_and_written(call: Callable[..., tuple[object, str, list[s
     a, b, file = make_run(tmp_path / "a", 0.3), make_run(tmp_path / "b", 0.7), tmp_path / "found.json"
     code, printed, lines = call("compare", a, b, "--json", file)
     assert (code, lines) == (0, [])
-    assert "of 6 in both 1 differ, 1 moved" in " ".join(printed.split())
+    assert "of 6 in both 1 differ, 1 changed" in " ".join(printed.split())
     assert "Leaders that changed" in printed
-    assert [one["method"] for one in json.loads(file.read_text())["moved"]] == ["mover"]
+    (changed,) = json.loads(file.read_text())["means"]
+    assert changed["where"] == "mean spearman_game of mover on game, 10 rows"
+    assert [changed[of]["mean"] for of in ("was", "now")] == pytest.approx([0.3, 0.7])
 
 
 def test_a_page_has_both_runs_side_by_side(call: Callable[..., tuple[object, str, list[str]]], tmp_path: Path) -> None:
@@ -127,12 +137,12 @@ def test_the_page_of_a_run_and_itself_says_that_nothing_changed(tmp_path: Path) 
     pair = Pair.read(run, run)
     page = render_comparison(pair, compare_pair(pair))
     assert "Nothing that is said in both has changed." in page
-    assert {board.moved for board in make_side_boards(pair)} == {0}
+    assert {board.changed for board in make_side_boards(pair)} == {0}
 
 
 def test_a_long_table_is_cut_and_says_so(tmp_path: Path) -> None:
     found = compare_runs(make_run(tmp_path / "a", 0.3), make_run(tmp_path / "b", 0.7))
-    many = found.model_copy(update={"moved": found.moved * 40})
+    many = found.model_copy(update={"means": found.means * 40})
     console = Console(file=StringIO(), width=150)
     console.print(many)
     assert "10 more: --json FILE and --page FILE have all." in console.file.getvalue()  # type: ignore[attr-defined]

@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 
 from benchmarks.publish import NotMerged
-from benchmarks.publish.contribution import merge
 from benchmarks.publish.integrity import check_integrity
 from benchmarks.publish.manifest import PUBLISHED, check_files, list_files, write_manifest
+from benchmarks.publish.merge import merge
 from benchmarks.run.records import CellRecord, Run
 from benchmarks.run.runner import run_suite
 from benchmarks.run.storage import read_run, write_archive
@@ -111,7 +111,9 @@ def test_scores_that_were_changed_are_found(contributed: Path) -> None:
 
     rewrite(contributed, improve)
     before = hash_file(Path("results/small") / PUBLISHED)
-    with pytest.raises(NotMerged, match=rf"theirs on features, repetition 0, budget \d+: {column}, explicand 0"):
+    with pytest.raises(
+        NotMerged, match=rf"theirs on features, repetition 0, \d+ rows: {column}, explicand 0: was 0.123"
+    ):
         merge(contributed, Path("results/small"))
     assert hash_file(Path("results/small") / PUBLISHED) == before
     assert check_files(Path("results/small")) == []
@@ -143,7 +145,7 @@ def test_what_its_author_must_not_choose_is_refused(contributed: Path, change: d
 
 def test_a_file_that_is_not_as_its_manifest_says_is_refused(contributed: Path) -> None:
     (contributed / "theirs.py").write_text("import os")
-    with pytest.raises(NotMerged, match=r"theirs\.py: different, SHA-256"):
+    with pytest.raises(NotMerged, match=r"theirs\.py: was SHA-256"):
         merge(contributed, Path("results/small"))
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.publish.manifest import check_files, list_models, read_manifest, write_manifest
+from benchmarks.publish.manifest import PublishedFile, check_files, list_models, read_manifest, write_manifest
 from benchmarks.run.storage import RecordError, read_run, write_archive
 from datasets.cache import PROJECT
 from tests.benchmarks.run_maker import WHERE, RunMaker, small_run
@@ -35,12 +35,15 @@ def test_what_differs_is_named(folder: Path) -> None:
     (folder / "figures" / "one.png").write_bytes(b"other picture")
     (folder / "records" / "icg.jsonl.xz").unlink()
     (folder / "extra.txt").touch()
-    assert check_files(folder) == [
-        "extra.txt: added, the manifest does not list it",
-        f"figures/one.png: different, SHA-256 {hashlib.sha256(b'other picture').hexdigest()[:12]}.. of 13 bytes, "
-        f"published as {hashlib.sha256(b'picture').hexdigest()[:12]}.. of 7 bytes",
-        "records/icg.jsonl.xz: missing",
-    ]
+    added, changed, missing = check_files(folder)
+    assert (added.where, added.was, added.cause) == ("extra.txt", None, "report")
+    assert (missing.where, missing.now, missing.cause) == ("records/icg.jsonl.xz", None, "record")
+    was, now = (hashlib.sha256(content).hexdigest() for content in (b"picture", b"other picture"))
+    assert (changed.was, changed.now) == (PublishedFile(sha256=was, bytes=7), PublishedFile(sha256=now, bytes=13))
+    assert str(changed) == (
+        f"figures/one.png: was SHA-256 {was[:12]}.. of 7 bytes, now SHA-256 {now[:12]}.. of 13 bytes; "
+        "likely cause: report (SHA-256)"
+    )
 
 
 def test_a_damaged_manifest_is_named(folder: Path) -> None:

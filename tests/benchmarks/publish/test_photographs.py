@@ -4,25 +4,25 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
-from distributed import Client
 from jaxtyping import Float
 from PIL import Image
 from scipy.stats import pearsonr
 from torch import Tensor, nn
 
-from benchmarks.publish import NotPublishable, publish, rescore
-from benchmarks.publish.comparison import Comparison, compare_problems
+from benchmarks.publish import NotPublishable, publish
 from benchmarks.publish.derive import check_derived
 from benchmarks.publish.manifest import check_files
 from benchmarks.publish.photographs import ALIKE, measure_likeness, withhold_photographs
 from benchmarks.publish.publish import publish_run
+from benchmarks.publish.rescore import check_scores, rescore
+from benchmarks.publish.tolerance import CellPair, compare_problems
 from benchmarks.run.cells import Group, plan
+from benchmarks.run.executor import Finished
 from benchmarks.run.fields import EncodedArray
 from benchmarks.run.progress import RunProgress
 from benchmarks.run.records import CellRecord, Manifest, ProblemRecord, Run
@@ -76,8 +76,8 @@ def run(registries: None, suite_of: Callable[..., Suite], repository: Path) -> R
     task("toy-photographs")(toy_photographs)
     method("gives-back", family="mine", source="mine", gradient=False)(gives_back)
     suite = suite_of(SUITE, "photographs")
-    found = list(run_here(None, plan(suite), Setting()))
-    problems = [record for record in found if not isinstance(record, CellResult)]
+    found = list(run_here(plan(suite)))
+    problems = [record for record in found if isinstance(record, ProblemRecord)]
     cells = [result.record for result in found if isinstance(result, CellResult)]
     files = [[record.file for record in records] for records in (problems, cells)]
     manifest = Manifest(suite=suite, problems=files[0], cells=files[1], started_at=WHEN, finished_at=WHEN)
@@ -85,11 +85,11 @@ def run(registries: None, suite_of: Callable[..., Suite], repository: Path) -> R
     return save(Run(repository / "results" / "runs" / "mine", manifest, problems, [], cells, []), head)
 
 
-def run_here(client: Any, groups: Sequence[Group], setting: Setting) -> Iterator[Any]:
+def run_here(groups: Sequence[Group]) -> Iterator[Finished]:
     """``execute`` in this process."""
     for group in groups:
-        yield prepare(group.problem, setting)
-        yield from run_cells(group.problem, group.cells, setting)
+        yield prepare(group.problem, Setting())
+        yield from run_cells(group.problem, group.cells, Setting())
 
 
 def save(run: Run, commit: str) -> Run:
@@ -153,15 +153,14 @@ def test_what_is_published_does_not_depend_on_what_the_photographs_show(run: Run
     assert a == b
 
 
-def test_what_is_published_verifies(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rescore, "execute", run_here)
+def test_what_is_published_verifies(run: Run) -> None:
     to, _ = publish_run(run.directory, Path("published"))
     published = read_run(to)
     assert check_files(to) == []
     assert check_derived(to).differences == []
-    level = rescore.rescore(published, published.cells, Mock(spec=Client), Setting(), Mock(spec=RunProgress))
-    assert level.checked == {"problems": 1, "cells": 3}
-    assert level.differences == []
+    stage = check_scores(rescore(published, published.cells, run_here, Mock(spec=RunProgress)), Setting())
+    assert stage.checked == {"problems": 1, "cells": 3}
+    assert stage.differences == []
 
 
 def test_other_data_and_other_maps_are_told_apart_all_the_same(run: Run) -> None:
@@ -170,12 +169,14 @@ def test_other_data_and_other_maps_are_told_apart_all_the_same(run: Run) -> None
     other = problem.model_copy(
         update={"provenance": problem.provenance.model_copy(update={"data": {PHOTOGRAPHS: "cd" * 32}})}
     )
-    assert [one.what for one in compare_problems(published.problems[0], other)] == ["SHA-256 of its data and models"]
+    assert [one.where.partition(": ")[2] for one in compare_problems(published.problems[0], other)] == [
+        "SHA-256 of its data and models"
+    ]
     kept = next(cell for cell in published.cells if cell.maps is not None)
     assert kept.maps is not None
     again = kept.model_copy(update={"maps": EncodedArray.of_levels(-kept.maps.decode())})
-    assert Comparison(kept, again).list_differing()
-    assert not Comparison(kept, kept).list_differing()
+    assert CellPair(kept, again).list_differences()
+    assert not CellPair(kept, kept).list_differences()
 
 
 def test_what_is_withheld_stays_so_when_it_is_published_once_more(run: Run) -> None:

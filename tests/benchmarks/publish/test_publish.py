@@ -134,7 +134,7 @@ def test_the_report_of_what_is_published_is_written_again_by_a_later_commit(make
 def test_what_was_tampered_with_is_not_published_again(make: Make) -> None:
     to, first = publish_run(make())
     (to / "leaderboard.md").write_text("I am first")
-    with pytest.raises(NotPublishable, match=r"not as it was published \(leaderboard.md: different.*; restore it"):
+    with pytest.raises(NotPublishable, match="not as it was published, leaderboard.md: was SHA-256 .*; restore it"):
         publish_run(to)
     assert read_manifest(to) == first
 

@@ -271,17 +271,17 @@ def test_rivals_are_told_apart_as_by_hand(
 def test_a_problem_that_is_another_one_is_named_and_not_scored(tmp_path: Path) -> None:
     old, new = make_pair(tmp_path, 0.9, targets=[1])
     joined = join_methods(old, new)
-    assert joined.differing == ["game, repetition 2: targets is [1], published as []"]
+    assert [str(one) for one in joined.differing] == ["problem game, repetition 2: targets: was [], now [1]"]
     assert {cell.repetition for cell in joined.run.cells if cell.label == "mine"} == {0, 1, 3, 4, 5}
 
 
 def test_another_model_and_other_regions_are_another_problem(tmp_path: Path) -> None:
     old, new = make_pair(tmp_path, 0.9, even_shares={"dark": [0.2]})
-    assert "its regions are dark" in find_differing(old, new)["game", 2]
+    assert str(find_differing(old, new)["game", 2]).endswith("its regions: was nothing, now dark")
     first = new.problems[0]
     other = first.provenance.model_copy(update={"data": {"checkpoint": "other"}})
     changed = replace(new, problems=[first.model_copy(update={"provenance": other})])
-    assert "SHA-256" in find_differing(old, changed)["game", 0]
+    assert "SHA-256" in find_differing(old, changed)["game", 0].where
 
 
 def test_a_metric_that_ends_its_process_is_named_with_its_reason(tmp_path: Path) -> None:
@@ -295,7 +295,10 @@ def test_a_metric_that_ends_its_process_is_named_with_its_reason(tmp_path: Path)
     }
     first = old.cells[0]
     joined = join_metrics(old, replace(old, cells=[first.model_copy(update=ended)]))
-    assert joined.differing == ["game, repetition 0: strong failed here (Stopped: ended its process)"]
+    (difference,) = joined.differing
+    assert str(difference) == (
+        "strong on game, repetition 0, 100 rows: outcome: was ok, now failed Stopped: ended its process"
+    )
     assert joined.run.cells == old.cells
 
 

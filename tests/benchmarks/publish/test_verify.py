@@ -14,9 +14,9 @@ from rich.console import Console
 from benchmarks.board.report import write_report
 from benchmarks.papers.supplement import supplement_report
 from benchmarks.publish import rescore as rescoring
+from benchmarks.publish.difference import Difference
 from benchmarks.publish.manifest import PUBLISHED, list_models, write_manifest
-from benchmarks.publish.verification import Difference, Name, Verification
-from benchmarks.publish.verify import LEVELS, Extent, verify
+from benchmarks.publish.verify import STAGES, Extent, Verification, verify
 from benchmarks.run.records import Run
 from benchmarks.run.runner import run_suite
 from benchmarks.run.storage import ARCHIVE, read_run, write_archive
@@ -79,12 +79,12 @@ def published(original: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(original, tmp_path / "tiny"))
 
 
-def find(folder: Path, *levels: Name, **extent: Any) -> Verification:
-    return verify(folder, Extent(levels, cells=None, **extent), Setting(), Console(quiet=True))
+def find(folder: Path, *stages: str, **extent: Any) -> Verification:
+    return verify(folder, Extent(stages, cells=None, **extent), Setting(), Console(quiet=True))
 
 
-def of_level(found: Verification, name: str) -> list[Difference]:
-    return next(level.differences for level in found.levels if level.name == name)
+def of_stage(found: Verification, name: str) -> list[Difference]:
+    return next(stage.differences for stage in found.stages if stage.name == name)
 
 
 def change_records(folder: Path, method: str, change: Callable[[list[dict[str, Any]]], None]) -> None:
@@ -108,15 +108,15 @@ def forge(folder: Path) -> None:
 
 
 def test_what_was_published_is_as_published(published: Path) -> None:
-    found = find(published, *LEVELS)
+    found = find(published, *STAGES)
     assert found.passed
     assert found.first is None
-    assert [level.name for level in found.levels] == ["integrity", "derive", "rescore"]
+    assert [stage.name for stage in found.stages] == ["integrity", "derive", "rescore"]
     cells = len(read_run(published).cells)
-    assert found.levels[0].checked == {"files": len(list(published.rglob("*.*"))) - 1, "cells": cells}
-    assert found.levels[2].checked == {"problems": 3, "cells": cells}
-    assert "runtime" not in found.levels[2].largest
-    assert found.levels[2].largest == dict.fromkeys(["attribution", "completeness", "spearman"], 0.0)
+    assert found.stages[0].checked == {"files": len(list(published.rglob("*.*"))) - 1, "cells": cells}
+    assert found.stages[2].checked == {"problems": 3, "cells": cells}
+    assert "runtime" not in found.stages[2].largest
+    assert found.stages[2].largest == dict.fromkeys(["attribution", "completeness", "spearman"], 0.0)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_one_byte_is_found(published: Path, file: str, cause: str) -> None:
     chosen.write_bytes(content)
     found = find(published, "integrity")
     assert not found.passed
-    named = [difference for difference in of_level(found, "integrity") if chosen.name in difference.where]
+    named = [difference for difference in of_stage(found, "integrity") if chosen.name in difference.where]
     assert named
     assert named[0].cause == cause
 
@@ -143,9 +143,9 @@ def test_one_byte_is_found(published: Path, file: str, cause: str) -> None:
 def test_files_that_are_missing_or_added_are_found(published: Path) -> None:
     (published / "leaderboard.tex").unlink()
     (published / "note.txt").write_text("mine")
-    wheres = {difference.where: difference for difference in of_level(find(published, "integrity"), "integrity")}
-    assert wheres["leaderboard.tex"].found == "missing"
-    assert wheres["note.txt"].published == "no such file"
+    wheres = {difference.where: difference for difference in of_stage(find(published, "integrity"), "integrity")}
+    assert wheres["leaderboard.tex"].now is None
+    assert wheres["note.txt"].was is None
 
 
 @pytest.mark.parametrize("field", ["suite", "commit", "data", "provenance"])
@@ -158,7 +158,7 @@ def test_a_manifest_that_is_not_of_its_records_is_found(published: Path, field: 
         "provenance": {**manifest["provenance"], "python": "2.7"},
     }
     (published / PUBLISHED).write_text(json.dumps({**manifest, field: other[field]}))
-    first, *others = of_level(find(published, "integrity"), "integrity")
+    first, *others = of_stage(find(published, "integrity"), "integrity")
     assert not others
     assert first.where.startswith(f"manifest.json: {field}")
     assert (first.cause, first.why) == ("suite", "its records")
@@ -167,19 +167,19 @@ def test_a_manifest_that_is_not_of_its_records_is_found(published: Path, field: 
 def test_a_changed_score_is_found_by_integrity_and_by_deriving(published: Path) -> None:
     change_records(published, "ig-zero", raise_a_score)
     found = find(published, "integrity", "derive")
-    assert of_level(found, "integrity")[0].where == "records/ig-zero.jsonl.xz"
-    assert of_level(found, "derive")[0].where == "leaderboard.md"
+    assert of_stage(found, "integrity")[0].where == "records/ig-zero.jsonl.xz"
+    assert of_stage(found, "derive")[0].where == "leaderboard.md"
 
 
 def test_a_score_that_the_manifest_follows_is_found_by_scoring_again(published: Path) -> None:
     change_records(published, "ig-zero", raise_a_score)
     forge(published)
     found = find(published, "integrity", "rescore")
-    assert not of_level(found, "integrity")
+    assert not of_stage(found, "integrity")
     assert found.first is not None
     assert found.first.where == "ig-zero on grid, repetition 0, 60 rows: spearman_game, explicand 0"
-    assert (found.first.published, found.first.cause) == ("0.125", "record")
-    ranks = [difference for difference in of_level(found, "rescore") if difference.where.startswith("the board: ")]
+    assert (found.first.was, found.first.cause) == (0.125, "record")
+    ranks = [difference for difference in of_stage(found, "rescore") if difference.where.startswith("rank of ")]
     assert all("as of ig-zero on grid" in difference.why for difference in ranks)
 
 
@@ -201,11 +201,11 @@ def test_another_model_is_found(published: Path) -> None:
         shutil.copyfile(first.with_suffix(f".{kind}"), second.with_suffix(f".{kind}"))
     forge(published)
     found = find(published, "integrity", "rescore")
-    assert not of_level(found, "integrity")
+    assert not of_stage(found, "integrity")
     assert found.first is not None
     assert found.first.where.startswith("problem grid, repetition ")
     assert found.first.cause == "model"
-    of_cells = [difference for difference in of_level(found, "rescore") if difference.where.startswith("ig-zero on")]
+    of_cells = [difference for difference in of_stage(found, "rescore") if difference.where.startswith("ig-zero on")]
     assert of_cells
     assert {difference.cause for difference in of_cells} == {"model"}
     assert len({difference.where.partition(":")[0] for difference in of_cells}) == 1  # of one repetition
@@ -215,24 +215,24 @@ def test_a_model_that_is_gone_is_found(published: Path) -> None:
     for file in (published / "models").glob("*"):
         file.unlink()
     found = find(published, "integrity", "rescore")
-    assert {difference.cause for difference in of_level(found, "integrity")} == {"model"}
-    of_problem = next(found for found in of_level(found, "rescore") if found.where.startswith("problem grid"))
+    assert {difference.cause for difference in of_stage(found, "integrity")} == {"model"}
+    of_problem = next(found for found in of_stage(found, "rescore") if found.where.startswith("problem grid"))
     assert of_problem.cause == "model"
-    assert "MissingModel" in of_problem.found
+    assert "MissingModel" in str(of_problem.now)
 
 
 def test_a_dropped_cell_is_found(published: Path) -> None:
     change_records(published, "sig-game", lambda records: records.__delitem__(-1))
     run = read_run(published)
     assert len(run.missing) == 1
-    assert run.missing[0] in {difference.where for difference in of_level(find(published, "integrity"), "integrity")}
+    assert run.missing[0] in {difference.where for difference in of_stage(find(published, "integrity"), "integrity")}
 
     manifest = run.manifest.model_copy(update={"cells": [cell.file for cell in run.cells]})  # and from the list too
     (published / ARCHIVE).write_bytes(lzma.compress(f"{manifest.model_dump_json()}\n".encode()))
     forge(published)
-    (difference,) = of_level(find(published, "integrity"), "integrity")
+    (difference,) = of_stage(find(published, "integrity"), "integrity")
     assert difference.where.startswith("sig-game on grid, repetition 1, 60 rows")
-    assert difference.found == "missing"
+    assert difference.now is None
 
 
 def test_a_cell_without_a_score_or_a_reason_is_found(published: Path) -> None:
@@ -246,7 +246,7 @@ def test_a_cell_without_a_score_or_a_reason_is_found(published: Path) -> None:
     for method in ("icg", "ig-zero"):
         change_records(published, method, empty)
     forge(published)
-    lacking = {found.where.split()[0]: found.found for found in of_level(find(published, "integrity"), "integrity")}
+    lacking = {found.where.split()[0]: found.now for found in of_stage(find(published, "integrity"), "integrity")}
     assert lacking == {"icg": "skipped without a reason", "ig-zero": "no score and no note of completeness"}
 
 
@@ -280,8 +280,8 @@ def test_the_first_line_of_a_page_that_differs_is_told(published: Path) -> None:
     lines = page.read_text().splitlines()
     lines[3] += "0"
     page.write_text("\n".join(lines) + "\n")
-    (difference,) = of_level(find(published, "derive"), "derive")
-    assert (difference.where, difference.published) == ("leaderboard.tex", lines[3])
+    (difference,) = of_stage(find(published, "derive"), "derive")
+    assert (difference.where, difference.was) == ("leaderboard.tex", lines[3])
     assert "line 4 is the first of 1 lines" in difference.why
 
 
@@ -291,7 +291,7 @@ def test_bytes_that_are_no_text_are_a_difference(published: Path) -> None:
     for page in damaged:
         content = page.read_bytes()
         page.write_bytes(content[:9] + b"\xff" + content[10:])
-    differing = {difference.where for difference in of_level(find(published, "derive"), "derive")}
+    differing = {difference.where for difference in of_stage(find(published, "derive"), "derive")}
     assert {page.relative_to(published).as_posix() for page in damaged if page.suffix != ".txt"} <= differing
     assert any("\ufffd" in where for where in differing)  # a file of that name is listed, and not there
 
@@ -309,7 +309,7 @@ def test_exit_codes_and_summary(published: Path, call: Call, tmp_path: Path) -> 
     assert found.commit == name_commit(read_run(published))
 
     change_records(published, "ig-zero", raise_a_score)
-    code, shown, errors = call("verify", published, "--level", "integrity", "--json", file)
+    code, shown, errors = call("verify", published, "--stage", "integrity", "--json", file)
     assert code == 1
     assert "records/ig-zero.jsonl.xz" in errors[0]
     assert "likely cause: record" in errors[0]
@@ -333,9 +333,9 @@ def test_without_all_records_nothing_else_is_verified(published: Path, call: Cal
     code, shown, errors = call("verify", published, "--json", file)
     assert (code, len(errors)) == (1, 1)
     assert f"first difference: {name}" in errors[0]
-    assert "no other level can be verified, since records are missing; restore them: git checkout -- " in shown
+    assert "no other stage can be verified, since records are missing; restore them: git checkout -- " in shown
     found = Verification.model_validate_json(file.read_bytes())
-    assert [level.name for level in found.levels] == ["integrity"]
+    assert [stage.name for stage in found.stages] == ["integrity"]
     assert not found.passed
 
 
@@ -345,7 +345,8 @@ def test_without_all_records_nothing_else_is_verified(published: Path, call: Cal
         (("nowhere",), "no such file, expected a published suite"),
         (("{}", "--cells", "some"), "--cells is 'some'"),
         (("{}", "--cells", "0"), "--cells is '0'"),
-        (("{}", "--level", "all"), "--level is 'all'"),
+        (("{}", "--stage", "all"), "--stage is 'all'"),
+        (("{}", "--level", "some"), "--stage is 'some'"),
         (("{}", "--json", "{}"), "is a folder, expected a file; name one in it"),
         (("{}", "--json", "{}/manifest.json/found.json"), "cannot be written: Not a directory in '"),
     ],
@@ -379,8 +380,8 @@ def test_a_manifest_of_another_version_is_a_bad_call(published: Path, call: Call
 
 def test_new_models_are_judged(published: Path, tmp_path: Path) -> None:
     found = find(published, "integrity", retrained=tmp_path / "again")
-    (level,) = [level for level in found.levels if level.name == "retrain"]
-    assert level.checked["means"] > 0
+    (stage,) = [stage for stage in found.stages if stage.name == "retrain"]
+    assert stage.checked["means"] > 0
     again = read_run(tmp_path / "again")
     seeds = [{problem.problem_seed for problem in run.problems} for run in (again, read_run(published))]
     assert not seeds[0] & seeds[1]

@@ -1,6 +1,7 @@
 import json
 import math
 import os
+import pickle
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -221,3 +222,29 @@ def test_a_run_is_what_its_manifest_lists(tmp_path: Path) -> None:
 def test_a_folder_without_manifest_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match=r"manifest\.json: no such file.*run the suite first"):
         read_run(tmp_path)
+
+
+def test_a_cell_knows_its_position_and_how_it_is_called() -> None:
+    point = SweepPoint(name="N", option="samples", value=50)
+    cells = [cell(budget=1000, repetition=2), cell(budget=None), cell(budget=None, sweep=point)]
+    assert [str(one) for one in cells] == [
+        "ig on t, repetition 2, 1,000 rows",
+        "ig on t, repetition 0",
+        "ig on t, repetition 0, N = 50",
+    ]
+    assert cells[0].position == ("t", 2, "ig", 1000, "")
+    other_code = {"key": "other", "attribution_key": "other", "problem": "other", "options": {"steps": 6}}
+    assert cell(**other_code).position == cell().position
+    assert len({one.position for one in cells}) == 3
+
+
+def test_an_error_of_a_record_says_where_and_why_and_crosses_processes(tmp_path: Path) -> None:
+    file = tmp_path / "cell.json"
+    file.write_text("{")
+    with pytest.raises(RecordError) as raised:
+        read(CellRecord, file)
+    again = pickle.loads(pickle.dumps(raised.value))
+    for error in (raised.value, again):
+        assert error.where == str(file)
+        assert str(error) == f"{file}: {error.why}"
+        assert error.why.endswith("the record is damaged or of another version")

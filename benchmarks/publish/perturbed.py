@@ -1,13 +1,13 @@
-"""A problem whose model is moved by rounding, to see how far that alone moves a score; loaded as a plug-in by workers.
+"""A problem whose model is perturbed by rounding, to see how far that moves a score; workers load it as a plug-in.
 
 Each number y that a layer gives becomes y + (1 + r) u ``ROUNDING`` s, with u uniform in [-1, 1] for each place in the
 layer and r likewise for each row, by the numbers in it and its place in the batch: as much as float32 sums in another
-order move it, and, as these do, otherwise in one place than in the next, so that equal numbers of a layer, of which a
+order change it, and, as these do, otherwise in one place than in the next, so that equal numbers of a layer, of which a
 maximum has to choose one, are no longer equal, nor are the outputs of equal rows; but in part alike in all rows, as a
 processor's exponential is. Where a layer has weights, s is the largest |y| of the row, since a sum of large terms that
-cancel is moved by rounding of the terms, and may change its sign, as a ReLU sees; elsewhere s = y. The gradient of a
-softmax, y_i (g_i - sum_j g_j y_j), is that of the moved y: where one class is nearly sure it lives on the last bits of
-1 - y.
+cancel changes by rounding of the terms, and may change its sign, as a ReLU sees; elsewhere s = y. The gradient of a
+softmax, y_i (g_i - sum_j g_j y_j), is that of the perturbed y: where one class is nearly sure it lives on the last bits
+of 1 - y.
 """
 
 import copy
@@ -27,29 +27,30 @@ SCRAMBLED: Final = 2.0**26  # so that the last bits of float32 fill the fraction
 KEPT: Final = 2
 
 
-@task("moved-by-rounding")
-def moved_by_rounding(*, kind: str, options: dict[str, Any], draw: int, seed: int) -> Problem:
-    """The problem that the task ``kind`` prepares, its model moved by one of many ``draw``s.
+@task("perturbed-by-rounding")
+def perturbed_by_rounding(*, kind: str, options: dict[str, Any], draw: int, seed: int) -> Problem:
+    """The problem that the task ``kind`` prepares, its model perturbed by one of many ``draw``s.
 
     A model that is no ``nn.Module`` has no layers, and stays as it is.
     """
     problem = _prepare(kind, _Options(options), seed)
     e = problem.explicand
-    return replace(problem, explicand=replace(e, model=_move(e.model, derive_seed("moved", seed, draw))))
+    return replace(problem, explicand=replace(e, model=perturb(e.model, derive_seed("moved", seed, draw))))
 
 
-def _move(model: Any, seed: int) -> Any:
+def perturb(model: Any, seed: int) -> Any:
+    """A copy of the model whose layers are perturbed; what is no ``nn.Module`` stays as it is."""
     if not isinstance(model, nn.Module):
         return model
-    moved = copy.deepcopy(model)
-    layers = [layer for layer in moved.modules() if not list(layer.children())]
+    perturbed = copy.deepcopy(model)
+    layers = [layer for layer in perturbed.modules() if not list(layer.children())]
     for number, layer in enumerate(layers):
         layer.register_forward_hook(_Rounding(derive_seed(seed, number)))
-    return moved
+    return perturbed
 
 
 class _Rounding:
-    """A hook that moves what a layer gives, in each call the same numbers in the same way."""
+    """A hook that perturbs what a layer gives, in each call the same numbers in the same way."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -59,14 +60,14 @@ class _Rounding:
         if not isinstance(output, Tensor) or not output.is_floating_point():
             return output
         largest = output.detach().abs().flatten(1).amax(1)
-        move = self._draw_moves(output.detach(), largest)
+        change = self._draw_changes(output.detach(), largest)
         if isinstance(layer, nn.Softmax):
-            return _MovedSoftmax.apply(inputs[0], layer.dim, 1 + move)
+            return _PerturbedSoftmax.apply(inputs[0], layer.dim, 1 + change)
         if next(layer.parameters(), None) is None:
-            return output * (1 + move)
-        return output + move * largest.view(-1, *[1] * (output.ndim - 1))
+            return output * (1 + change)
+        return output + change * largest.view(-1, *[1] * (output.ndim - 1))
 
-    def _draw_moves(self, output: Tensor, largest: Tensor) -> Tensor:
+    def _draw_changes(self, output: Tensor, largest: Tensor) -> Tensor:
         """(1 + r) u ``ROUNDING``; r hangs on all last bits of the row, as in a hash, and on its place in the batch."""
         about = (output.shape, output.dtype, output.device)
         if about not in self._drawn:
@@ -79,7 +80,7 @@ class _Rounding:
         return ROUNDING * (1 + r.to(output)).view(-1, *[1] * u.ndim) * (2 * u - 1)
 
 
-class _MovedSoftmax(torch.autograd.Function):
+class _PerturbedSoftmax(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, dim: int, factor: Tensor) -> Tensor:
         y = torch.softmax(x, dim) * factor
