@@ -19,7 +19,8 @@ PUBLISHED = sorted((PROJECT / "results").glob("*/*.md"))
 LINK = re.compile(r"\[[^]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"`([^`]+)`")
 FILE = re.compile(
-    rf"({'|'.join((*PACKAGES, 'tests', 'docs'))})/\S*|results/(?!runs/)[\w./-]+|\S+\.(py|toml|md|cff|lock|j2)|\.ci/\S+|Makefile"
+    rf"({'|'.join((*PACKAGES, 'tests', 'docs'))})/\S*"
+    r"|results/(?!runs/)[\w./-]+|\S+\.(py|toml|md|cff|lock|j2)|\.ci/\S+|Makefile"
 )
 NAME = re.compile(rf"({'|'.join(PACKAGES)})(\.\w+)+")
 # Files that examples write, and files of a run or of what is published, which are named without their folder.

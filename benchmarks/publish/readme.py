@@ -22,7 +22,7 @@ TEMPLATE: Final = """\
 ![Score against model rows on every task of suite {{ suite | markdown }}]({{ folder }}/{{ frontier }})
 
 {% endif %}
-{{ macros.show(table) }}
+{{ macros.show(table) | trim }}
 
 Suite `{{ suite }}`, published on {{ date }}, scored at commit `{{ commit }}`:
 [the whole leaderboard]({{ folder }}/leaderboard.md), and [as a page]({{ folder }}/leaderboard.html) for a browser.
