@@ -18,14 +18,14 @@ FRONTIER: Final = "figures/frontier.svg"
 TEMPLATE: Final = """\
 {% import "macros.md.j2" as macros %}
 
-{% if frontier %}
-![Score against model rows on every task of suite {{ suite | markdown }}]({{ folder }}/{{ frontier }})
-
-{% endif %}
 {{ macros.show(table) | trim }}
 
 Suite `{{ suite }}`, published on {{ date }}, scored at commit `{{ commit }}`:
 [the whole leaderboard]({{ folder }}/leaderboard.md), and [as a page]({{ folder }}/leaderboard.html) for a browser.
+{% if frontier %}
+
+![Score against model rows on every task of suite {{ suite | markdown }}]({{ folder }}/{{ frontier }})
+{% endif %}
 """
 
 
