@@ -24,6 +24,7 @@ from benchmarks.publish.manifest import (
     write_manifest,
 )
 from benchmarks.publish.photographs import blame_photographs, withhold_photographs
+from benchmarks.publish.readme import README, SUITE, fill_readme
 from benchmarks.run import RESULTS
 from benchmarks.run.fields import Provenance
 from benchmarks.run.records import AllocationRecord, CellRecord, ProblemRecord, Run, count_failed
@@ -39,7 +40,7 @@ def publish_run(directory: Path, to: Path | None = None) -> tuple[Path, Publishe
 
     Photographs in which others have rights are withheld (``benchmarks.publish.photographs``); the run keeps them. A
     ``directory`` that is published itself is published once more: its records, models and contributed sources stay, its
-    report is written again, as this commit does.
+    report is written again, as this commit does. Suite ``default`` in its own folder says in README who leads.
 
     Returns:
         The folder, and its manifest.
@@ -71,6 +72,8 @@ def publish_run(directory: Path, to: Path | None = None) -> tuple[Path, Publishe
         put_in_place(to, new)
     finally:
         shutil.rmtree(new, ignore_errors=True)
+    if manifest.suite == SUITE and to == PROJECT.resolve() / RESULTS / SUITE:
+        fill_readme(to, PROJECT.resolve() / README)
     return to, manifest
 
 
@@ -133,10 +136,10 @@ def _blame_target(to: Path, suite: str) -> Iterator[str]:
 
 
 def _blame_checkout(to: Path) -> Iterator[str]:
-    """The reason where the checkout is not its commit; what is about to be replaced may differ."""
+    """The reason where the checkout is not its commit; what publishing writes may differ."""
     root = PROJECT.resolve()
-    paths = [".", f":(exclude){to.relative_to(root).as_posix()}"] if to.is_relative_to(root) else ["."]
-    changed = _git("status", "--porcelain", "--", *paths).splitlines()
+    written = [README, *([to.relative_to(root).as_posix()] if to.is_relative_to(root) else [])]
+    changed = _git("status", "--porcelain", "--", ".", *(f":(exclude){path}" for path in written)).splitlines()
     if changed:
         names = ", ".join(line[3:] for line in changed[:3]) + (" .." if len(changed) > 3 else "")
         yield f"the checkout has uncommitted changes ({names}); commit them, then run the suite again with --fresh"

@@ -1,4 +1,4 @@
-"""README's task with its own small network: what it computes."""
+"""The task with its own small network in docs/extend.md: what it computes."""
 
 import itertools
 import math
@@ -8,14 +8,14 @@ import torch
 
 from datasets.problem import tasks
 from sig.plugins import load_plugin
-from tests.readme import block
+from tests.documents import find_block
 
 
 @pytest.fixture(scope="module")
 def problem(tmp_path_factory):
     list(tasks)
     before, file = dict(tasks._entries), tmp_path_factory.mktemp("plugin") / "wine_task.py"
-    file.write_text(block("# wine_task.py"))
+    file.write_text(find_block("# wine_task.py"))
     load_plugin(file)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ATTRIBUTION_CACHE", str(tmp_path_factory.mktemp("cache")))

@@ -350,3 +350,42 @@ def test_a_run_on_published_models_has_the_scores_of_the_run_that_trained_them(p
 
     shutil.rmtree(published / "models")
     assert "there are no models in 'results/tiny/models'" in benchmarks(project, *taken, code=2)
+
+
+# ---- and README ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def readme(repository: Path) -> Path:
+    file = repository / "README.md"
+    file.write_text("<!-- leaders:begin -->\n<!-- leaders:end -->\n")
+    commit(repository)
+    return file
+
+
+def test_one_suite_in_its_own_folder_says_in_readme_who_leads(
+    make: Make, readme: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(publish, "SUITE", "made-up")
+    publish_run(make(), tmp_path / "elsewhere")
+    assert "made-up" not in readme.read_text()
+    to, _ = publish_run(make())
+    assert "(results/made-up/leaderboard.md)" in readme.read_text()
+    assert publish_run(make())[0] == to  # although README is not committed
+
+
+def test_other_suites_leave_readme_alone(make: Make, readme: Path) -> None:
+    before = readme.read_text()
+    publish_run(make())
+    assert readme.read_text() == before
+
+
+def test_a_readme_without_markers_is_told_of_and_nothing_is_lost(
+    make: Make, readme: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish, "SUITE", "made-up")
+    readme.write_text("Mine.")
+    with pytest.raises(NotPublishable, match="results/made-up is published, but .* has no block"):
+        publish_run(make(score=0.75))
+    assert readme.read_text() == "Mine."
+    assert scores(Path("results") / "made-up") == [[0.75], [0.5]]
