@@ -188,13 +188,9 @@ def _unprepared(record: ProblemRecord, cells: Sequence[CellSpec | AllocationSpec
 
 def _prepare(problem: ProblemSpec, setting: Setting | Parcel) -> _Preparation:
     here, started_at = _unpack(setting), get_now()
-
-    def prepare(fork: Fork) -> ProblemRecord:
-        record: ProblemRecord = _call(fork, worker.prepare, problem, here, seconds=PREPARING * here.cell_timeout)
-        return record
-
+    seconds = PREPARING * here.cell_timeout
     try:
-        record = _try(prepare)
+        record = _try(lambda fork: _call(fork, worker.prepare, problem, here, seconds=seconds))
     except NoAnswer as error:
         record = worker.failed_problem(problem, error, started_at)
     return _Preparation(record, collect_files(record, here) if isinstance(setting, Parcel) else {})
@@ -223,9 +219,8 @@ def _run_cell(
 
     def run(fork: Fork) -> CellResult | AllocationRecord:
         _call(fork, worker.load, problem, setting, seconds=PREPARING * setting.cell_timeout)
-        results: list[CellResult | AllocationRecord]
-        results = _call(fork, worker.run_cells, problem, [cell], setting, known, seconds=setting.cell_timeout)
-        return results[0]
+        (result,) = _call(fork, worker.run_cells, problem, [cell], setting, known, seconds=setting.cell_timeout)
+        return result
 
     try:
         return _try(run)
@@ -243,7 +238,7 @@ def _try(call: Callable[[Fork], T]) -> T:
     return call(Fork.of_this_thread())
 
 
-def _call(fork: Fork, function: Callable[..., Any], *arguments: Any, seconds: float) -> Any:
+def _call(fork: Fork, function: Callable[..., T], *arguments: Any, seconds: float) -> T:
     """The function's answer from the fork, within a time and the memory of the Dask worker that this runs on."""
     memory = get_worker().memory_manager.memory_limit
     limits = Limits(seconds, memory, "to allow more, give --cell-timeout", "run with fewer workers")

@@ -99,23 +99,21 @@ def run_cells(
     """
     _set_up_process(setting.plugins)
     with training_session(tracking=setting.tracking, progress=False, models=setting.models):
-        return [
-            _find_allocations(spec, cell)
-            if isinstance(cell, AllocationSpec)
-            else _run_cell(spec, cell, (known or {}).get(cell.key, EarlierResult()))
-            for cell in cells
-        ]
+        return [_run_cell(spec, cell, (known or {}).get(cell.key, EarlierResult())) for cell in cells]
 
 
 def fail(
     cell: CellSpec | AllocationSpec, reason: str, started_at: datetime, traceback: str = ""
 ) -> CellResult | AllocationRecord:
     """The failed record of a cell that could not be run, or of allocations that could not be found."""
-    fields = {**dict(cell), "reason": reason, "traceback": traceback}
-    where = describe_provenance(started_at=started_at)
-    if isinstance(cell, AllocationSpec):
-        return AllocationRecord(**fields, status="failed", provenance=where)
-    return CellResult(CellRecord(**fields, status="failed", provenance=where))
+    return _make_unscored(cell, "failed", reason, describe_provenance(started_at=started_at), traceback)
+
+
+def _make_unscored(
+    cell: CellSpec | AllocationSpec, status: str, reason: str, where: Provenance, traceback: str = ""
+) -> CellResult | AllocationRecord:
+    fields = {**dict(cell), "status": status, "reason": reason, "traceback": traceback, "provenance": where}
+    return AllocationRecord(**fields) if isinstance(cell, AllocationSpec) else CellResult(CellRecord(**fields))
 
 
 def failed_problem(spec: ProblemSpec, error: BaseException, started_at: datetime) -> ProblemRecord:
@@ -150,29 +148,19 @@ def _problem(spec_json: str) -> GuardedProblem:
     return GuardedProblem.of(problem)
 
 
-def _find_allocations(spec: ProblemSpec, wanted: AllocationSpec) -> CellResult | AllocationRecord:
-    started_at = get_now()
-    try:
-        problem = _problem(spec.model_dump_json()).problem
-        where = _describe_origin(problem, started_at)
-        try:
-            return try_allocations(problem, wanted, where)
-        except NotApplicable as reason:
-            return AllocationRecord(**dict(wanted), status="skipped", reason=describe_error(reason), provenance=where)
-    except Exception as error:
-        return fail(wanted, describe_error(error), started_at, describe_traceback(error))
-
-
-def _run_cell(spec: ProblemSpec, cell: CellSpec, known: EarlierResult) -> CellResult | AllocationRecord:
+def _run_cell(
+    spec: ProblemSpec, cell: CellSpec | AllocationSpec, known: EarlierResult
+) -> CellResult | AllocationRecord:
     started_at = get_now()
     try:
         guarded = _problem(spec.model_dump_json())
         where = _describe_origin(guarded.problem, started_at)
         try:
+            if isinstance(cell, AllocationSpec):
+                return try_allocations(guarded.problem, cell, where)
             found = known.attributed or attribute(guarded, cell)
         except NotApplicable as reason:
-            skipped = CellRecord(**dict(cell), status="skipped", reason=describe_error(reason), provenance=where)
-            return CellResult(skipped)
+            return _make_unscored(cell, "skipped", describe_error(reason), where)
         record = score(guarded, cell, found, where, known.record)
         return CellResult(record, None if found is known.attributed else found)
     except Exception as error:

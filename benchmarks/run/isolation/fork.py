@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from benchmarks.run.isolation.process import ENVIRONMENT, Limits, NoAnswer, describe_exit, kill_session, watch
 
+T = TypeVar("T")
 GRACE: Final = 60  # seconds after which a fork that nobody has stopped ends by itself, even if Python code cannot run
 
 
@@ -53,11 +54,11 @@ class Fork:
 
     def call(
         self,
-        function: Callable[..., Any],
+        function: Callable[..., T],
         *arguments: Any,
         limits: Limits,
         require_wanted: Callable[[], None] = lambda: None,
-    ) -> Any:
+    ) -> T:
         """The function's answer, computed there.
 
         Args:
@@ -76,7 +77,7 @@ class Fork:
         try:
             self._pipe.send((function, arguments, limits.seconds + GRACE))
             self._wait(limits, has_answered)
-            answer = self._pipe.recv()
+            answer: T | _CallError = self._pipe.recv()
         except (EOFError, ConnectionError):
             raise self._describe_end() from None
         if isinstance(answer, _CallError):

@@ -44,7 +44,7 @@ import torch
 from sig import Trial, metric
 
 @metric("largest", better="higher", range=(0, 99), source="here")
-def largest(tryout: Tryout) -> torch.Tensor:
+def largest(trial: Trial) -> torch.Tensor:
     return trial.attribution.abs().amax(1).double()
 """
 TASK = """

@@ -96,8 +96,7 @@ def threads(name: str) -> tuple[int, int, str | None]:
 
 
 def ask(name: str) -> tuple[int, int, str | None]:
-    found: tuple[int, int, str | None] = Fork.of_this_thread().call(threads, name, limits=Limits(600.0))
-    return found
+    return Fork.of_this_thread().call(threads, name, limits=Limits(600.0))
 
 
 def test_cells_run_in_processes_with_one_thread(cluster: Client, suite_of: Load, toy: Path) -> None:
@@ -128,8 +127,7 @@ def hold_and_release() -> tuple[float, float, float]:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's memory is kept")
 def test_processes_keep_the_memory_that_a_cell_frees_and_the_next_ones_peak_is_without_it(one_worker: Client) -> None:
     def ask_for_memory() -> tuple[float, float, float]:
-        found: tuple[float, float, float] = Fork.of_this_thread().call(hold_and_release, limits=Limits(600.0))
-        return found
+        return Fork.of_this_thread().call(hold_and_release, limits=Limits(600.0))
 
     before, after, peak = one_worker.submit(ask_for_memory, pure=False).result()
     assert after - before > 280
