@@ -18,7 +18,7 @@ from benchmarks.run import worker
 from benchmarks.run.cells import Group
 from benchmarks.run.cluster import require_gpu
 from benchmarks.run.isolation.fork import Fork
-from benchmarks.run.isolation.process import Killed, Limits, NoAnswer
+from benchmarks.run.isolation.process import Limits, NoAnswer, ProcessKilled
 from benchmarks.run.parcel import DifferentWorker, Files, Parcel, collect_files
 from benchmarks.run.provenance import get_now
 from benchmarks.run.records import AllocationRecord, AllocationSpec, CellSpec, ProblemRecord, ProblemSpec
@@ -233,7 +233,7 @@ def _try(call: Callable[[Fork], T]) -> T:
     for _ in range(ATTEMPTS - 1):
         try:
             return call(Fork.of_this_thread())
-        except Killed:
+        except ProcessKilled:
             continue
     return call(Fork.of_this_thread())
 

@@ -65,8 +65,8 @@ class Fork:
             require_wanted: called now and then; it raises when nobody waits for the answer any more.
 
         Raises:
-            Stopped: when it goes beyond its limits, or ends its process.
-            Killed: when its process is killed by a signal.
+            ProcessStopped: when it goes beyond its limits, or ends its process.
+            ProcessKilled: when its process is killed by a signal.
             Exception: what the function, or ``require_wanted``, raises.
         """
 

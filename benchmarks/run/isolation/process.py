@@ -24,11 +24,11 @@ class NoAnswer(RuntimeError):
     """A process did not give its answer; the message says why and what can be done."""
 
 
-class Stopped(NoAnswer):
+class ProcessStopped(NoAnswer):
     """A process went beyond its limits, or ended itself."""
 
 
-class Killed(NoAnswer):
+class ProcessKilled(NoAnswer):
     """A process was killed by a signal, which may not happen again."""
 
 
@@ -55,15 +55,15 @@ def watch(pid: int, limits: Limits, has_answered: Callable[[float], bool]) -> No
         has_answered: waits up to so many seconds for it, and says whether it is there.
 
     Raises:
-        Stopped: when the process goes beyond its limits; it is still to be killed.
+        ProcessStopped: when the process goes beyond its limits; it is still to be killed.
     """
     end = time.monotonic() + limits.seconds
     while not has_answered(PATIENCE):
         if time.monotonic() > end:
-            raise Stopped(f"took longer than {limits.seconds:g} s and was stopped; {limits.more_seconds}")
+            raise ProcessStopped(f"took longer than {limits.seconds:g} s and was stopped; {limits.more_seconds}")
         if limits.bytes and _measure_memory(pid) > limits.bytes:
             gigabytes = limits.bytes / 1e9
-            raise Stopped(f"took more than {gigabytes:.1f} GB of memory and was stopped; {limits.more_bytes}")
+            raise ProcessStopped(f"took more than {gigabytes:.1f} GB of memory and was stopped; {limits.more_bytes}")
 
 
 def _measure_memory(pid: int) -> int:
@@ -76,9 +76,9 @@ def _measure_memory(pid: int) -> int:
 def describe_exit(code: int) -> NoAnswer:
     """The error for a process that ended with a code, or by a signal, whose number is then negative."""
     if code >= 0:
-        return Stopped(f"ended its process with exit code {code}; it must return instead")
+        return ProcessStopped(f"ended its process with exit code {code}; it must return instead")
     remedy = "is there enough memory?" if -code == signal.SIGKILL else "look for what crashes or kills it"
-    return Killed(f"its process was killed by {signal.Signals(-code).name}; {remedy}")
+    return ProcessKilled(f"its process was killed by {signal.Signals(-code).name}; {remedy}")
 
 
 def kill_session(pid: int) -> None:

@@ -197,7 +197,7 @@ def test_a_task_is_scored_for_all_methods(work: Path, call: Call) -> None:
         (
             TASK.replace("    x = ", "    raise SystemExit(0)\n    x = "),
             "small",
-            "task 'sums' cannot be prepared: Stopped: ended its process with exit code 0",
+            "task 'sums' cannot be prepared: ProcessStopped: ended its process with exit code 0",
         ),
         (TASK.replace("sums", "Übung"), "small", "task 'Übung' cannot be tried so: name: '_bung'"),
     ],
@@ -288,7 +288,7 @@ def test_a_metric_that_ends_its_process_is_named_with_its_reason(tmp_path: Path)
     old, _ = make_pair(tmp_path, 0.9)
     ended: dict[str, Any] = {
         "status": "failed",
-        "reason": "Stopped: ended its process",
+        "reason": "ProcessStopped: ended its process",
         "cost": None,
         "scores": {},
         "facts": {},
@@ -297,7 +297,7 @@ def test_a_metric_that_ends_its_process_is_named_with_its_reason(tmp_path: Path)
     joined = join_metrics(old, replace(old, cells=[first.model_copy(update=ended)]))
     (difference,) = joined.differing
     assert str(difference) == (
-        "strong on game, repetition 0, 100 rows: outcome: was ok, now failed Stopped: ended its process"
+        "strong on game, repetition 0, 100 rows: outcome: was ok, now failed ProcessStopped: ended its process"
     )
     assert joined.run.cells == old.cells
 

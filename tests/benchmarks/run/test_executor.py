@@ -147,7 +147,7 @@ def test_a_worker_that_dies_fails_its_cell_alone(suite_of: Load, toy: Path) -> N
         expected = {"toy-kills": "failed", "toy-refuses": "skipped"}.get(cell.label, "ok")
         assert cell.status == expected, cell.reason
         if expected == "failed":
-            assert cell.reason == "Killed: its process was killed by SIGKILL; is there enough memory?"
+            assert cell.reason == "ProcessKilled: its process was killed by SIGKILL; is there enough memory?"
 
 
 def test_a_problem_that_kills_its_worker_fails_its_own_cells(suite_of: Load, toy: Path) -> None:

@@ -43,15 +43,15 @@ def suite(toy: Path, suite_of: Load) -> Callable[..., Suite]:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("bad-hangs", "Stopped: took longer than 8 s and was stopped; to allow more, give --cell-timeout"),
-        ("bad-hangs-in-c", "Stopped: took longer than 8 s and was stopped; to allow more, give --cell-timeout"),
-        ("bad-leaves", "Stopped: ended its process with exit code 3; it must return instead"),
-        ("bad-exits", "Stopped: ended its process with exit code 1; it must return instead"),
+        ("bad-hangs", "ProcessStopped: took longer than 8 s and was stopped; to allow more, give --cell-timeout"),
+        ("bad-hangs-in-c", "ProcessStopped: took longer than 8 s and was stopped; to allow more, give --cell-timeout"),
+        ("bad-leaves", "ProcessStopped: ended its process with exit code 3; it must return instead"),
+        ("bad-exits", "ProcessStopped: ended its process with exit code 1; it must return instead"),
         (
             "bad-exits-beside-a-thread",
-            "Stopped: ended its process with exit code 4; it must return instead",
+            "ProcessStopped: ended its process with exit code 4; it must return instead",
         ),
-        ("bad-segfaults", "Killed: its process was killed by SIGSEGV; look for what crashes or kills it"),
+        ("bad-segfaults", "ProcessKilled: its process was killed by SIGSEGV; look for what crashes or kills it"),
     ],
 )
 def test_what_ends_its_process_fails_alone(
@@ -68,7 +68,9 @@ def test_what_takes_all_memory_fails_alone(
     with start_local_cluster(1) as client:
         record = run(client, suite('"bad-eats"'), toy, cell_timeout=600.0)["bad-eats"]
     assert record.status == "failed"
-    assert record.reason.startswith("Stopped: took more than 2.5 GB of memory and was stopped; run with fewer workers")
+    assert record.reason.startswith(
+        "ProcessStopped: took more than 2.5 GB of memory and was stopped; run with fewer workers"
+    )
 
 
 def test_what_is_killed_once_is_run_again(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.run.isolation.fork import Fork
-from benchmarks.run.isolation.process import Killed, Limits, NoAnswer, Stopped
+from benchmarks.run.isolation.process import Limits, NoAnswer, ProcessKilled, ProcessStopped
 from tests.benchmarks.run.isolation.processes import wait_for_end
 
 LIMITS = Limits(120.0)  # the first call waits for the server, which imports everything
@@ -50,9 +50,9 @@ def test_calls_are_answered_by_one_process_elsewhere() -> None:
 @pytest.mark.parametrize(
     ("end", "error", "message"),
     [
-        ("hang", Stopped, "took longer than 2 s and was stopped; allow more seconds"),
-        ("exit", Stopped, "ended its process with exit code 3; it must return instead"),
-        ("die", Killed, "its process was killed by SIGSEGV; look for what crashes or kills it"),
+        ("hang", ProcessStopped, "took longer than 2 s and was stopped; allow more seconds"),
+        ("exit", ProcessStopped, "ended its process with exit code 3; it must return instead"),
+        ("die", ProcessKilled, "its process was killed by SIGSEGV; look for what crashes or kills it"),
     ],
 )
 def test_what_a_call_started_ends_with_it(tmp_path: Path, end: str, error: type[NoAnswer], message: str) -> None:
@@ -73,7 +73,7 @@ def test_what_calls_started_ends_when_nobody_asks_any_more(tmp_path: Path) -> No
 def test_memory_is_limited() -> None:
     fork = Fork()
     fork.call(os.getpid, limits=LIMITS)
-    with pytest.raises(Stopped, match=r"took more than 0\.1 GB of memory and was stopped; run less at once"):
+    with pytest.raises(ProcessStopped, match=r"took more than 0\.1 GB of memory and was stopped; run less at once"):
         fork.call(
             time.sleep, 10_000, limits=Limits(120.0, 10**8, more_bytes="run less at once")
         )  # it has imported torch
