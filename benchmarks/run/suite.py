@@ -240,10 +240,12 @@ def tell_mistakes(error: pydantic.ValidationError, tasks: Sequence[Any] = ()) ->
     """A line for each mistake, as ``field: value, what was expected; remedy``, with the name of the task it is in."""
     lines = []
     for mistake in error.errors(include_url=False):
-        location = mistake["loc"]
-        of_task = location[0] == "tasks" and len(location) > 1 and int(location[1]) < len(tasks)
-        task = name_task(tasks[int(location[1])]) if of_task else ""
-        lines.append(explain_mistake(location, mistake) + task)
+        match mistake["loc"]:
+            case ("tasks", int(i), *_) if i < len(tasks):
+                task = name_task(tasks[i])
+            case _:
+                task = ""
+        lines.append(explain_mistake(mistake["loc"], mistake) + task)
     return lines
 
 

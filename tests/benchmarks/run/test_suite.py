@@ -1,9 +1,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pydantic
 import pytest
 
-from benchmarks.run.suite import MethodChoice, Suite, SuiteError
+from benchmarks.run.suite import MethodChoice, Suite, SuiteError, TaskChoice, tell_mistakes
 from benchmarks.run.suite_files import load_suite, suite_names
 from sig.registry import methods
 
@@ -186,6 +187,12 @@ def test_players_of_other_sizes_are_of_shapley_integrated_gradients_alone() -> N
             "sig-game",
             "sig-size-uniform",
         }
+
+
+def test_a_mistake_in_a_table_as_a_whole_is_one_line() -> None:
+    with pytest.raises(pydantic.ValidationError) as error:
+        TaskChoice.model_validate(3)
+    assert tell_mistakes(error.value) == ["suite: 3, expected a table such as {name = ...}; correct the entry"]
 
 
 def test_labels_default_to_names() -> None:
