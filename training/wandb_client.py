@@ -8,6 +8,7 @@ import logging
 import os
 import shlex
 import socket
+import sys
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -164,6 +165,7 @@ def sync_command(tracking: Tracking) -> str | None:
 def _run(
     tracking: Tracking, name: str, job_type: str, config: Mapping[str, Any], tags: Sequence[str], **settings: bool
 ) -> Iterator["wandb.Run | None"]:
+    before = sys.exit, sys.excepthook  # W&B replaces them for a run, and leaves them replaced
     run = _start(
         tracking,
         settings,
@@ -183,6 +185,7 @@ def _run(
                 run.finish(exit_code=exit_code)
             except Exception as error:
                 _give_up(replace(tracking, mode="offline" if run.offline else "online"), error)
+        sys.exit, sys.excepthook = before
 
 
 def _start(tracking: Tracking, settings: Mapping[str, bool], **facts: Any) -> "wandb.Run | None":
