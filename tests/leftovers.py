@@ -46,6 +46,7 @@ NO_LEFTOVERS = {  # variables of the environment
     *(b"MALLOC_MMAP_MAX_", b"MALLOC_TRIM_THRESHOLD_"),
     *(b"KMP_DUPLICATE_LIB_OK", b"KMP_INIT_AT_FORK"),  # as scikit-learn is imported
     *(b"CUBLAS_WORKSPACE_CONFIG", b"PYTORCH_NVML_BASED_CUDA_CHECK"),  # by Lightning
+    *(b"WANDB_ERROR_REPORTING", b"WANDB_SILENT"),  # with the first run on W&B
     b"PYTEST_CURRENT_TEST",  # as a test goes on
 }
 PATIENCE = 10.0  # seconds in which processes may still end
@@ -81,13 +82,14 @@ def _registry(registry: Registry[Any]) -> SharedState:
 
     def read() -> dict[str, Any]:
         entries = registry._entries
-        for name in entries.keys() - ours.keys():
-            if entries[name].run.__module__.partition(".")[0] in PROJECT:
-                ours[name] = entries[name]
+        for name, entry in entries.items():
+            if name not in ours and entry.run.__module__.partition(".")[0] in PROJECT:
+                ours[name] = entry
         names = entries.keys() | ours.keys()
         return {name: entries.get(name) for name in names if entries.get(name) is not ours.get(name)}
 
     def put_back(old: dict[str, Any]) -> None:
+        read()  # what the project has registered since
         registry._entries = {name: entry for name, entry in (ours | old).items() if entry is not None}
 
     return SharedState(f"the registered {registry.kind}s", read, put_back)
@@ -111,7 +113,6 @@ STATE = (
     *(_attribute(owner, name) for owner, names in OFTEN_PATCHED.items() for name in names),
     *map(_handler, SIGNALS),
     _list("sys.argv", sys.argv),
-    _list("sys.meta_path", sys.meta_path),
     _list("sys.path", sys.path),
     *REGISTRIES,
     SharedState("the current folder", os.getcwd, os.chdir),

@@ -15,7 +15,7 @@ import torch
 
 from benchmarks.run.cluster import start_local_cluster
 from sig.registry import methods
-from tests.leftovers import STATE, no_process_left, nothing_left
+from tests.leftovers import STATE, no_process_left, nothing_left, nothing_registered
 
 
 def _exit(code: object = 0) -> None: ...
@@ -61,6 +61,14 @@ def test_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         patch.setenv("LEFT", "1")
         patch.chdir(tmp_path)
         subprocess.run([sys.executable, "-c", ""], check=True)
+
+
+def test_what_is_registered_is_gone_and_all_else_stays_in_its_order() -> None:
+    every = [method.name for method in methods]
+    with nothing_registered():
+        methods.add(replace(methods["ig-zero"], name="mine", run=_exit))
+        assert [method.name for method in methods] == [*every, "mine"]
+    assert [method.name for method in methods] == every
 
 
 def test_a_process_that_is_left_is_named_and_killed(monkeypatch: pytest.MonkeyPatch) -> None:

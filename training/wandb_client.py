@@ -165,7 +165,6 @@ def sync_command(tracking: Tracking) -> str | None:
 def _run(
     tracking: Tracking, name: str, job_type: str, config: Mapping[str, Any], tags: Sequence[str], **settings: bool
 ) -> Iterator["wandb.Run | None"]:
-    before = sys.exit, sys.excepthook  # W&B replaces them for a run, and leaves them replaced
     run = _start(
         tracking,
         settings,
@@ -185,7 +184,6 @@ def _run(
                 run.finish(exit_code=exit_code)
             except Exception as error:
                 _give_up(replace(tracking, mode="offline" if run.offline else "online"), error)
-        sys.exit, sys.excepthook = before
 
 
 def _start(tracking: Tracking, settings: Mapping[str, bool], **facts: Any) -> "wandb.Run | None":
@@ -199,6 +197,17 @@ def _start(tracking: Tracking, settings: Mapping[str, bool], **facts: Any) -> "w
     return None
 
 
+@contextmanager
+def _hooks_kept() -> Iterator[None]:
+    """Put back what W&B replaces as it starts, and leaves replaced."""
+    before = sys.exit, sys.excepthook
+    try:
+        yield
+    finally:
+        sys.exit, sys.excepthook = before
+
+
+@_hooks_kept()
 def _init(tracking: Tracking, settings: Mapping[str, bool], facts: Mapping[str, Any]) -> "wandb.Run":
     tracking.directory.mkdir(parents=True, exist_ok=True)  # W&B would turn to the system's temporary folder
     package = _wandb()
@@ -257,6 +266,7 @@ def _cause(error: Exception) -> str:
     return " ".join([f"{type(error).__name__}:", *str(error).split("\n")[:2]]).strip(": ")
 
 
+@_hooks_kept()
 def _require_server() -> None:
     """Raise unless something listens at the server's address, or at the proxy on the way, and there is a key."""
     wandb = _wandb()
