@@ -1,7 +1,7 @@
 # Every target sets up .venv by itself when it is missing or requirements.lock has changed.
 .DEFAULT_GOAL := help
 SHELL := bash
-.PHONY: benchmark smoke report timings test test-slow lint format typecheck lock wandb-server clean help
+.PHONY: benchmark smoke report timings test test-slow lint format typecheck lock browser wandb-server clean help
 
 PYTHON ?= python3
 VENV := .venv
@@ -39,7 +39,9 @@ report: $(READY)  ## write the leaderboard and figures again from the records of
 timings: $(READY)  ## time the hot paths beside their peers; save, and compare with the last saved run
 	$(BIN)/python -m benchmarks.perf $(ARGS)
 
-test: $(READY)  ## run the tests
+# In an order that is drawn anew each time. The first lines say with which seed: ARGS="--randomly-seed 1" is that order
+# again, and ARGS="-p no:randomly" the order of the files.
+test: $(READY)  ## run the tests, in a shuffled order
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-slow: $(READY)  ## run the slow tests too
@@ -64,6 +66,18 @@ lock: $(READY)  ## pin every dependency again from pyproject.toml
 wandb-server: $(READY)  ## add a local Weights & Biases server, for the tests that talk to one
 	$(PIP_INSTALL) --constraint <(grep -oE '^[a-z0-9._-]+==[^ ]+' requirements.lock) \
 		$$($(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml','rb'))['project']['optional-dependencies']['wandb-server'])")
+
+# The name of the browser that there is, else nothing.
+CHROMIUM = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+
+browser:  ## install Debian's Chromium where there is none, for the tests that open the page (as root or with sudo)
+	@if [ -n "$(CHROMIUM)" ]; then echo "the page is tested in $(CHROMIUM)"; exit; fi; \
+	as_root=$$([ "$$(id -u)" = 0 ] || command -v sudo || echo missing); \
+	if [ "$$as_root" = missing ] || ! command -v apt-get > /dev/null; then \
+		echo "install Chromium by hand (Fedora: dnf install chromium; macOS: brew install chromium), so that" >&2; \
+		echo "chromium, chromium-browser or google-chrome can be run" >&2; exit 1; fi; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	$$as_root apt-get -qq update && $$as_root apt-get -qq install --yes --no-install-recommends chromium > /dev/null
 
 clean:  ## remove the environment, caches and runs (published results stay)
 	rm -rf $(VENV) .cache results/runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks

@@ -1,6 +1,8 @@
-"""Small models to explain, shared by the tests."""
+"""Small models to explain, shared by the tests, which leave nothing behind for each other."""
 
+import gc
 from collections.abc import Iterator
+from zlib import crc32
 
 import jaxtyping
 import pytest
@@ -8,8 +10,39 @@ import torch
 from torch import nn
 
 from sig.explicand import Explicand
+from tests.leftovers import no_process_left, nothing_left
 
 torch.set_num_threads(1)
+
+
+def pytest_collection_finish() -> None:
+    """Leave out of later collections of garbage what is imported by now, which takes them tenths of a second."""
+    gc.collect()
+    gc.freeze()
+
+
+# Torch's global generator is seeded, as pytest-randomly seeds those of Python and numpy, so that no test draws on from
+# where another has stopped.
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    torch.default_generator.manual_seed(crc32(item.nodeid.encode()))
+
+
+def pytest_runtest_call(item: pytest.Item) -> None:
+    torch.default_generator.manual_seed(crc32(item.nodeid.encode()))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_process_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with no_process_left(), nothing_left(tmp_path_factory.getbasetemp()):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with nothing_left(tmp_path_factory.getbasetemp()):
+        yield
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import logging
 import os
 import shlex
 import socket
+import sys
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
@@ -127,6 +128,17 @@ def _start(tracking: Tracking, settings: Mapping[str, bool], **facts: Any) -> "w
     return None
 
 
+@contextmanager
+def _hooks_kept() -> Iterator[None]:
+    """Put back what W&B replaces as it starts, and leaves replaced."""
+    before = sys.exit, sys.excepthook
+    try:
+        yield
+    finally:
+        sys.exit, sys.excepthook = before
+
+
+@_hooks_kept()
 def _init(tracking: Tracking, settings: Mapping[str, bool], facts: Mapping[str, Any]) -> "wandb.Run":
     tracking.directory.mkdir(parents=True, exist_ok=True)  # W&B would turn to the system's temporary folder
     package = load_wandb()
@@ -186,6 +198,7 @@ def _cause(error: Exception) -> str:
     return " ".join([f"{type(error).__name__}:", *str(error).split("\n")[:2]]).strip(": ")
 
 
+@_hooks_kept()
 def _require_server() -> None:
     """Raise unless something listens at the server's address, or at the proxy on the way, and there is a key."""
     wandb = load_wandb()

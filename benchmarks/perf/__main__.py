@@ -66,6 +66,7 @@ def _time(directory: Path, *, quick: bool) -> int:
             str(Path(__file__).parent),
             *("-o", "addopts="),  # the tests' options switch timing off and type checks on
             *("-m", "not slow" if quick else ""),
+            *("-p", "no:randomly"),  # in one order
             "-v",
             "--no-header",
             "--benchmark-enable",

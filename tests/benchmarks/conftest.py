@@ -9,29 +9,18 @@ from benchmarks import cli
 from benchmarks.run.cluster import start_local_cluster
 from benchmarks.run.suite import Suite
 from benchmarks.run.suite_files import load_suite
-from datasets.problem import tasks
-from sig import plugins, registry
+from sig import plugins
 from tests.benchmarks.commands import Call
+from tests.leftovers import nothing_registered
 
 TOY = Path(__file__).with_name("toy.py")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def discovered() -> None:
-    """What is there already is registered before anything here adds to it, and so survives its removal."""
-    for known in (registry.methods, registry.metrics, tasks):
-        list(known)
-
-
 @pytest.fixture
-def registries(discovered: None) -> Iterator[None]:
+def registries() -> Iterator[None]:
     """Whatever a test registers is gone after it."""
-    before = [(known._entries, set(known._entries)) for known in (registry.methods, registry.metrics, tasks)]
-    yield
-    for entries, names in before:
-        for name in entries.keys() - names:
-            del entries[name]
-    plugins._import_file.cache_clear()
+    with nothing_registered():
+        yield
 
 
 @pytest.fixture
@@ -53,9 +42,9 @@ def suite_of(toy: Path, tmp_path: Path) -> Callable[..., Suite]:
     return load
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster() -> Iterator[Client]:
-    """Two workers, shared."""
+    """Two workers, shared by the tests of a file."""
     with start_local_cluster(2) as client:
         yield client
 
@@ -66,6 +55,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 
     def call(*arguments: str | Path) -> tuple[object, str, list[str]]:
         monkeypatch.setattr(sys, "argv", ["benchmarks", *map(str, arguments)])
+        monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # which typer replaces
         capsys.readouterr()
         code: object = 0
         try:
