@@ -18,7 +18,7 @@ from torch import Tensor
 from sig.explicand import Explicand
 from sig.plugins import Entry, Registry
 
-ROUNDING = 1e-6  # of scores, by which they may leave their range
+RANGE_ROUNDING = 1e-6  # by which scores may leave their range
 ALLOCATIONS = (1, 2, 5, 10, 25, 50, 100)  # values of a spending option after the first that a budget is tried with
 
 
@@ -228,7 +228,7 @@ class Metric(Entry):
                 f"metric {self.name!r} gave {bad}, expected a finite number or NaN; look for a division by zero"
             )
         low, high = self.range
-        outside = (values < low - ROUNDING) | (values > high + ROUNDING)
+        outside = (values < low - RANGE_ROUNDING) | (values > high + RANGE_ROUNDING)
         if outside.any():
             raise ValueError(
                 f"metric {self.name!r} gave {values[outside][0].item():g}, expected a score in its range {low} to "

@@ -23,8 +23,8 @@ from rich.console import Group
 from rich.text import Text
 
 from benchmarks.board.aggregate import Board, aggregate, list_rows
-from benchmarks.board.report import make_rich
-from benchmarks.board.tables import NONE, Table, format_place, format_score, make_table
+from benchmarks.board.formats import make_rich
+from benchmarks.board.tables import NONE, Table, format_rank_range, format_score, make_table
 from benchmarks.publish import NotComparable
 from benchmarks.publish.manifest import list_models
 from benchmarks.publish.standings import list_verdicts
@@ -235,7 +235,7 @@ def _make_moved(row: Mapping[str, Any]) -> Moved:
 def _list_rank_changes(ranks: pd.DataFrame) -> Iterator[Change]:
     for row in list_rows(ranks):
         if row["rank_high_a"] < row["rank_low_b"] or row["rank_high_b"] < row["rank_low_a"]:
-            places = (format_place(row[f"rank_low_{of}"], row[f"rank_high_{of}"]) for of in "ab")
+            places = (format_rank_range(row[f"rank_low_{of}"], row[f"rank_high_{of}"]) for of in "ab")
             yield Change(what=_name_rank(row), **dict(zip("ab", places, strict=True)))
 
 

@@ -29,6 +29,7 @@ from benchmarks.publish.standings import compare_statements, list_verdicts
 from benchmarks.publish.tolerance import SECONDS
 from benchmarks.publish.verification import Difference, Level
 from benchmarks.run.suite import Suite
+from sig.registry import RANGE_ROUNDING
 
 CONFIDENCE: Final = 0.95
 
@@ -139,7 +140,7 @@ def _judge_mean(what: str, published: Sample, new: Sample, limits: statistics.Li
 
 
 def _holds(interval: tuple[float, float], mean: float) -> bool:
-    slack = statistics.ROUNDING * max(1.0, abs(mean))
+    slack = RANGE_ROUNDING * max(1.0, abs(mean))
     return interval[0] - slack <= mean <= interval[1] + slack
 
 

@@ -25,7 +25,7 @@ from benchmarks.board import statistics
 from benchmarks.run.fields import LEVELS, ColumnFacts
 from benchmarks.run.records import CellRecord
 
-PLAIN: Final = statistics.SAME
+PLAIN: Final = statistics.FLOAT32_ROUNDING
 DRAWS: Final = (8, 32, 128)
 OF_LEVELS: Final = 1.01 * (1 - (1 - 1 / LEVELS) ** 2)  # of the largest attribution: one level of a map more or less
 SECONDS: Final = "s"  # a unit that is never compared
