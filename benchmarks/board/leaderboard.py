@@ -99,7 +99,7 @@ class Standings:
 
     @cached_property
     def top_set(self) -> list[str]:
-        """The methods whose best rank is 1: those that no paired test tells from the best."""
+        """The methods whose best rank is 1: no other one is significantly better."""
         return [method for method in self.ranked if self.get(method, self.first)["rank_low"] <= 1]
 
     def get(self, method: str, column: str) -> Row:

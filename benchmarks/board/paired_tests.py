@@ -4,6 +4,7 @@ The *result* of one is ``WIN, TIE, LOSS, UNDECIDED`` or ``NOT_MET``, of the meth
 The order of all methods is by these, never by scores, which do not compare between tasks.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -39,33 +40,32 @@ class PairedTests:
     @cached_property
     def rivals(self) -> list[str]:
         """The methods but controls."""
-        return [method for method in self.results.index if method not in self.controls]
+        return [str(method) for method in self.results.index if method not in self.controls]
 
     @cached_property
-    def counts(self) -> pd.DataFrame:
-        """How often each method, or control, has each of ``RESULTS`` (column) against rivals."""
-        against = self.results[self.rivals]
-        return pd.DataFrame({result: (against == result).sum(axis=1) for result in RESULTS})
+    def counts(self) -> dict[str, Counter[str]]:
+        """How often each method, or control, has each result against rivals."""
+        against = self.results[self.rivals].to_numpy(dtype=str).tolist()
+        return {str(method): Counter(row) for method, row in zip(self.results.index, against, strict=True)}
 
     def count(self, method: str, *results: str) -> int:
         """How often a method has one of these results against rivals; of ``RESULTS`` where none is named."""
-        return int(self.counts.loc[method, list(results or RESULTS)].sum())
+        counts = self.counts.get(method, Counter())
+        return sum(counts[result] for result in results or RESULTS)
 
     def format_counts(self, method: str) -> str:
         """Wins/ties/losses against rivals; empty where the method has no score."""
-        if method not in self.results.index:
-            return ""
-        return "/".join(str(self.count(method, result)) for result in (WIN, TIE, LOSS))
+        return "/".join(str(self.count(method, result)) for result in (WIN, TIE, LOSS)) * (method in self.counts)
 
     @cached_property
     def made(self) -> int:
         """How many tests between rivals there are."""
-        return int(self.counts.loc[self.rivals].to_numpy().sum()) // 2
+        return sum(self.count(method) for method in self.rivals) // 2
 
     @cached_property
     def undecided(self) -> int:
         """How many tests between rivals are undecided."""
-        return int(self.counts.loc[self.rivals, UNDECIDED].sum()) // 2
+        return sum(self.count(method, UNDECIDED) for method in self.rivals) // 2
 
     @property
     def decided(self) -> float:
@@ -75,7 +75,7 @@ class PairedTests:
     @cached_property
     def control(self) -> str:
         """The control that does best against rivals, of those with a score; empty where there is none."""
-        controls = [name for name in self.results.index if name in self.controls and self.count(name)]
+        controls = [name for name in self.counts if name in self.controls and self.count(name)]
         return max(controls, key=lambda name: self.count(name, WIN) - self.count(name, LOSS), default="")
 
     def against_control(self, *results: str) -> list[str]:
@@ -89,11 +89,12 @@ class PairedTests:
         Against rivals alone, or, where they have to be ``above_control``, against controls as well and the best of
         these in any case.
         """
-        found = self.results.loc[self.rivals, list(self.results) if above_control else self.rivals]
-        fits = ~(found == LOSS).any(axis=1) & (found == WIN).any(axis=1)
+        against = [str(name) for name in self.results.index if above_control or name not in self.controls]
+        rows = self.results.loc[self.rivals, against].to_numpy(dtype=str).tolist()
+        unbeaten = [m for m, row in zip(self.rivals, rows, strict=True) if WIN in row and LOSS not in row]
         if above_control and self.control:
-            fits &= found[self.control] == WIN
-        return sorted(fits.index[fits], key=lambda method: -self.count(method, WIN))
+            unbeaten = [method for method in unbeaten if self.results.loc[method, self.control] == WIN]
+        return sorted(unbeaten, key=lambda method: -self.count(method, WIN))
 
 
 def judge_task(
@@ -149,9 +150,11 @@ def order_methods(families: Sequence[PairedTests]) -> pd.DataFrame:
         return pd.DataFrame(columns=["method", *COUNTED.values(), "families", "score", "low", "high", "tier"])
     results = (tests.results.reindex(names, columns=names, fill_value=NOT_MET) for tests in families)
     found = np.stack([result.to_numpy() for result in results])
-    counts = [tests.counts.reindex(names, fill_value=0).rename(columns=COUNTED) for tests in families]
-    table = sum(counts[1:], counts[0]).rename_axis("method").reset_index()
-    table["families"] = sum((count.sum(axis=1) > 0).to_numpy().astype(int) for count in counts)
+    table = pd.DataFrame(
+        {"method": names}
+        | {said: [sum(of.count(name, result) for of in families) for name in names] for result, said in COUNTED.items()}
+        | {"families": [sum(of.count(name) > 0 for of in families) for name in names]}
+    )
     control = np.isin(names, list(frozenset().union(*(tests.controls for tests in families))))
     table["score"] = _score(found, ~control)
     left_out = np.stack([table["score"].to_numpy(), *_leave_one_out(found, ~control)])

@@ -114,7 +114,7 @@ def make_overall(board: Board) -> Overall:
 
 def _show_counts(tests: PairedTests, method: str) -> tuple[str, Markup, int]:
     """Wins, ties and losses in words, drawn, and wins minus losses; nothing where the method met none."""
-    if method not in tests.results.index:
+    if method not in tests.counts:
         return "", Markup(), -len(tests.rivals) - 1
     balance = tests.count(method, WIN) - tests.count(method, LOSS)
     return tests.format_counts(method), draw_paired_tests(tests, method), balance

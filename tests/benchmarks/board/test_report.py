@@ -1,6 +1,7 @@
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 from rich.console import Console
 
+from benchmarks.board import leaderboard, properties
 from benchmarks.board.aggregate import Board, aggregate
 from benchmarks.board.content import Supplement
 from benchmarks.board.figures import Drawing
@@ -119,6 +121,25 @@ def test_templates_of_others_come_before_the_board_s_and_may_use_them(tmp_path):
     assert page.split() == ["|", "x\\|y", "|", "|", "---", "|", "|", "1", "|", "-", "a", "note", "a\\_b"]
     (tmp_path / "leaderboard.md.j2").write_text("mine")
     assert make_markdown_environment(tmp_path).get_template("leaderboard.md.j2").render() == "mine"
+
+
+def test_what_a_report_says_is_made_once_for_all_formats(tmp_path, monkeypatch):
+    made: Counter[str] = Counter()
+
+    def count(module: Any, name: str) -> None:
+        make = getattr(module, name)
+
+        def counted(*args: Any) -> Any:
+            made[name] += 1
+            return make(*args)
+
+        monkeypatch.setattr(module, name, counted)
+
+    for module, name in ((properties, "make_properties_frame"), (leaderboard, "make_task_table")):
+        count(module, name)
+    monkeypatch.setattr("benchmarks.board.report.figures.draw", lambda _: [])
+    printed(write_report(small_run(tmp_path / "run").write()))
+    assert made == {"make_properties_frame": 1, "make_task_table": 2}  # tasks
 
 
 def test_markdown_says_where_the_numbers_come_from(markdown):
