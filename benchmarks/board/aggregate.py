@@ -18,6 +18,7 @@ from benchmarks.board import statistics
 from benchmarks.board.frames import COSTS, make_cells, make_columns, make_units, name_model, number_models
 from benchmarks.board.paired_tests import PairedTests, judge_family, judge_task, order_methods
 from benchmarks.run.records import ProblemRecord, Run
+from benchmarks.run.suite import TaskChoice
 from sig.plugins import Registry
 
 Features = Float[np.ndarray, "shown *features"]
@@ -79,6 +80,11 @@ class Board:
     def facts(self) -> dict[tuple[str, str], dict[str, Any]]:
         """The rows of ``columns``, by task and column."""
         return {(row["task"], row["column"]): row for row in list_rows(self.columns)}
+
+    @cached_property
+    def tasks(self) -> dict[str, TaskChoice]:
+        """The tasks of the suite, by name."""
+        return {task.name: task for task in self.run.manifest.suite.tasks}
 
     def judges(self, task: str) -> list[str]:
         """The columns that judge methods on a task; the first one orders its board."""
@@ -203,7 +209,7 @@ class Board:
 
     def over_budget(self, task: str, method: str) -> int | None:
         """The headline budget, where the method used more model rows than that, forward and backward together."""
-        budget = next(entry.headline for entry in self.run.manifest.suite.tasks if entry.name == task)
+        budget = self.tasks[task].headline
         return budget if self.cost_and_coverage(task, method)["cost"] > budget else None
 
     def ranked_scores(self, task: str, column: str) -> pd.DataFrame:
@@ -284,9 +290,9 @@ class Board:
     def paired_tests(self) -> dict[str, PairedTests]:
         """By family of tasks, the paired tests of all methods at the headline budget."""
         tasks: dict[str, list[pd.DataFrame]] = {}
-        for task in self.run.manifest.suite.tasks:
-            if task.name in self.first_judges:
-                tasks.setdefault(task.family, []).append(self.results[task.name])
+        for name, task in self.tasks.items():
+            if name in self.first_judges:
+                tasks.setdefault(task.family, []).append(self.results[name])
         return {family: self.combine_results(results) for family, results in tasks.items()}
 
     def combine_results(self, tasks: list[pd.DataFrame]) -> PairedTests:

@@ -15,6 +15,7 @@ from benchmarks.board.tables import (
     Cell,
     Table,
     format_count,
+    format_distance,
     format_number,
     format_rank_range,
     format_score,
@@ -163,14 +164,13 @@ def _make_row(standings: Standings, method: str) -> list[Any]:
         for column in standings.main
     ]
     ranks = format_rank_range(first["rank_low"], first["rank_high"])
-    distance: str = "" if pd.isna(first["distance"]) else f"{first['distance']:.2f}"
-    allocation = _format_allocation(standings.board, method, first["options"])
+    distance = format_distance(first["distance"])
+    allocation = format_allocation(find_allocation(standings.board, method, first["options"]))
     return [ranks, standings.name(method), *scores, distance, allocation, _format_cost(first)]
 
 
-def _format_allocation(board: Board, method: str, options: Mapping[str, Any]) -> str:
+def format_allocation(allocation: Mapping[str, Any]) -> str:
     """As in 50 x 10, for baselines and steps; nothing where there is one way to spend a budget."""
-    allocation = find_allocation(board, method, options)
     return " x ".join(f"{value:,}" for value in allocation.values()) if len(allocation) > 1 else ""
 
 
@@ -190,7 +190,7 @@ def _format_cost(row: Row) -> str:
 
 
 def _describe_task(standings: Standings) -> str:
-    budget = next(t.headline for t in standings.board.run.manifest.suite.tasks if t.name == standings.task)
+    budget = standings.board.tasks[standings.task].headline
     by = f"Ranks by {standings.heading(standings.first)}; {standings.describe_models()}" if standings.first else ""
     about = f"{by or 'No score judges here'}; budget {format_count(budget, 'row')}."
     return " ".join(filter(None, [about, warn_of_controls(standings)]))

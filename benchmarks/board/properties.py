@@ -273,9 +273,8 @@ COLUMNS: Final = [
 
 def _find_columns(board: Board, criterion: Criterion) -> Iterable[tuple[str, str]]:
     """The columns that test a property, by task."""
-    choices = {task.name: task for task in board.run.manifest.suite.tasks}
     for facts in list_rows(board.columns[board.columns["metric"] == criterion.metric]):
-        task, chosen = choices[facts["task"]], facts["options"]
+        task, chosen = board.tasks[facts["task"]], facts["options"]
         options = (find_option(metrics, criterion.metric, chosen, name) for name in criterion.options)
         of_task = (find_option(tasks, task.kind, task.options, name) for name in criterion.task_options)
         fits = [

@@ -86,6 +86,11 @@ def format_rank_range(low: Number, high: Number) -> str:
     return "-".join(dict.fromkeys((str(math.floor(low)), str(math.ceil(high)))))
 
 
+def format_distance(value: Number) -> str:
+    """Two decimals; nothing for none."""
+    return "" if value is None or math.isnan(value) else f"{value:.2f}"
+
+
 def format_count(number: int, thing: str) -> str:
     """The number with its noun in the singular or plural."""
     return f"{number:,} {thing}" + ("" if number == 1 else "s")

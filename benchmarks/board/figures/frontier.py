@@ -61,7 +61,7 @@ class PanelAxes:
         """Where a score stands, in tenths; at the edge of the panel where it is beyond that."""
         low, high = self.scores
         share = MARGIN + (1 - 2 * MARGIN) * ((score - low) / (high - low) if high > low else 0.5)
-        share = min(max(share, 0), 1)
+        share = min(max(share, 0.0), 1.0)
         return round(HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM), 1)
 
     def trace(self, points: pd.DataFrame) -> list[tuple[float, float]]:

@@ -21,6 +21,7 @@ from benchmarks.board.leaderboard import (
     Row,
     Standings,
     find_allocation,
+    format_allocation,
     write_note,
 )
 from benchmarks.board.page.charts import Domain, draw_interval, draw_rank_range, draw_units, find_domain
@@ -29,6 +30,7 @@ from benchmarks.board.tables import (
     Cell,
     Table,
     format_count,
+    format_distance,
     format_number,
     format_rank_range,
     format_score,
@@ -182,8 +184,7 @@ class _Maker:
         }
 
     def make(self, table: Table, others: Table) -> TaskBoard:
-        standings = self.standings
-        entry = next(entry for entry in self.board.run.manifest.suite.tasks if entry.name == self.task)
+        standings, entry = self.standings, self.board.tasks[self.task]
         leading = [
             (
                 f"{m} (control)" if m in self.board.controls else m,
@@ -223,7 +224,7 @@ class _Maker:
     def _make_row(self, i: int, method: str, budget: int | None, values: Sequence[Value], below: bool) -> BoardRow:
         facts = self.board.methods.loc[method]
         own = budget is None and any(row["budget"] is pd.NA for row in self.rows[method, None].values())
-        shown = "own" if own else f"{budget or self._find_headline():,}"
+        shown = "own" if own else f"{budget or self.board.tasks[self.task].headline or 0:,}"
         return BoardRow(
             id=f"{slugify(self.task)}--{slugify(method)}" if budget is None else "",
             method=method,
@@ -237,9 +238,6 @@ class _Maker:
             values=values,
             detail=self._make_detail(method) if budget is None else None,
         )
-
-    def _find_headline(self) -> int:
-        return next(t.headline for t in self.board.run.manifest.suite.tasks if t.name == self.task) or 0
 
     def _make_rank(self, i: int, method: str, budget: int | None) -> Value:
         row = self.standings.get(method, self.standings.first)
@@ -268,8 +266,8 @@ class _Maker:
         """What stands under ``COSTS``, with numbers for their order."""
         row = next(iter(self.rows[key].values()))
         distance, allocation = row["distance"], find_allocation(self.board, key[0], row["options"])
-        far: str = "" if pd.isna(distance) else f"{distance:.2f}{DAGGER if distance > FAR else ''}"
-        text = " x ".join(f"{value:,}" for value in allocation.values()) if len(allocation) > 1 else ""
+        far = f"{format_distance(distance)}{DAGGER if distance > FAR else ''}"
+        text = format_allocation(allocation)
         first = float(next(iter(allocation.values()))) if text else np.nan
         return [
             (far, distance),
@@ -331,7 +329,7 @@ class _Maker:
                     "own" if own else f"{row['budget']:,}",
                     format_score(row["mean"], row["low"], row["high"]),
                     format_number(row["cost"], whole=True),
-                    "" if pd.isna(row["distance"]) else f"{row['distance']:.2f}",
+                    format_distance(row["distance"]),
                     _write_options(allocation),
                 ]
             )
