@@ -314,7 +314,7 @@ def _report(directory: Path, tracking: "Tracking") -> None:
     written = write_report(directory, supplement_report)
     _console().print(written)
     if tracking.mode != "disabled":
-        log_suite(directory, tracking, written.board, list_verdicts(written.board))
+        log_suite(written.content, tracking, list_verdicts(written.board))
     if tracking.mode == "offline":
         typer.echo(f"to send it to Weights & Biases: {sync_command(tracking)}", err=True)
     if failed := count_failed(written.board.run):

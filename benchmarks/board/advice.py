@@ -1,6 +1,7 @@
 """What to use and what to avoid, in sentences with numbers: for each family of tasks, at a small and a large budget.
 
-All of it follows from a run's records: from duels at that budget (``benchmarks.board.level``), and from properties.
+All of it follows from a run's records: from paired tests at that budget (``benchmarks.board.family_at_budget``), and
+from properties.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,9 +12,9 @@ import pandas as pd
 
 from benchmarks.board import statistics
 from benchmarks.board.aggregate import Board, list_rows
-from benchmarks.board.duels import LOSS, NOT_MET, TIE, UNDECIDED, WIN, judge_family
-from benchmarks.board.level import Level
-from benchmarks.board.properties import CRITERIA, make_properties_frame
+from benchmarks.board.family_at_budget import FamilyAtBudget
+from benchmarks.board.paired_tests import LOSS, TIE, UNDECIDED, WIN, judge_family
+from benchmarks.board.properties import CRITERIA
 from benchmarks.board.tables import format_count, format_number
 
 USED: Final = 3  # methods that are named to be used
@@ -30,7 +31,7 @@ LEAD: Final = (
 
 
 @dataclass(frozen=True)
-class Named:
+class MethodFacts:
     """A method, and the numbers that speak for it or against it."""
 
     method: str
@@ -43,7 +44,7 @@ class Sentence:
 
     said: str
     task: str
-    named: Sequence[Named] = ()
+    named: Sequence[MethodFacts] = ()
 
 
 @dataclass(frozen=True)
@@ -58,90 +59,85 @@ class Advice:
     avoid: Sequence[Sentence]
 
 
-def make_advice(board: Board) -> list[Advice]:
+def make_advice(board: Board, tests: pd.DataFrame) -> list[Advice]:
     """For each family in which methods are judged, at the smallest and at the headline budget of its tasks.
 
-    Families come in the order of how many of their duels are decided.
+    Families come in the order of how many of their paired tests are decided. ``tests`` are the properties'
+    (``make_properties_frame``).
     """
-    suite, tests, found = board.run.manifest.suite, make_properties_frame(board), []
-    for family in sorted(board.duels, key=lambda family: _count_undecided(board, board.duels[family])):
+    suite, found = board.run.manifest.suite, []
+    for family in sorted(board.paired_tests, key=lambda family: -board.paired_tests[family].decided):
         own = [task for task in suite.tasks if task.family == family]
         judged = [task for task in own if task.name in board.first_judges]
-        small = Level(board, {t.name: t.budgets[0] for t in judged if len(t.budgets) > 1}, headline=False)
-        large = Level(board, {t.name: t.budgets[-1] for t in judged}, headline=True)
+        small = FamilyAtBudget(board, {t.name: t.budgets[0] for t in judged if len(t.budgets) > 1}, headline=False)
+        large = FamilyAtBudget(board, {t.name: t.budgets[-1] for t in judged}, headline=True)
         failed = list(_say_failed(board, tests[tests["task"].isin([task.name for task in own])]))
         models = _describe_models(board, [task.name for task in judged])
-        for level, cheaper, fails in ((small, None, []), (large, small, failed)):
-            if level.methods:
-                use = [*_say_use(level, tests), *_say_cheapest(level, cheaper)]
-                found.append(Advice(family, models, level.heading, level.text, use, [*_say_avoid(level), *fails]))
+        for at, cheaper, fails in ((small, None, []), (large, small, failed)):
+            if at.tests.rivals:
+                use = [*_say_use(at, tests), *_say_cheapest(at, cheaper)]
+                found.append(Advice(family, models, at.heading, at.text, use, [*_say_avoid(at), *fails]))
     return found
-
-
-def _count_undecided(board: Board, duels: pd.DataFrame) -> float:
-    """The share of the duels between methods, but controls, that are undecided; 1 where there is none."""
-    kept = [method for method in duels.index if method not in board.controls]
-    found = duels.loc[kept, kept].to_numpy()
-    return float((found == UNDECIDED).sum() / met if (met := (found != NOT_MET).sum()) else 1)
 
 
 # ---- sentences ---------------------------------------------------------------------------------------------------
 
 
-def _say_use(level: Level, tests: pd.DataFrame) -> Iterable[Sentence]:
+def _say_use(at: FamilyAtBudget, properties: pd.DataFrame) -> Iterable[Sentence]:
     """The best methods, with the properties that they fail anywhere in the run."""
-    chosen = level.best[:USED]
-    if level.independent < statistics.ENOUGH:
-        found = level.duels.loc[level.methods, level.methods].to_numpy()
-        undecided, met = (int(part.sum()) // 2 for part in (found == UNDECIDED, found != NOT_MET))
-        said = f"Too few models to tell: {level.models}, {undecided} of {format_count(met, 'duel')} undecided"
-        yield Sentence(said, level.task)
+    tests, chosen = at.tests, at.best[:USED]
+    if at.independent < statistics.ENOUGH:
+        undecided = f"{tests.undecided} of {format_count(tests.made, 'paired test')} undecided"
+        said = f"Too few models to tell: {at.models}, {undecided}"
+        yield Sentence(said, at.task)
     elif not chosen:
-        yield Sentence(f"None of {len(level.methods)} beats the control and loses to none", level.task)
+        yield Sentence(f"None of {len(tests.rivals)} beats the control and loses to none", at.task)
     if not chosen:
         return
     named = []
     for method in chosen:
-        failed = tests.loc[(tests["method"] == method) & (tests["verdict"] == "fail"), "property"].unique()
+        own = properties[(properties["method"] == method) & (properties["verdict"] == "fail")]
+        failed = own["property"].unique()
         fails = f", fails {', '.join(failed)}" if len(failed) else ""
-        wins = f"beats {level.count(method, WIN)} of {len(level.methods) - 1}"
-        named.append(Named(method, f"{wins}, {level.describe(method)}{fails}"))
-    ties = int((level.duels.loc[chosen, chosen] == TIE).to_numpy().sum())
+        wins = f"beats {tests.count(method, WIN)} of {len(tests.rivals) - 1}"
+        named.append(MethodFacts(method, f"{wins}, {at.describe(method)}{fails}"))
+    ties = int((tests.results.loc[chosen, chosen] == TIE).to_numpy().sum())
     tied = ", tied" if len(chosen) > 1 and ties == len(chosen) * (len(chosen) - 1) else ""
-    above = " and above the control" if level.control else ""
-    yield Sentence(f"{len(chosen)} of {len(level.best)} unbeaten{above}{tied}", level.task, named)
+    above = " and above the control" if tests.control else ""
+    yield Sentence(f"{len(chosen)} of {len(at.best)} unbeaten{above}{tied}", at.task, named)
 
 
-def _say_cheapest(level: Level, small: Level | None) -> Iterable[Sentence]:
+def _say_cheapest(at: FamilyAtBudget, small: FamilyAtBudget | None) -> Iterable[Sentence]:
     """The fewest rows, at this budget or at the smallest, that no test tells from the best method here, on as many
     models as that takes; tests of few models miss much, so the mean has to be in the interval of the best as well."""
-    if not level.best or level.independent < statistics.ENOUGH:
+    if not at.best or at.independent < statistics.ENOUGH:
         return
-    best = level.best[0]
-    task, own = level.find(best)
-    tied = [(level, method) for method in level.methods if level.duels.loc[best, method] == TIE]
-    if small is not None and small.scores.keys() == level.scores.keys() and small.task == task:
-        rivals = {task: small.scores[task].rename(index="small {}".format) for task in level.scores}
-        both = {task: pd.concat([table.loc[table.index == best], rivals[task]]) for task, table in level.scores.items()}
-        duels = judge_family([level.judge(task, table) for task, table in both.items()]).loc[best]
-        tied += [(small, method) for method in small.methods if duels[f"small {method}"] == TIE]
-    there = [(at, method) for at, method in tied if method in at.rows[task]]
-    near = [(at, method) for at, method in there if own["low"] <= at.rows[task][method]["mean"] <= own["high"]]
-    cheap, method = min(near, key=lambda of: of[0].find(of[1])[1]["cost"], default=(level, best))
+    best = at.best[0]
+    task, own = at.find(best)
+    tied = [(at, method) for method in at.tests.rivals if at.tests.results.loc[best, method] == TIE]
+    if small is not None and small.scores.keys() == at.scores.keys() and small.task == task:
+        rivals = {task: small.scores[task].rename(index="small {}".format) for task in at.scores}
+        both = {task: pd.concat([table.loc[table.index == best], rivals[task]]) for task, table in at.scores.items()}
+        results = judge_family([at.board.compare_methods(task, table) for task, table in both.items()]).loc[best]
+        tied += [(small, method) for method in small.tests.rivals if results[f"small {method}"] == TIE]
+    there = [(of, method) for of, method in tied if method in of.rows[task]]
+    near = [(of, method) for of, method in there if own["low"] <= of.rows[task][method]["mean"] <= own["high"]]
+    cheap, method = min(near, key=lambda of: of[0].find(of[1])[1]["cost"], default=(at, best))
     if cheap.find(method)[1]["cost"] <= CHEAP * own["cost"]:
         said = f"Cheapest of {len(near)} in the interval of {best} that no test tells from it"
-        yield Sentence(said, cheap.task, [Named(method, cheap.describe(method))])
+        yield Sentence(said, cheap.task, [MethodFacts(method, cheap.describe(method))])
 
 
-def _say_avoid(level: Level) -> Iterable[Sentence]:
-    if level.control:
-        said = f"{len(level.against_control(WIN))} of {len(level.methods)} beat the control {level.control}"
-        said += f" ({level.score(level.control)})"
+def _say_avoid(at: FamilyAtBudget) -> Iterable[Sentence]:
+    tests = at.tests
+    if tests.control:
+        said = f"{len(tests.against_control(WIN))} of {len(tests.rivals)} beat the control {tests.control}"
+        said += f" ({at.score(tests.control)})"
         for result, text in ((UNDECIDED, "undecided"), (TIE, "tie with it"), (LOSS, "lose to it")):
-            count = len(level.against_control(result))
+            count = len(tests.against_control(result))
             said += f", {count} {text}" if count else ""
-        worse = [method for method in level.against_control(LOSS, TIE) if not level.scores_better(method)]
-        yield Sentence(said, level.task, [Named(method, level.score(method)) for method in worse[:AVOIDED]])
+        worse = [method for method in tests.against_control(LOSS, TIE) if not at.scores_better(method)]
+        yield Sentence(said, at.task, [MethodFacts(method, at.score(method)) for method in worse[:AVOIDED]])
 
 
 def _say_failed(board: Board, tests: pd.DataFrame) -> Iterable[Sentence]:
@@ -154,7 +150,7 @@ def _say_failed(board: Board, tests: pd.DataFrame) -> Iterable[Sentence]:
             task = str(failed["task"].value_counts().index[0])
             rows = sorted(list_rows(failed[failed["task"] == task]), key=lambda row: -criterion.miss(row["mean"]))
             said = f"{len(rows)} of {(own['task'] == task).sum()} fail {criterion.name} ({criterion.limit})"
-            yield Sentence(said, task, [Named(row["method"], format_number(row["mean"])) for row in rows[:USED]])
+            yield Sentence(said, task, [MethodFacts(row["method"], format_number(row["mean"])) for row in rows[:USED]])
 
 
 def _describe_models(board: Board, tasks: Sequence[str]) -> str:

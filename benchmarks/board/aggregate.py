@@ -14,9 +14,11 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from benchmarks.board import duels, statistics
+from benchmarks.board import statistics
 from benchmarks.board.frames import COSTS, make_cells, make_columns, make_units, name_model, number_models
+from benchmarks.board.paired_tests import PairedTests, judge_family, judge_task, order_methods
 from benchmarks.run.records import ProblemRecord, Run
+from benchmarks.run.suite import TaskChoice
 from sig.plugins import Registry
 
 Features = Float[np.ndarray, "shown *features"]
@@ -27,7 +29,7 @@ GROUP: Final = ["task", "method", "budget", "headline", "column"]
 
 
 @dataclass(frozen=True)
-class Shown:
+class AttributionMaps:
     """The explicands of a problem that figures show, and what each method attributed to them.
 
     Attributes:
@@ -65,14 +67,24 @@ class Board:
     def methods(self) -> pd.DataFrame:
         """``family`` and ``control`` by method: families in the order in which they first come, controls last."""
         facts = self.cells[self.cells["headline"]].drop_duplicates("method")[["method", "family", "control"]]
-        place = facts.groupby("family", sort=False).ngroup()
-        order = facts.assign(place=place).sort_values(["control", "place"], kind="stable")
-        return order.drop(columns="place").set_index("method")
+        number = facts.groupby("family", sort=False).ngroup()
+        order = facts.assign(number=number).sort_values(["control", "number"], kind="stable")
+        return order.drop(columns="number").set_index("method")
 
     @cached_property
     def controls(self) -> frozenset[str]:
         """Methods that do not see the model."""
         return frozenset(self.methods.index[self.methods["control"]])
+
+    @cached_property
+    def facts(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """The rows of ``columns``, by task and column."""
+        return {(row["task"], row["column"]): row for row in list_rows(self.columns)}
+
+    @cached_property
+    def tasks(self) -> dict[str, TaskChoice]:
+        """The tasks of the suite, by name."""
+        return {task.name: task for task in self.run.manifest.suite.tasks}
 
     def judges(self, task: str) -> list[str]:
         """The columns that judge methods on a task; the first one orders its board."""
@@ -132,10 +144,7 @@ class Board:
                 names.setdefault((problem.task, truth), set()).update(exact)
         labels = {truth: frozenset(x for name in of for x in self._labels.get(name, ())) for truth, of in names.items()}
         none: frozenset[str] = frozenset()
-        return {
-            (row["task"], row["column"]): labels.get((row["task"], row["truth"]), none)
-            for row in list_rows(self.columns)
-        }
+        return {key: labels.get((row["task"], row["truth"]), none) for key, row in self.facts.items()}
 
     def has_too_few_units(self, task: str, column: str) -> bool:
         """Whether no method is scored on as many independent units as ties with the best need."""
@@ -148,20 +157,19 @@ class Board:
         return frame[frame["column"].astype(str) == frame["task"].astype(str).map(self.first_judges)]
 
     @cached_property
-    def shown(self) -> dict[str, list[Shown]]:
-        """By task, what is shown of each repetition; tasks without a picture of any method are left out."""
+    def shown(self) -> dict[str, list[AttributionMaps]]:
+        """By task, the maps of each repetition; tasks without a map of any method are left out."""
         maps: dict[str, dict[str, Maps]] = {}
         for cell in self.run.cells:
             if cell.maps is not None:
                 maps.setdefault(cell.problem, {})[cell.label] = cell.maps.decode()
-        found: dict[str, list[Shown]] = {}
+        found: dict[str, list[AttributionMaps]] = {}
         for problem in self.run.problems:
             of_problem = maps.get(problem.key, {})
             inputs = _decode_inputs(problem)
             if inputs is not None and of_problem:
                 ordered = {method: of_problem[method] for method in self.methods.index if method in of_problem}
-                shown = Shown(problem, inputs, ordered)
-                found.setdefault(problem.task, []).append(shown)
+                found.setdefault(problem.task, []).append(AttributionMaps(problem, inputs, ordered))
         return found
 
     def scores(self, task: str, column: str) -> pd.DataFrame:
@@ -201,7 +209,7 @@ class Board:
 
     def over_budget(self, task: str, method: str) -> int | None:
         """The headline budget, where the method used more model rows than that, forward and backward together."""
-        budget = next(entry.headline for entry in self.run.manifest.suite.tasks if entry.name == task)
+        budget = self.tasks[task].headline
         return budget if self.cost_and_coverage(task, method)["cost"] > budget else None
 
     def ranked_scores(self, task: str, column: str) -> pd.DataFrame:
@@ -247,7 +255,7 @@ class Board:
     @cached_property
     def _limits(self) -> dict[tuple[str, str], statistics.Limits]:
         """The range of the scores, by task and column."""
-        return {(row["task"], row["column"]): tuple(row["range"]) for row in list_rows(self.columns)}
+        return {key: tuple(row["range"]) for key, row in self.facts.items()}
 
     @cached_property
     def _ranks(self) -> pd.DataFrame:
@@ -265,31 +273,38 @@ class Board:
         names = ["task", "method", "headline", "column", "rank", "rank_low", "rank_high", "tied"]
         return pd.concat([pd.DataFrame(columns=names), *parts])
 
-    @cached_property
-    def duels(self) -> dict[str, pd.DataFrame]:
-        """By family of tasks, what becomes of each method (row) against each other one (column).
+    def compare_methods(self, task: str, scores: pd.DataFrame) -> pd.DataFrame:
+        """``judge_task`` of scores by the first judging column, on units of a task."""
+        better = self.facts[task, self.first_judges[task]]["better"]
+        return judge_task(scores, self.find_models(task, scores.columns), better)
 
-        By the tasks' first judging columns, between the methods ranked there (``benchmarks.board.duels``).
-        """
-        tasks: dict[str, list[pd.DataFrame]] = {}
-        better = {(row["task"], row["column"]): row["better"] for row in list_rows(self.columns)}
-        for task in self.run.manifest.suite.tasks:
-            if column := self.first_judges.get(task.name):
-                scores = self.ranked_scores(task.name, column)
-                models = self.find_models(task.name, scores.columns)
-                found = duels.judge_task(scores, models, better[task.name, column])
-                tasks.setdefault(task.family, []).append(found)
-        order = self.methods.index.astype(str)
-        families = {family: duels.judge_family(found) for family, found in tasks.items()}
+    @cached_property
+    def results(self) -> dict[str, pd.DataFrame]:
+        """By task, the results of all paired tests of the methods ranked there, by the first judging column."""
         return {
-            family: found.reindex(there := [m for m in order if m in found.index], columns=there)
-            for family, found in families.items()
+            task: self.compare_methods(task, self.ranked_scores(task, column))
+            for task, column in self.first_judges.items()
         }
 
     @cached_property
+    def paired_tests(self) -> dict[str, PairedTests]:
+        """By family of tasks, the paired tests of all methods at the headline budget."""
+        tasks: dict[str, list[pd.DataFrame]] = {}
+        for name, task in self.tasks.items():
+            if name in self.first_judges:
+                tasks.setdefault(task.family, []).append(self.results[name])
+        return {family: self.combine_results(results) for family, results in tasks.items()}
+
+    def combine_results(self, tasks: list[pd.DataFrame]) -> PairedTests:
+        """``judge_family`` of the results on these tasks, in the order of ``methods``."""
+        found = judge_family(tasks)
+        there = [method for method in self.methods.index.astype(str) if method in found.index]
+        return PairedTests(found.reindex(there, columns=there), self.controls)
+
+    @cached_property
     def overall(self) -> pd.DataFrame:
-        """``benchmarks.board.duels.order_methods`` of all duels, with ``family`` and ``control`` of the methods."""
-        table = duels.order_methods(self.duels, self.controls)
+        """``benchmarks.board.paired_tests.order_methods``, with ``family`` and ``control`` of the methods."""
+        table = order_methods(list(self.paired_tests.values()))
         return table.merge(self.methods.reset_index().astype({"method": str}), on="method", how="left")
 
 

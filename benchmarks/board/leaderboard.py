@@ -15,20 +15,22 @@ from benchmarks.board.tables import (
     Cell,
     Table,
     format_count,
+    format_distance,
     format_number,
-    format_place,
+    format_rank_range,
     format_score,
     format_seconds,
     make_table,
 )
 from sig.registry import methods
 
-FAR: Final = 0.5  # from a method's own limit, beyond which its score tells of the budget
+FAR: Final = 0.5  # distance to a method's own limit, beyond which its score tells of the budget
 DAGGER: Final = "†"
 LINE: Final = "(no better than a control:)"
 SHOWN_AS_COST: Final = ("runtime", "rows")  # metrics whose numbers every table has in its columns of costs
 COMPACT: Final = 2  # judging columns of the main table
 SOME: Final = 6  # methods that a note names
+LEADERS: Final = 3  # methods that are said to lead
 ROOMY: Final = 3  # columns up to which the second table has intervals
 
 Row = Mapping[str, Any]  # of ``Board.summary``
@@ -82,14 +84,24 @@ class Standings:
         """Those with any score, the ranked ones first, by rank; of several implementations the first."""
         hidden = {twin for twins in self.twins.values() for twin in twins}
         first = self.scores.get(self.first, {})
-        ranked = sorted((method for method in first if _has_place(first[method])), key=lambda m: first[m]["rank"])
+        ranked = sorted((method for method in first if _is_ranked(first[method])), key=lambda m: first[m]["rank"])
         rest = [method for method in self.board.methods.index if any(method in of for of in self.scores.values())]
         return [method for method in dict.fromkeys([*ranked, *rest]) if method not in hidden]
 
     @cached_property
     def ranked(self) -> list[str]:
-        """The methods with a place."""
-        return [method for method in self.methods if _has_place(self.get(method, self.first))]
+        """The methods with a rank, in its order."""
+        return [method for method in self.methods if _is_ranked(self.get(method, self.first))]
+
+    @property
+    def leaders(self) -> list[str]:
+        """The methods that lead: the first ones by rank."""
+        return self.ranked[:LEADERS]
+
+    @cached_property
+    def top_set(self) -> list[str]:
+        """The methods whose best rank is 1: no other one is significantly better."""
+        return [method for method in self.ranked if self.get(method, self.first)["rank_low"] <= 1]
 
     def get(self, method: str, column: str) -> Row:
         """A row of ``Board.summary``, empty where there is none."""
@@ -109,8 +121,7 @@ class Standings:
 
     def heading(self, column: str) -> str:
         """A column's name, its unit and which scores are better."""
-        columns = self.board.columns
-        (facts,) = list_rows(columns[(columns["task"] == self.task) & (columns["column"] == column)])
+        facts = self.board.facts[self.task, column]
         unit = f" ({facts['unit']})" if facts["unit"] else ""
         return f"{column}{unit} {BETTER[facts['better']]}"
 
@@ -124,7 +135,7 @@ class Standings:
         return f"{of}: too few to tell ties" if self.board.has_too_few_units(self.task, self.first) else of
 
 
-def _has_place(row: Row) -> bool:
+def _is_ranked(row: Row) -> bool:
     return bool(row) and not pd.isna(row["rank"])
 
 
@@ -132,14 +143,14 @@ def _has_place(row: Row) -> bool:
 
 
 def make_task_table(board: Board, task: str) -> Table:
-    """The ranked methods of a task with their first two scores, what they cost, and how far they are from their limit.
+    """The ranked methods of a task with their first two scores, the distance to their limit, and what they cost.
 
-    A line stands above the first control. What has no place is told in the notes.
+    A line stands above the first control. What has no rank is told in the notes.
     """
     standings = Standings(board, task)
     rows = [_make_row(standings, method) for method in standings.ranked]
     control = next((i for i, method in enumerate(standings.ranked) if method in board.controls), None)
-    header = ["place", "method", *map(standings.heading, standings.main), "from limit", "allocation", "cost"]
+    header = ["rank", "method", *map(standings.heading, standings.main), "distance", "allocation", "cost"]
     if control is not None and control + 1 < len(rows):
         rows.insert(control, ["", LINE, *[""] * (len(header) - 2)])
     return make_table(task, header, rows, list(_list_notes(standings)), _describe_task(standings), header[-3::2])
@@ -152,15 +163,14 @@ def _make_row(standings: Standings, method: str) -> list[Any]:
         Cell("(its truth)") if column in exact else standings.format(method, column, interval=column == standings.first)
         for column in standings.main
     ]
-    place = format_place(first["rank_low"], first["rank_high"])
-    distance: str = "" if pd.isna(first["distance"]) else f"{first['distance']:.2f}"
-    allocation = _format_allocation(standings.board, method, first["options"])
-    return [place, standings.name(method), *scores, distance, allocation, _format_cost(first)]
+    ranks = format_rank_range(first["rank_low"], first["rank_high"])
+    distance = format_distance(first["distance"])
+    allocation = format_allocation(find_allocation(standings.board, method, first["options"]))
+    return [ranks, standings.name(method), *scores, distance, allocation, _format_cost(first)]
 
 
-def _format_allocation(board: Board, method: str, options: Mapping[str, Any]) -> str:
+def format_allocation(allocation: Mapping[str, Any]) -> str:
     """As in 50 x 10, for baselines and steps; nothing where there is one way to spend a budget."""
-    allocation = find_allocation(board, method, options)
     return " x ".join(f"{value:,}" for value in allocation.values()) if len(allocation) > 1 else ""
 
 
@@ -180,8 +190,8 @@ def _format_cost(row: Row) -> str:
 
 
 def _describe_task(standings: Standings) -> str:
-    budget = next(t.headline for t in standings.board.run.manifest.suite.tasks if t.name == standings.task)
-    by = f"Places by {standings.heading(standings.first)}; {standings.describe_models()}" if standings.first else ""
+    budget = standings.board.tasks[standings.task].headline
+    by = f"Ranks by {standings.heading(standings.first)}; {standings.describe_models()}" if standings.first else ""
     about = f"{by or 'No score judges here'}; budget {format_count(budget, 'row')}."
     return " ".join(filter(None, [about, warn_of_controls(standings)]))
 
@@ -203,7 +213,7 @@ def warn_of_controls(standings: Standings) -> str:
 
 
 def _list_notes(standings: Standings) -> Iterable[str]:
-    """What has no place in the table, and why."""
+    """What is not ranked in the table, and why."""
     board, task = standings.board, standings.task
     truths = [method for method in standings.methods if method in board.exact(task, standings.first)]
     if truths:
@@ -286,8 +296,8 @@ def make_details_table(board: Board, task: str) -> Table:
 
 
 def make_tidy_frame(board: Board) -> pd.DataFrame:
-    """``Board.summary`` with the ``place`` in words and the facts of methods and columns, and a row for each method
-    without a score.
+    """``Board.summary`` with the ``rank_range`` in words and the facts of methods and columns, and a row for each
+    method without a score.
 
     ``ok, skipped, failed, missing`` count a method's cells on a task at the headline budget; ``reason`` is the first
     of those that are not ok.
@@ -296,8 +306,8 @@ def make_tidy_frame(board: Board) -> pd.DataFrame:
     names = {"task": str, "method": str, "column": str}
     scores = board.summary.astype(names).merge(about, on=["task", "column"])
     scores["options"] = scores["options"].map(json.dumps)
-    places = [format_place(row["rank_low"], row["rank_high"]) for row in list_rows(scores)]
-    scores["place"] = pd.Series(places, scores.index, dtype=object).replace(NONE, None)
+    ranges = [format_rank_range(row["rank_low"], row["rank_high"]) for row in list_rows(scores)]
+    scores["rank_range"] = pd.Series(ranges, scores.index, dtype=object).replace(NONE, None)
     coverage = board.coverage[[*STATUSES, "reason"]].reset_index()
     table = coverage.merge(scores, on=["task", "method"], how="left")
     table = table.astype(dict.fromkeys(("models", "units", "undefined"), "Int64"))

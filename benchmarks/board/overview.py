@@ -5,16 +5,14 @@ from typing import Final
 import pandas as pd
 
 from benchmarks.board.aggregate import Board, list_rows
-from benchmarks.board.duels import LOSS, TIE, WIN
 from benchmarks.board.leaderboard import Standings
 from benchmarks.board.tables import NONE, Table, make_table
 
-NAMED: Final = 3  # methods of each task
 EXPLAINED: Final = (
     "What is missing from the sum is undecided, mostly as there are too few models to tell.",
     "score: (wins - losses) / rivals met, mean over families, from -1 to 1; in brackets its range when any one family "
     "or method is left out.",
-    "Last: methods that meet others in one family alone, which have no place in an order, and controls.",
+    "Last: methods that meet others in one family alone, which have no tier, and controls.",
 )
 
 
@@ -30,9 +28,9 @@ def make_leaders_table(board: Board) -> Table:
     for task in (task.name for task in board.run.manifest.suite.tasks):
         standings = Standings(board, task)
         if standings.ranked:
-            leading = ", ".join(_name_with_score(standings, method) for method in standings.ranked[:NAMED])
-            first = sum(standings.get(method, standings.first)["rank_low"] <= 1 for method in standings.ranked)
-            sure = f"{first} of {len(standings.ranked)} may be first; {standings.describe_models()}"
+            leading = ", ".join(_name_with_score(standings, method) for method in standings.leaders)
+            top = f"{len(standings.top_set)} of {len(standings.ranked)} in the top set"
+            sure = f"{top}; {standings.describe_models()}"
             rows.append([task, standings.heading(standings.first), leading, sure])
     return make_table("Who leads", ["task", "score", "leading", "how sure"], rows)
 
@@ -43,30 +41,20 @@ def _name_with_score(standings: Standings, method: str) -> str:
 
 def make_overall_table(board: Board) -> Table:
     """Wins, ties and losses of each method in each family of tasks, and the order that follows from them, if any."""
-    families = list(board.duels)
     rows = []
     for row in list_rows(board.overall):
         name = f"{row['method']} (control)" if row["control"] else row["method"]
         tier = NONE if pd.isna(row["tier"]) else f"{row['tier']:.0f}"
         score = "{score:z.2f} [{low:z.2f}, {high:z.2f}]".format_map(row)
-        rows.append([tier, name, score, *(_count_duels(board, family, row["method"]) for family in families)])
-    header = ["tier", "method", "score ↑", *families]
-    table = make_table("Over all", header, rows, EXPLAINED, describe_order(board), ["tier", *families])
+        rows.append([tier, name, score, *(tests.format_counts(row["method"]) for tests in board.paired_tests.values())])
+    header = ["tier", "method", "score ↑", *board.paired_tests]
+    table = make_table("Over all", header, rows, EXPLAINED, describe_order(board), ["tier", *board.paired_tests])
     return table if has_order(board) else table.without("tier")
 
 
 def has_order(board: Board) -> bool:
     """Whether there are tiers."""
     return bool(board.overall["tier"].max() > 1)
-
-
-def _count_duels(board: Board, family: str, method: str) -> str:
-    """Wins, ties and losses against the other methods but controls, in a family of tasks."""
-    duels = board.duels[family]
-    if method not in duels.index:
-        return ""
-    found = duels.loc[method, [rival for rival in duels.columns if rival not in board.controls]].value_counts()
-    return "/".join(str(found.get(kind, 0)) for kind in (WIN, TIE, LOSS))
 
 
 def describe_order(board: Board) -> str:

@@ -155,7 +155,7 @@ CRITERIA: Final = (
 
 
 @dataclass(frozen=True)
-class Judged:
+class PropertyVerdict:
     """A method by a property.
 
     Attributes:
@@ -189,32 +189,33 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Row:
+class PropertyRow:
     """A method by all properties, ``fails`` of ``decided`` ones failed."""
 
     method: str
     control: bool
-    judged: Sequence[Judged]
+    verdicts: Sequence[PropertyVerdict]
 
     @property
     def fails(self) -> int:
-        return sum(one.verdict == "fail" for one in self.judged)
+        return sum(one.verdict == "fail" for one in self.verdicts)
 
     @property
     def decided(self) -> int:
-        return sum(one.verdict in ("pass", "fail") for one in self.judged)
+        return sum(one.verdict in ("pass", "fail") for one in self.verdicts)
 
 
 @dataclass(frozen=True)
-class Matrix:
-    """Methods by properties, of those criteria whose score the run has."""
+class Properties:
+    """Methods by properties, of those criteria whose score the run has; ``frame`` is ``make_properties_frame``."""
 
+    frame: pd.DataFrame
     criteria: Sequence[Criterion]
-    rows: Sequence[Row]
+    rows: Sequence[PropertyRow]
     notes: Sequence[str]
 
 
-def make_matrix(board: Board) -> Matrix:
+def make_properties(board: Board) -> Properties:
     """Every method that anything is measured of, in the order of ``Board.methods``; no rows where the run tests
     nothing."""
     frame = make_properties_frame(board)
@@ -222,24 +223,24 @@ def make_matrix(board: Board) -> Matrix:
     rows = []
     for method in map(str, board.methods.index):
         own = frame[frame["method"] == method]
-        judged = [_combine(one, list_rows(own[own["property"] == one.name])) for one in criteria]
-        if any(one.verdict in ("pass", "fail", "open") for one in judged):
-            rows.append(Row(method, method in board.controls, judged))
-    return Matrix(criteria, rows, [*(_describe(one, frame) for one in criteria), CAUTION])
+        verdicts = [_combine(one, list_rows(own[own["property"] == one.name])) for one in criteria]
+        if any(one.verdict in ("pass", "fail", "open") for one in verdicts):
+            rows.append(PropertyRow(method, method in board.controls, verdicts))
+    return Properties(frame, criteria, rows, [*(_describe(one, frame) for one in criteria), CAUTION])
 
 
-def make_properties_table(matrix: Matrix) -> Table:
-    """The matrix as a table; what fails is strong."""
+def make_properties_table(properties: Properties) -> Table:
+    """Methods by properties as a table; what fails is strong."""
     rows = [
         [
             f"{row.method} (control)" if row.control else row.method,
             f"{row.fails} of {row.decided}",
-            *(Cell(one.text, strong=one.verdict == "fail") for one in row.judged),
+            *(Cell(one.text, strong=one.verdict == "fail") for one in row.verdicts),
         ]
-        for row in matrix.rows
+        for row in properties.rows
     ]
-    header = ["method", "fails", *(one.name for one in matrix.criteria)]
-    return make_table(TITLE, header, rows, matrix.notes, LEAD)
+    header = ["method", "fails", *(one.name for one in properties.criteria)]
+    return make_table(TITLE, header, rows, properties.notes, LEAD)
 
 
 def make_properties_frame(board: Board) -> pd.DataFrame:
@@ -272,9 +273,8 @@ COLUMNS: Final = [
 
 def _find_columns(board: Board, criterion: Criterion) -> Iterable[tuple[str, str]]:
     """The columns that test a property, by task."""
-    choices = {task.name: task for task in board.run.manifest.suite.tasks}
     for facts in list_rows(board.columns[board.columns["metric"] == criterion.metric]):
-        task, chosen = choices[facts["task"]], facts["options"]
+        task, chosen = board.tasks[facts["task"]], facts["options"]
         options = (find_option(metrics, criterion.metric, chosen, name) for name in criterion.options)
         of_task = (find_option(tasks, task.kind, task.options, name) for name in criterion.task_options)
         fits = [
@@ -305,18 +305,18 @@ def _measure(
     return {"verdict": NONE, "reason": next((cell.reason for cell in cells), "")}
 
 
-def _combine(criterion: Criterion, rows: Sequence[Mapping[str, Any]]) -> Judged:
+def _combine(criterion: Criterion, rows: Sequence[Mapping[str, Any]]) -> PropertyVerdict:
     """One verdict of those of several tasks."""
     measured = [row for row in rows if row["verdict"] in ("pass", "fail", "open")]
     if not measured:
-        return Judged("n/a" if any(row["verdict"] == "n/a" for row in rows) else "-")
+        return PropertyVerdict("n/a" if any(row["verdict"] == "n/a" for row in rows) else "-")
     verdict: Verdict = next(v for v in ("fail", "open", "pass") if any(row["verdict"] == v for row in measured))
     same = [row for row in measured if row["verdict"] == verdict]
     worst = max(same, key=lambda row: criterion.miss(row["mean"]))
     score, *ends = (f"{worst[name]:z.2f}" for name in ("mean", "low", "high"))
     interval = f"[{', '.join(ends)}]" if worst["models"] > 1 and not pd.isna(worst["low"]) else ""
     of = f"{len(same)}/{len(measured)}" if len(measured) > 1 else ""
-    return Judged(verdict, score, interval, of, criterion.miss(worst["mean"]))
+    return PropertyVerdict(verdict, score, interval, of, criterion.miss(worst["mean"]))
 
 
 def _describe(criterion: Criterion, frame: pd.DataFrame) -> str:

@@ -17,10 +17,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 from scipy import special, stats
 
+from sig.registry import RANGE_TOLERANCE
+
 ENOUGH: Final = 5  # independent units without which nothing can be said to be tied
-ROUNDING: Final = 1e-6  # by which scores may leave their limits
-EQUAL: Final = 1e-9  # relative difference of what counts as equal
-SAME: Final = 1e-5  # difference of scores that are the same, of the larger one or of 1: float32 sums in another order
+FLOAT64_ROUNDING: Final = 1e-9  # relative difference of equal numbers: float64 sums in another order
+FLOAT32_ROUNDING: Final = 1e-5  # difference of equal scores, of the larger one or of 1: float32 sums in another order
 
 Limits = tuple[float, float]
 
@@ -48,8 +49,8 @@ class Pairs:
     """Each method (row) against each other one (column), on the units where both have a score.
 
     Attributes:
-        lead: by how much the row's method is better, the mean of the models' means; 0 up to ``SAME``, NaN without any
-            unit in common.
+        lead: by how much the row's method is better, the mean of the models' means; 0 up to ``FLOAT32_ROUNDING``, NaN
+            without any unit in common.
         p: of ``paired_p``, not corrected; NaN on the diagonal and without any unit in common.
         units: how many independent ones there are (``count_independent``); on the diagonal, those of the method.
     """
@@ -104,8 +105,8 @@ def mean_interval(
       score otherwise, at worst at the other limit. Without two finite limits nothing can be said: NaN.
 
     With one model it is the interval over its explicands, and with a single score there is none: NaN. An interval of
-    few models cannot know of a rare kind of model that is not among them. ``tests/sig/test_coverage.py`` measures how
-    often the intervals hold the mean.
+    few models cannot know of a rare kind of model that is not among them. How often the intervals hold the mean is
+    measured in ``tests/benchmarks/board/test_coverage.py``.
 
     Raises:
         ValueError: when a score lies outside the limits by more than rounding.
@@ -138,14 +139,14 @@ def difference_interval(a: Interval, b: Interval) -> Limits:
 
 
 def has_changed(a: Interval, b: Interval) -> bool:
-    """Whether the means of independent samples differ by more than rounding (``SAME``), and by more than chance: their
+    """Whether the means of independent samples differ by more than rounding (``FLOAT32_ROUNDING``), and by more than chance: their
     ``difference_interval`` leaves zero out. False where nothing can be said."""
     low, high = difference_interval(a, b)
-    return abs(b.mean - a.mean) > SAME * max(1.0, abs(a.mean), abs(b.mean)) and (low > 0 or high < 0)
+    return abs(b.mean - a.mean) > FLOAT32_ROUNDING * max(1.0, abs(a.mean), abs(b.mean)) and (low > 0 or high < 0)
 
 
 def _require_within(samples: Float[np.ndarray, " units"], limits: Limits) -> Float[np.ndarray, " units"]:
-    outside = (samples < limits[0] - ROUNDING) | (samples > limits[1] + ROUNDING)
+    outside = (samples < limits[0] - RANGE_TOLERANCE) | (samples > limits[1] + RANGE_TOLERANCE)
     if outside.any():
         raise ValueError(f"a score is {samples[outside][0]:g}, expected {limits[0]} to {limits[1]}; state its limits")
     return np.asarray(np.clip(samples, *limits))
@@ -163,6 +164,8 @@ def _bound_over_units(x: Float[np.ndarray, " n"], limits: Limits | None, confide
             shares = _bound_proportion(int((x == high).sum()), n, confidence)
             return low + (high - low) * shares[0], low + (high - low) * shares[1]
         if _all_equal(x):
+            # The share q of explicands that score otherwise for which n that do not are still as likely as the tail of
+            # one end: (1 - q)^n = (1 - confidence) / 2.
             unseen = 1 - ((1 - confidence) / 2) ** (1 / n)
             return x[0] - unseen * (x[0] - low), x[0] + unseen * (high - x[0])
     return _bound_by_student(x, limits, confidence)
@@ -186,6 +189,9 @@ def _bound_by_student(x: Float[np.ndarray, " n"], limits: Limits | None, confide
         return mean, mean
     if np.isinf(below) and np.isinf(above):
         return mean - half, mean + half
+    # The log-odds log(below / above) have the derivative 1 / below + 1 / above in the mean, so that ``half`` times this
+    # is the half width of their interval (delta method): the ends have the odds of the mean times and by ``wider``. A
+    # limit at infinity adds nothing to the derivative, and leaves the log of the distance from the other limit.
     with np.errstate(over="ignore"):  # beyond any number: infinity
         wider = np.exp(half / below + half / above)
     if np.isinf(above):
@@ -193,11 +199,12 @@ def _bound_by_student(x: Float[np.ndarray, " n"], limits: Limits | None, confide
     if np.isinf(below):
         return high - above * wider, high - above / wider
     share = below / above
+    # Odds o belong to high - (high - low) / (1 + o), which stays finite where the odds are huge.
     return high - (high - low) / (1 + share / wider), high - (high - low) / (1 + share * wider)
 
 
 def _all_equal(x: Float[np.ndarray, " n"]) -> bool:
-    return bool(np.ptp(x) <= EQUAL * np.abs(x).max())
+    return bool(np.ptp(x) <= FLOAT64_ROUNDING * np.abs(x).max())
 
 
 # ---- paired tests ------------------------------------------------------------------------------------------------
@@ -215,15 +222,15 @@ def paired_p(
 
     But differences of one size, as of hits and misses, take the exact sign test of those that are not zero (McNemar
     1947) in place of the t-test over units. So a difference that is the same on all n units, which has no noise to be
-    measured by, has p = 2^(1 - n). Differences of rounding, up to ``SAME``, are zero, so that no processor's last bits
-    tell methods apart; p = 1 where all are.
+    measured by, has p = 2^(1 - n). Differences of rounding, up to ``FLOAT32_ROUNDING``, are zero, so that no
+    processor's last bits tell methods apart; p = 1 where all are.
     """
     return _test_differences(_subtract(a, b), models)
 
 
 def _subtract(a: Float[np.ndarray, "*#rows n"], b: Float[np.ndarray, "*#rows n"]) -> Float[np.ndarray, "*rows n"]:
-    difference = a - b
-    return np.where(np.abs(difference) <= SAME * np.maximum(1, np.fmax(np.abs(a), np.abs(b))), 0, difference)
+    difference, size = a - b, np.maximum(1, np.fmax(np.abs(a), np.abs(b)))
+    return np.where(np.abs(difference) <= FLOAT32_ROUNDING * size, 0, difference)
 
 
 def _test_differences(
@@ -240,12 +247,13 @@ def _test_differences(
 def _have_one_size(x: Float[np.ndarray, "*rows n"]) -> Bool[np.ndarray, "*rows"]:
     size = np.abs(x)
     largest = np.fmax.reduce(size, -1, keepdims=True)
-    return np.asarray(((size >= (1 - EQUAL) * largest) | (size == 0) | np.isnan(x)).all(-1))
+    return np.asarray(((size >= (1 - FLOAT64_ROUNDING) * largest) | (size == 0) | np.isnan(x)).all(-1))
 
 
 def _sign_p(x: Float[np.ndarray, "*rows n"]) -> Float[np.ndarray, "*rows"]:
     """Two-sided p-value of the sign test that positive and negative samples are equally likely; 1 of zeros."""
     positive, negative = (x > 0).sum(-1), (x < 0).sum(-1)
+    # Both tails of the binomial distribution with even odds; equal numbers would count the middle twice.
     p = 2 * special.bdtr(np.minimum(positive, negative).astype(float), positive + negative, 0.5)
     return np.asarray(np.where(positive + negative == 0, 1.0, np.minimum(p, 1)))
 
@@ -259,7 +267,7 @@ def _student_p(x: Float[np.ndarray, "*rows n"]) -> Float[np.ndarray, "*rows"]:
         deviation = np.where(defined, x - mean[..., np.newaxis], 0)
         error = np.sqrt((deviation**2).sum(-1) / (n - 1) / n)
         p = 2 * special.stdtr(n - 1, -np.abs(mean) / error)
-    p = np.where(error <= EQUAL * np.abs(mean), 0.0, p)
+    p = np.where(error <= FLOAT64_ROUNDING * np.abs(mean), 0.0, p)
     return np.asarray(np.where(n < 2, np.nan, np.where(mean == 0, 1.0, p)))
 
 
@@ -268,7 +276,7 @@ def _mean(x: Float[np.ndarray, "*rows n"]) -> Float[np.ndarray, "*rows"]:
     n = (~np.isnan(x)).sum(-1)
     with np.errstate(invalid="ignore"):
         mean, size = np.nansum(x, -1) / n, np.nansum(np.abs(x), -1) / n
-    return np.where(np.abs(mean) <= EQUAL * size, 0, mean)
+    return np.where(np.abs(mean) <= FLOAT64_ROUNDING * size, 0, mean)
 
 
 def _average_models(
@@ -276,12 +284,13 @@ def _average_models(
 ) -> Float[np.ndarray, "*rows models"]:
     """Means of the defined samples of each model, 0 where they are that up to rounding; NaN for a model without any."""
     defined = ~np.isnan(samples)
+    # A product with the membership of units in models sums over each model, of all rows at once.
     labels, of_unit = np.unique(models, return_inverse=True)
     member = (of_unit[:, np.newaxis] == np.arange(len(labels))).astype(float)
     known = np.where(defined, samples, 0)
     with np.errstate(invalid="ignore"):
         n, total, size = defined @ member, known @ member, np.abs(known) @ member
-        return np.asarray(np.where(np.abs(total) <= EQUAL * size, 0, total) / n)
+        return np.asarray(np.where(np.abs(total) <= FLOAT64_ROUNDING * size, 0, total) / n)
 
 
 def count_independent(
@@ -296,6 +305,7 @@ def holm(p_values: Float[np.ndarray, "*rows tests"]) -> Float[np.ndarray, "*rows
     """P-values corrected for making all the tests of a row, by Holm's step-down procedure (1979); NaN is no test."""
     # The statsmodels function agrees, but runs the garbage collector on each call: half a second for each ranking.
     order = np.argsort(p_values, axis=-1)  # NaN last
+    # The i-th smallest of m is multiplied by m - i + 1, and is no less than those before it.
     left = (~np.isnan(p_values)).sum(-1, keepdims=True) - np.arange(p_values.shape[-1])
     stepped = np.maximum.accumulate(np.take_along_axis(p_values, order, -1) * left, axis=-1)
     corrected = np.empty_like(p_values)
@@ -321,12 +331,13 @@ def compare_pairs(
         raise ValueError(f"better is {better!r}, expected 'lower' or 'higher'")
     gains = scores if better == "higher" else -scores
     first, second = np.triu_indices(len(gains))
+    # Each pair is tested once; ``square`` has its number on both sides of the diagonal, across which leads turn round.
     difference = _subtract(gains[first], gains[second])
     units = count_independent(difference, models)
     p = np.where((units == 0) | (first == second), np.nan, _test_differences(difference, models))
     lead = _mean(_average_models(difference, models))
     size = np.maximum(1, _mean(np.abs(gains)))
-    lead = np.where(np.abs(lead) <= SAME * np.fmax(size[first], size[second]), 0, lead)
+    lead = np.where(np.abs(lead) <= FLOAT32_ROUNDING * np.fmax(size[first], size[second]), 0, lead)
     square = np.empty((len(gains), len(gains)), dtype=int)
     square[first, second] = square[second, first] = np.arange(len(first))
     sign = np.where(np.tri(len(gains), k=-1), -1, 1)
@@ -356,6 +367,7 @@ def ranks(
     rank, low, high = np.full((3, len(scores)), np.nan)
     if not scored.any():
         return Ranking(rank, low, high, np.zeros(len(scores), dtype=bool))
+    # Methods that it beats less those that beat it; without NaN leads are differences of means, and this ranks these.
     rank[scored] = stats.rankdata(-np.nansum(np.sign(pairs.lead[scored]), axis=1))
     corrected = holm(pairs.p)
     apart = corrected <= 1 - confidence  # False of NaN

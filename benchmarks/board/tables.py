@@ -79,11 +79,16 @@ def format_score(mean: Number, low: Number, high: Number, *, interval: bool = Tr
     return f"{text} [{', '.join(ends)}]" if interval and len(set(ends)) > 1 else text
 
 
-def format_place(low: Number, high: Number) -> str:
-    """From the best place to the worst that the method may have."""
+def format_rank_range(low: Number, high: Number) -> str:
+    """From the best rank to the worst that the method may have."""
     if low is None or high is None or math.isnan(low):
         return NONE
     return "-".join(dict.fromkeys((str(math.floor(low)), str(math.ceil(high)))))
+
+
+def format_distance(value: Number) -> str:
+    """Two decimals; nothing for none."""
+    return "" if value is None or math.isnan(value) else f"{value:.2f}"
 
 
 def format_count(number: int, thing: str) -> str:

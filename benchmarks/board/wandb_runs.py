@@ -3,7 +3,6 @@
 Everything comes from the local records and from the files that the report made of them; these remain the truth.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,42 +11,36 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from benchmarks.board.aggregate import Board, aggregate, list_rows
+from benchmarks.board.aggregate import Board, list_rows
+from benchmarks.board.content import ReportContent
 from benchmarks.board.leaderboard import find_allocation
 from benchmarks.board.tracked_run import tracked_run
 from benchmarks.run.records import CellRecord, Run
-from benchmarks.run.storage import read_run
 from training.tracking import Tracking
 
 REPORT_FILES: Final = {".csv", ".html", ".json", ".md", ".png", ".svg", ".tex"}
 NOT_REPORT: Final = {"problems", "records", "wandb"}  # folders
 
 
-def log_suite(
-    directory: Path, tracking: Tracking, board: Board | None = None, verdicts: Mapping[str, str] | None = None
-) -> None:
-    """Log the run in a folder, after its report has been made; ``board`` is that report's, if it is at hand.
-
+def log_suite(content: ReportContent, tracking: Tracking, verdicts: Mapping[str, str] | None = None) -> None:
+    """Log a run whose report has been written.
 
     Each method's W&B run is named ``suite/method`` and has the same keys as every other, so that W&B draws methods into
     one chart. Its summary holds, at the headline budget, ``task/column/mean``, the ends ``low, high`` of the interval
-    and the place, and by task the ``cost`` in rows, the ``distance`` from the method's own limit and
+    and the rank with its range, and by task the ``cost`` in rows, the ``distance`` to the method's own limit and
     ``allocation/option``; its history the frontier, the curves and the sweeps. The suite's run holds tables, figures
     and files, in its summary ``task/checks/name``, the mean over repetitions of what was measured of the trained
     models, and in its history ``task/series/name/column``, that of their series. ``verdicts``, by what they are on, are
     a table of it.
-
-    Raises:
-        RecordError: when the folder holds no readable manifest.
     """
     if tracking.mode == "disabled":
         return
-    board = board or aggregate(read_run(directory))
+    board = content.board
     suite = board.run.manifest.suite
     tracking = replace(tracking, group=tracking.group or suite.name)
     for method in board.cells["method"].cat.categories:
         _log_method(board, method, tracking)
-    _log_whole(board, tracking, verdicts or {})
+    _log_whole(content, tracking, verdicts or {})
 
 
 def _log_method(board: Board, method: str, tracking: Tracking) -> None:
@@ -68,7 +61,8 @@ def _log_method(board: Board, method: str, tracking: Tracking) -> None:
             run.log_series(series)
 
 
-def _log_whole(board: Board, tracking: Tracking, verdicts: Mapping[str, str]) -> None:
+def _log_whole(content: ReportContent, tracking: Tracking, verdicts: Mapping[str, str]) -> None:
+    board = content.board
     suite, directory = board.run.manifest.suite, board.run.directory
     files = [path for path in sorted(directory.rglob("*")) if _belongs_to_report(path.relative_to(directory))]
     with tracked_run(
@@ -81,7 +75,7 @@ def _log_whole(board: Board, tracking: Tracking, verdicts: Mapping[str, str]) ->
         run.summarise({**_count_statuses(board.cells), **_average_checks(board.run)})
         for series in _average_series(board.run):
             run.log_series(series)
-        run.log_table("leaderboard", board.summary.assign(options=board.summary["options"].map(json.dumps)))
+        run.log_table("leaderboard", content.scores)
         run.log_table("overall", board.overall)
         run.log_table("coverage", board.coverage.reset_index())
         if verdicts:
@@ -152,7 +146,7 @@ def _average_series(run: Run) -> Iterator[pd.DataFrame]:
 
 
 def _make_frontiers(board: Board, method: str) -> Iterator[pd.DataFrame]:
-    """For each task, mean scores and the distance from the method's own limit against the rows per explicand."""
+    """For each task, mean scores and the distance to the method's own limit against the rows per explicand."""
     chosen = board.summary[board.summary["method"] == method]
     for task, scores in chosen.groupby("task", observed=True):
         prefix = f"{task}/frontier"

@@ -125,7 +125,7 @@ def compare_spreads(
         return 0.0, 1.0
     gain = float(b.std(ddof=1) - a.std(ddof=1))
     sums, differences = a + b, a - b
-    if math.isclose(gain, 0, abs_tol=statistics.EQUAL) or np.ptp(sums) == 0 or np.ptp(differences) == 0:
+    if math.isclose(gain, 0, abs_tol=statistics.FLOAT64_ROUNDING) or np.ptp(sums) == 0 or np.ptp(differences) == 0:
         return 0.0, 1.0
     found = scipy.stats.spearmanr(sums, differences)
     if found.statistic * gain >= 0:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.board.aggregate import Board
-from benchmarks.board.report import Supplement, list_warnings, make_markdown_environment
+from benchmarks.board.content import Supplement, list_warnings
+from benchmarks.board.formats import make_markdown_environment
 from benchmarks.board.tables import NONE, Table, make_table
 from benchmarks.papers.claims import Claim
 from benchmarks.papers.es import ES

@@ -18,7 +18,7 @@ from rich.console import Group
 from rich.text import Text
 
 from benchmarks.board.aggregate import Board, aggregate, list_rows
-from benchmarks.board.report import make_rich
+from benchmarks.board.formats import make_rich
 from benchmarks.board.statistics import Interval, has_changed
 from benchmarks.board.tables import NONE, Table, make_table
 from benchmarks.publish import NotComparable

@@ -16,7 +16,7 @@ from benchmarks.board.aggregate import list_rows
 from benchmarks.board.leaderboard import Row, Standings
 from benchmarks.board.page.charts import Domain, draw_pair, find_domain
 from benchmarks.board.page.render import make_environment, page_parts
-from benchmarks.board.tables import NONE, format_place, format_score
+from benchmarks.board.tables import NONE, format_rank_range, format_score
 from benchmarks.publish.compare import Changes, Pair, get_interval, make_tables, summarise
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -110,7 +110,7 @@ class _SideBoardMaker:
             SideRow(
                 method,
                 method in self.pair.a.controls,
-                [format_place(both[method][f"rank_low_{of}"], both[method][f"rank_high_{of}"]) for of in "ab"],
+                [format_rank_range(both[method][f"rank_low_{of}"], both[method][f"rank_high_{of}"]) for of in "ab"],
                 i,
                 [column[i] for column in columns],
             )

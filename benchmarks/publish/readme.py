@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.board.aggregate import aggregate
+from benchmarks.board.formats import make_markdown_environment
 from benchmarks.board.overview import make_leaders_table
-from benchmarks.board.report import make_markdown_environment
 from benchmarks.publish import NotPublishable
 from benchmarks.publish.manifest import read_manifest
 from benchmarks.run.storage import read_run, write_atomically

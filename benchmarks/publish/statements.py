@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks.board.aggregate import Board, aggregate, list_rows
-from benchmarks.board.tables import format_place
+from benchmarks.board.tables import format_rank_range
 from benchmarks.papers.claims import Claim
 from benchmarks.papers.ledger import NOT_RUN
 from benchmarks.papers.quantities import take_evidence
@@ -34,7 +34,7 @@ class RankRange:
     high: float
 
     def __str__(self) -> str:
-        return format_place(self.low, self.high)
+        return format_rank_range(self.low, self.high)
 
 
 Statements = Mapping[str, Rank | str]  # ranks, tiers and verdicts, by what they are of

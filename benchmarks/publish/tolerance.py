@@ -27,7 +27,7 @@ from benchmarks.publish.photographs import has_photographs
 from benchmarks.run.fields import LEVELS, ColumnFacts
 from benchmarks.run.records import CellRecord, ProblemRecord
 
-PLAIN: Final = statistics.SAME
+PLAIN: Final = statistics.FLOAT32_ROUNDING
 DRAWS: Final = (8, 32, 128)
 OF_LEVELS: Final = 1.01 * (1 - (1 - 1 / LEVELS) ** 2)  # of the largest attribution: one level of a map more or less
 OF_PROBLEM: Final = 1e-4  # of the largest number of its kind: checks and truths are often differences of outputs

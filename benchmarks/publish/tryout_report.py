@@ -10,15 +10,15 @@ import pandas as pd
 from rich.console import Group
 from rich.text import Text
 
-from benchmarks.board import duels
+from benchmarks.board import paired_tests
 from benchmarks.board.aggregate import Board, aggregate, list_rows
 from benchmarks.board.figures.heat_maps import draw_attributions
 from benchmarks.board.figures.raster import save_png
 from benchmarks.board.figures.saliency import draw_saliency
 from benchmarks.board.figures.style import apply_style
+from benchmarks.board.formats import make_rich
 from benchmarks.board.leaderboard import FAR, Standings, make_task_table, write_note
-from benchmarks.board.report import make_rich
-from benchmarks.board.tables import NONE, Table, format_place, make_table
+from benchmarks.board.tables import NONE, Table, format_rank_range, make_table
 from benchmarks.publish.tryout import Tryout
 
 PICTURES: Final = "pictures"  # folder
@@ -26,10 +26,10 @@ RIVALS: Final = 3  # the strongest, whose attributions a picture shows
 NAMED: Final = 4  # methods in a cell of a table
 LEADERS: Final = 3  # of a new score
 AGAINST: Final = {
-    "better than": duels.WIN,
-    "tied with": duels.TIE,
-    "undecided": duels.UNDECIDED,
-    "worse than": duels.LOSS,
+    "better than": paired_tests.WIN,
+    "tied with": paired_tests.TIE,
+    "undecided": paired_tests.UNDECIDED,
+    "worse than": paired_tests.LOSS,
 }
 EXPLAINED: Final = (
     "Paired tests over models, Holm-corrected, as on the board; ties need five models, fewer leave it undecided.",
@@ -79,11 +79,10 @@ def judge_method(board: Board, task: str, method: str) -> dict[str, list[str]]:
     """The rivals by the result of the method's paired tests with them on a task, strongest first; empty if not
     ranked."""
     standings = Standings(board, task)
-    scores = board.ranked_scores(task, standings.first)
-    if method not in scores.index:
+    results = board.results.get(task)
+    if results is None or method not in results.index:
         return {}
-    better = _find_facts(board, task, standings.first)["better"]
-    found = duels.judge_task(scores, board.find_models(task, scores.columns), better).loc[method]
+    found = results.loc[method]
     return {said: [rival for rival in standings.ranked if found[rival] == result] for said, result in AGAINST.items()}
 
 
@@ -93,7 +92,7 @@ def _make_row(standings: Standings, method: str) -> list[Any]:
     score = standings.heading(standings.first) if standings.first else "no score judges here"
     rank, cells = NONE, [_explain(standings, method), *[""] * (len(AGAINST) - 1)]
     if against := judge_method(board, task, method) if row else {}:
-        rank = f"{format_place(row['rank_low'], row['rank_high'])} of {len(standings.ranked)}"
+        rank = f"{format_rank_range(row['rank_low'], row['rank_high'])} of {len(standings.ranked)}"
         cells = [_list_some(rivals) for rivals in against.values()]
     return [task, score, standings.format(method, standings.first), rank, _tell_distance(row), *cells]
 

@@ -186,7 +186,7 @@ def test_commands_of_the_project_parse(command: Block) -> None:
     name, *arguments = shlex.split(command.text.removeprefix(BENCHMARKS))
     parsed = typer.main.get_command(cli.app).commands[name].make_context(name, arguments).params  # type: ignore[attr-defined]
     if name == "list":
-        assert parsed["what"] in list(cli.Listed)
+        assert parsed["what"] in list(cli.ListTopic)
     if name == "run" and not parsed["suite"].endswith(".toml"):
         methods, tasks = (parsed[chosen].split(",") if parsed[chosen] else [] for chosen in ("methods", "tasks"))
         load_suite(parsed["suite"]).restricted(methods=methods, tasks=tasks)

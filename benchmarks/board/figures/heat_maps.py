@@ -10,7 +10,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.board.aggregate import Board, Shown
+from benchmarks.board.aggregate import AttributionMaps, Board
 from benchmarks.board.figures.style import INK, Drawing, add_title, make_panels, name_panel
 from sig.metrics.scaled_rmse import scaled
 
@@ -41,7 +41,7 @@ def plot_attributions(tables: Mapping[str, pd.DataFrame], *, title: str) -> Figu
     return figure
 
 
-def make_tables(shown: Shown) -> dict[str, pd.DataFrame]:
+def make_tables(shown: AttributionMaps) -> dict[str, pd.DataFrame]:
     """By explicand, of the first few, the truths and every method's attributions, divided by the largest of each row.
 
     Truths are of players, and have a row where these are the features. What is 0 throughout stays 0.

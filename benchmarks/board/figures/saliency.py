@@ -114,7 +114,7 @@ def _sum_channels(pictures: Maps) -> Float[np.ndarray, "shown height width"]:
 
 
 def is_withheld(inputs: Features) -> bool:
-    """Whether pictures were left out when they were published (``benchmarks.board.aggregate.Shown``)."""
+    """Whether pictures were left out when they were published (``benchmarks.board.aggregate.AttributionMaps``)."""
     return bool(np.isnan(inputs).all())
 
 

@@ -4,7 +4,7 @@ import math
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import cycle
 from typing import Any, Final
 
@@ -32,13 +32,16 @@ class Drawing:
     """A figure, the stem of its file, and a line that says what it shows.
 
     Attributes:
+        figure: of matplotlib.
+        svg: in place of a figure of matplotlib, where it is drawn without that.
         pixels: made of pictures, so that it is saved as one; others are saved as vector graphics.
         few_colours: as a picture in few colours.
     """
 
     name: str
     caption: str
-    figure: Figure
+    figure: Figure = field(default_factory=Figure)
+    svg: str = ""
     pixels: bool = False
     few_colours: bool = False
 

@@ -4,6 +4,6 @@ All that it says is computed here, in Python, and is readable without JavaScript
 and saves, with DataTables as the package itables ships it.
 """
 
-from benchmarks.board.page.render import Material, render_page
+from benchmarks.board.page.render import render_page
 
-__all__ = ["Material", "render_page"]
+__all__ = ["render_page"]

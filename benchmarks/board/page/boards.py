@@ -1,6 +1,6 @@
 """The board of a task on the page: a row for each method and budget, and what a row opens to.
 
-Order, places and ties are those of ``benchmarks.board.leaderboard``; the browser only sorts by the places that a cell
+Order, ranks and ties are those of ``benchmarks.board.leaderboard``; the browser only sorts by the number that a cell
 has in the order of its column, the best first.
 """
 
@@ -20,16 +20,18 @@ from benchmarks.board.leaderboard import (
     Row,
     Standings,
     find_allocation,
+    format_allocation,
     write_note,
 )
-from benchmarks.board.page.charts import Domain, draw_interval, draw_places, draw_units, find_domain
+from benchmarks.board.page.charts import Domain, draw_interval, draw_rank_range, draw_units, find_domain
 from benchmarks.board.tables import (
     NONE,
     Cell,
     Table,
     format_count,
+    format_distance,
     format_number,
-    format_place,
+    format_rank_range,
     format_score,
     format_seconds,
 )
@@ -43,7 +45,7 @@ MEGABYTE: Final = 1e6
 
 @dataclass(frozen=True)
 class Value:
-    """A cell: its text, its place in the order of its column, the best first, and a drawing; ``strong`` in a tie."""
+    """A cell: its text, its number in the order of its column, the best first, and a drawing; ``strong`` in a tie."""
 
     text: str
     order: int
@@ -52,7 +54,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Line:
+class BoardRow:
     """A row of a board.
 
     Attributes:
@@ -60,7 +62,7 @@ class Line:
         method, name: its label, and the name with marks.
         family, control: of the method.
         budget: ``HEADLINE`` or the budget, for the filter; ``budget_text`` is what is shown.
-        place: with its interval drawn.
+        rank: its range, and that drawn.
         below: whether it stands below a control.
         values: scores, then what stands under ``COSTS``.
     """
@@ -72,7 +74,7 @@ class Line:
     control: bool
     budget: str
     budget_text: str
-    place: Value
+    rank: Value
     below: bool
     values: Sequence[Value]
     detail: "Detail | None"
@@ -100,20 +102,19 @@ class TaskBoard:
     score: str
     leaders: Sequence[tuple[str, str]]
     sure: str
-    first: int
+    top_set: int
     ranked: int
     lead: str
     notes: Sequence[str]
     header: Sequence[str]
-    lines: Sequence[Line]
+    rows: Sequence[BoardRow]
     budgets: Sequence[tuple[str, str]]
     families: Sequence[str]
     others: Table
     table: Table
 
 
-COSTS: Final = ("from limit", "allocation", "cost (rows)", "time (s)")
-NAMED: Final = 3  # leading methods of a task
+COSTS: Final = ("distance", "allocation", "cost (rows)", "time (s)")
 
 
 def make_task_boards(board: Board, tables: Mapping[str, tuple[Table, Table]]) -> Iterator[TaskBoard]:
@@ -168,10 +169,10 @@ class _Maker:
 
     @cached_property
     def keys(self) -> list[tuple[str, int | None]]:
-        """Of the rows in their order: those at the headline budget by place, then smaller budgets."""
-        place = {method: i for i, method in enumerate(self.standings.methods)}
-        known = [key for key in self.rows if key[0] in place]
-        return sorted(known, key=lambda key: (key[1] is not None, -(key[1] or 0), place[key[0]]))
+        """Of the rows in their order: those at the headline budget by rank, then smaller budgets."""
+        number = {method: i for i, method in enumerate(self.standings.methods)}
+        known = [key for key in self.rows if key[0] in number]
+        return sorted(known, key=lambda key: (key[1] is not None, -(key[1] or 0), number[key[0]]))
 
     @cached_property
     def domains(self) -> dict[str, Domain]:
@@ -183,49 +184,48 @@ class _Maker:
         }
 
     def make(self, table: Table, others: Table) -> TaskBoard:
-        standings = self.standings
-        entry = next(entry for entry in self.board.run.manifest.suite.tasks if entry.name == self.task)
+        standings, entry = self.standings, self.board.tasks[self.task]
         leading = [
             (
                 f"{m} (control)" if m in self.board.controls else m,
                 standings.format(m, standings.first, interval=False).text,
             )
-            for m in standings.ranked[:NAMED]
+            for m in standings.leaders
         ]
         budgets = sorted({budget for _, budget in self.keys if budget is not None}, reverse=True)
         headline = format_count(entry.headline, "row") if entry.headline else "its own"
-        lines = list(self._make_lines())
+        rows = list(self._make_rows())
         return TaskBoard(
             task=self.task,
             family=entry.family,
             score=standings.heading(standings.first) if standings.first else "",
             leaders=leading,
             sure=standings.describe_models(),
-            first=sum(standings.get(m, standings.first)["rank_low"] <= 1 for m in standings.ranked),
+            top_set=len(standings.top_set),
             ranked=len(standings.ranked),
             lead=table.lead,
             notes=table.notes,
             header=[*self.headings, *COSTS],
-            lines=lines,
+            rows=rows,
             budgets=[(HEADLINE, headline), *((str(budget), format_count(budget, "row")) for budget in budgets)],
-            families=list(dict.fromkeys(line.family for line in lines)),
+            families=list(dict.fromkeys(row.family for row in rows)),
             others=others,
             table=table,
         )
 
-    def _make_lines(self) -> Iterator[Line]:
+    def _make_rows(self) -> Iterator[BoardRow]:
         costs = zip(*map(self._describe_cost, self.keys), strict=True)
         columns = [*map(self._make_scores, self.columns), *map(_order_costs, costs)]
         control = next((i for i, m in enumerate(self.standings.ranked) if m in self.board.controls), None)
         below = self.standings.ranked[control + 1 :] if control is not None else []
         for i, (method, budget) in enumerate(self.keys):
-            yield self._make_line(i, method, budget, [column[i] for column in columns], method in below)
+            yield self._make_row(i, method, budget, [column[i] for column in columns], method in below)
 
-    def _make_line(self, i: int, method: str, budget: int | None, values: Sequence[Value], below: bool) -> Line:
+    def _make_row(self, i: int, method: str, budget: int | None, values: Sequence[Value], below: bool) -> BoardRow:
         facts = self.board.methods.loc[method]
         own = budget is None and any(row["budget"] is pd.NA for row in self.rows[method, None].values())
-        shown = "own" if own else f"{budget or self._find_headline():,}"
-        return Line(
+        shown = "own" if own else f"{budget or self.board.tasks[self.task].headline or 0:,}"
+        return BoardRow(
             id=f"{slugify(self.task)}--{slugify(method)}" if budget is None else "",
             method=method,
             name=self.standings.name(method).removesuffix(DAGGER).removesuffix(" (control)"),
@@ -233,25 +233,22 @@ class _Maker:
             control=bool(facts["control"]),
             budget=HEADLINE if budget is None else str(budget),
             budget_text=shown,
-            place=self._make_place(i, method, budget),
+            rank=self._make_rank(i, method, budget),
             below=below,
             values=values,
             detail=self._make_detail(method) if budget is None else None,
         )
 
-    def _find_headline(self) -> int:
-        return next(t.headline for t in self.board.run.manifest.suite.tasks if t.name == self.task) or 0
-
-    def _make_place(self, i: int, method: str, budget: int | None) -> Value:
+    def _make_rank(self, i: int, method: str, budget: int | None) -> Value:
         row = self.standings.get(method, self.standings.first)
         if budget is not None or method not in self.standings.ranked:
             return Value(NONE, i)
         low, high = row["rank_low"], row["rank_high"]
-        return Value(format_place(low, high), i, drawing=draw_places(low, high, len(self.standings.ranked)))
+        return Value(format_rank_range(low, high), i, drawing=draw_rank_range(low, high, len(self.standings.ranked)))
 
     def _make_scores(self, column: str) -> list[Value]:
         """A column of scores, in the order of ``keys``."""
-        (better,) = self.board.columns.query("task == @self.task and column == @column")["better"]
+        better = self.board.facts[self.task, column]["better"]
         rows = [self.rows[key].get(column, {}) for key in self.keys]
         exact = self.board.exact(self.task, column)
         order = _order([row.get("mean") for row in rows], better)
@@ -269,8 +266,8 @@ class _Maker:
         """What stands under ``COSTS``, with numbers for their order."""
         row = next(iter(self.rows[key].values()))
         distance, allocation = row["distance"], find_allocation(self.board, key[0], row["options"])
-        far: str = "" if pd.isna(distance) else f"{distance:.2f}{DAGGER if distance > FAR else ''}"
-        text = " x ".join(f"{value:,}" for value in allocation.values()) if len(allocation) > 1 else ""
+        far = f"{format_distance(distance)}{DAGGER if distance > FAR else ''}"
+        text = format_allocation(allocation)
         first = float(next(iter(allocation.values()))) if text else np.nan
         return [
             (far, distance),
@@ -332,11 +329,11 @@ class _Maker:
                     "own" if own else f"{row['budget']:,}",
                     format_score(row["mean"], row["low"], row["high"]),
                     format_number(row["cost"], whole=True),
-                    "" if pd.isna(row["distance"]) else f"{row['distance']:.2f}",
+                    format_distance(row["distance"]),
                     _write_options(allocation),
                 ]
             )
-        header = ["budget", self.headings[0], "cost", "from limit", "allocation"]
+        header = ["budget", self.headings[0], "cost", "distance", "allocation"]
         return Table(f"{method} on {self.task}: budgets", header, [[Cell(text) for text in row] for row in rows])
 
     def _list_models(self, units: pd.Series) -> str:
@@ -352,12 +349,12 @@ class _Maker:
 
 
 def _order(values: Sequence[Any], better: str) -> list[int]:
-    """The place of each value, the best having 0, equals the same, and what is missing the last.
+    """The number of each value in order, the best having 0, equals the same, and what is missing the last.
 
     Equal is what is so in twelve digits: in the last ones, means of the same numbers differ from machine to machine.
     """
     numbers = pd.Series([float(f"{value:.12g}") for value in pd.Series(values, dtype=float)], dtype=float)
-    return [int(place) - 1 for place in numbers.rank(method="min", ascending=better == "lower", na_option="bottom")]
+    return [int(number) - 1 for number in numbers.rank(method="min", ascending=better == "lower", na_option="bottom")]
 
 
 def _order_costs(costs: Sequence[tuple[str, float]]) -> list[Value]:

@@ -4,17 +4,16 @@ Numbers stand beside them in words, so they are hidden from screen readers.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from markupsafe import Markup
 
-from benchmarks.board.duels import LOSS, TIE, UNDECIDED, WIN
+from benchmarks.board.paired_tests import RESULTS, PairedTests
 
 WIDTH: Final = 120  # in the units of the drawings, as all lengths here
 HEIGHT: Final = 16
 PAD: Final = 5
-RESULTS: Final = (WIN, TIE, UNDECIDED, LOSS)
 
 Domain = tuple[float, float]
 Ends = tuple[float, float, float]  # mean, low and high
@@ -53,24 +52,24 @@ def draw_pair(a: Ends, b: Ends, domain: Domain) -> Markup:
     return _wrap("both", lines)
 
 
-def draw_places(low: float, high: float, count: int) -> Markup:
-    """A bar from the best to the worst place of ``count``; nothing where there is no place."""
+def draw_rank_range(low: float, high: float, count: int) -> Markup:
+    """A bar from the best to the worst rank of ``count``; nothing where there is none."""
     if math.isnan(low):
         return Markup()
     ends = place_on(math.floor(low) - 0.5, (0.5, count + 0.5)), place_on(math.ceil(high) + 0.5, (0.5, count + 0.5))
     start, end = max(ends[0], 0), min(ends[1], WIDTH)
     rail = f'<line class="rail" x1="{PAD}" x2="{WIDTH - PAD}" y1="8" y2="8"/>'
-    return _wrap("places", f'{rail}<rect x="{start}" y="4" width="{end - start:.1f}" height="8" rx="2"/>')
+    return _wrap("ranks", f'{rail}<rect x="{start}" y="4" width="{end - start:.1f}" height="8" rx="2"/>')
 
 
-def draw_duels(counts: Mapping[str, int], rivals: int) -> Markup:
-    """Wins, ties, undecided duels and losses as parts of one bar."""
+def draw_paired_tests(tests: PairedTests, method: str) -> Markup:
+    """Wins, ties, undecided tests and losses of a method against rivals as parts of one bar."""
     parts, start = [], 0.0
     for result in RESULTS:
-        width = WIDTH * counts.get(result, 0) / max(rivals, 1)
+        width = WIDTH * tests.count(method, result) / max(tests.count(method), 1)
         parts.append(f'<rect class="{result}" x="{start:.1f}" y="3" width="{width:.1f}" height="10"/>' * (width > 0))
         start += width
-    return _wrap("duels", "".join(parts))
+    return _wrap("paired", "".join(parts))
 
 
 def draw_units(scores: Sequence[float], domain: Domain) -> Markup:

@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 from markupsafe import Markup
 from PIL import Image
 
-from benchmarks.board.aggregate import Board, Shown
+from benchmarks.board.aggregate import AttributionMaps, Board
 from benchmarks.board.figures.saliency import (
     SCALES,
     colour_inputs,
@@ -35,7 +35,7 @@ Pixels = UInt8[np.ndarray, "height width rgb=3"]
 
 
 @dataclass(frozen=True)
-class Picture:
+class GalleryEntry:
     """An explicand, and what each method attributed to it, as addresses of pictures; ``shown`` is empty if withheld."""
 
     label: str
@@ -54,7 +54,7 @@ class Gallery:
     scale: str
     width: int
     height: int
-    pictures: Sequence[Picture]
+    pictures: Sequence[GalleryEntry]
     note: str = ""
 
 
@@ -65,7 +65,7 @@ def make_galleries(board: Board) -> Iterator[Gallery]:
             yield _make_gallery(first, board.run.manifest.suite.name)
 
 
-def _make_gallery(shown: Shown, suite: str) -> Gallery:
+def _make_gallery(shown: AttributionMaps, suite: str) -> Gallery:
     problem = shown.problem
     coloured, withheld = is_coloured(problem.features), problem.inputs_withheld
     most = MOST_COLOURED if coloured else len(shown.inputs)
@@ -77,7 +77,7 @@ def _make_gallery(shown: Shown, suite: str) -> Gallery:
         for method, values in shown.maps.items()
     }
     pictures = [
-        Picture(label, inputs[i], {method: encoded[i] for method, encoded in maps.items()})
+        GalleryEntry(label, inputs[i], {method: encoded[i] for method, encoded in maps.items()})
         for i, label in enumerate(label_pictures(problem)[:most])
     ]
     times = max(1, -(-SMALLEST // width))

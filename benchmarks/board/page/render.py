@@ -1,7 +1,6 @@
-"""The page, from what a report has found."""
+"""The page, from what a report says."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,16 +8,14 @@ import jinja2
 from itables.utils import read_package_file
 from markupsafe import Markup
 
-from benchmarks.board import run_tables
 from benchmarks.board.advice import LEAD as ADVICE_LEAD
-from benchmarks.board.advice import Advice
-from benchmarks.board.aggregate import Board
+from benchmarks.board.content import ReportContent
+from benchmarks.board.figures.frontier import list_family_colours, make_frontier_panels
+from benchmarks.board.formats import write_legend, write_tex
 from benchmarks.board.page.boards import HEADLINE, make_task_boards
-from benchmarks.board.page.frontier import list_family_colours, make_panels
 from benchmarks.board.page.pictures import DRAWN_APART, encode_figure, make_galleries
 from benchmarks.board.page.summary import make_family_cards, make_overall
-from benchmarks.board.properties import LEAD, Matrix
-from benchmarks.board.tables import Table
+from benchmarks.board.properties import LEAD
 from benchmarks.run.records import AllocationRecord, CellRecord, ProblemRecord, Run, slugify
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -26,64 +23,31 @@ LIBRARY: Final = ("html", "dt_bundle.js")
 LIBRARY_STYLE: Final = ("html", "dt_bundle.css")
 
 
-@dataclass(frozen=True)
-class Material:
-    """What a report has found, and how it writes that elsewhere.
-
-    Attributes:
-        facts: where the numbers come from, by name.
-        tasks: the main and the second table of each task.
-        legend: what signs mean.
-        warnings: what is missing from the run.
-        drawings: ``name``, ``caption`` and ``file`` of every figure, relative to the run's folder.
-        tables: of the papers, by heading.
-        write_tex: tables in LaTeX.
-        matrix: which methods fail which tests.
-        advice: what to use and what to avoid.
-    """
-
-    board: Board
-    facts: Sequence[tuple[str, str]]
-    tasks: Mapping[str, tuple[Table, Table]]
-    legend: Sequence[str]
-    warnings: Sequence[str]
-    drawings: Sequence[Mapping[str, str]]
-    tables: Mapping[str, Sequence[Table]]
-    write_tex: Callable[[Sequence[Table]], str]
-    matrix: Matrix
-    advice: Sequence[Advice]
-
-
-def render_page(material: Material) -> str:
+def render_page(content: ReportContent) -> str:
     """The page as HTML; the same records and figures give the same text."""
-    board, environment = material.board, make_environment()
-    run = board.run
+    board, run = content.board, content.board.run
     context = {
+        **vars(content),
         "suite": run.manifest.suite,
         "is_clean": _is_clean(run),
         "manifest": run.manifest,
         "records": len(run.manifest.cells) + len(run.manifest.problems) + len(run.manifest.allocations),
         "missing": run.missing,
-        "facts": material.facts,
-        "legend": material.legend,
-        "warnings": material.warnings,
+        "legend": write_legend("Bold"),
         "cards": make_family_cards(board),
         "overall": make_overall(board) if len(board.first_judges) > 1 else None,
-        "matrix": material.matrix,
-        "matrix_lead": LEAD,
-        "advice": material.advice,
+        "properties_lead": LEAD,
         "advice_lead": ADVICE_LEAD,
-        "panels": make_panels(board),
+        "panels": make_frontier_panels(board),
         "colours": list_family_colours(board),
-        "boards": [(found, material.write_tex([found.table])) for found in make_task_boards(board, material.tasks)],
+        "boards": [(found, write_tex([found.table])) for found in make_task_boards(board, content.tasks)],
         "galleries": list(make_galleries(board)),
-        "tables": material.tables,
-        "run_tables": _list_run_tables(board),
-        "figures": _encode_figures(run.directory, material.drawings),
+        "run_tables": [table for table in (content.failures, content.inapplicable, content.checks) if table.rows],
+        "figures": _encode_figures(run.directory, content.drawings),
         "headline": HEADLINE,
         **page_parts(),
     }
-    return environment.get_template("page.html.j2").render(context)
+    return make_environment().get_template("page.html.j2").render(context)
 
 
 def _is_clean(run: Run) -> bool:
@@ -91,11 +55,6 @@ def _is_clean(run: Run) -> bool:
     records: list[ProblemRecord | AllocationRecord | CellRecord] = [*run.problems, *run.allocations, *run.cells]
     where = {(record.provenance.commit, record.provenance.dirty) for record in records}
     return len(where) == 1 and not any(commit is None or dirty for commit, dirty in where)
-
-
-def _list_run_tables(board: Board) -> list[Table]:
-    tables = (run_tables.make_failures_table, run_tables.make_inapplicable_table, run_tables.make_checks_table)
-    return [table for make in tables if (table := make(board.run)).rows]
 
 
 def _encode_figures(directory: Path, drawings: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:

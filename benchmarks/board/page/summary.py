@@ -1,26 +1,22 @@
 """The first screen of the page: what each family of tasks says, and every method in all of them."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
-import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
 from benchmarks.board.aggregate import Board, list_rows
-from benchmarks.board.duels import LOSS, NOT_MET, TIE, UNDECIDED, WIN
+from benchmarks.board.leaderboard import LEADERS
 from benchmarks.board.overview import describe_order, has_order
-from benchmarks.board.page.charts import draw_duels, draw_interval, find_domain
+from benchmarks.board.page.charts import draw_interval, draw_paired_tests, find_domain
+from benchmarks.board.paired_tests import LOSS, WIN, PairedTests
 from benchmarks.board.tables import format_count
-
-LEADING: Final = 3
 
 
 @dataclass(frozen=True)
 class Leader:
-    """A method that loses to none in a family, with its duels."""
+    """A method that loses to none in a family, with its paired tests."""
 
     method: str
     counts: str
@@ -29,13 +25,13 @@ class Leader:
 
 @dataclass(frozen=True)
 class FamilyCard:
-    """What the duels of a family say.
+    """What the paired tests of a family say.
 
     Attributes:
         family, tasks: its name, and its tasks.
         leaders: those that win most among the methods that lose to none.
-        unbeaten: how many these are, of ``methods``.
-        decided: the share of duels that are won, lost or tied.
+        unbeaten: how many these are.
+        tests: the paired tests.
         basis: what this stands on.
     """
 
@@ -43,8 +39,7 @@ class FamilyCard:
     tasks: Sequence[str]
     leaders: Sequence[Leader]
     unbeaten: int
-    methods: int
-    decided: float
+    tests: PairedTests
     basis: str
 
 
@@ -58,7 +53,7 @@ class OverallRow:
     tier: str
     score: str
     interval: Markup
-    duels: Sequence[tuple[str, Markup, int]]
+    counts: Sequence[tuple[str, Markup, int]]
 
 
 @dataclass(frozen=True)
@@ -73,27 +68,20 @@ class Overall:
 
 def make_family_cards(board: Board) -> list[FamilyCard]:
     """A card for each family of tasks in which methods are judged, the most decided first."""
-    cards = [_make_card(board, family, duels) for family, duels in board.duels.items()]
-    return sorted(cards, key=lambda card: -card.decided)
+    cards = [_make_card(board, family, tests) for family, tests in board.paired_tests.items()]
+    return sorted(cards, key=lambda card: -card.tests.decided)
 
 
-def _make_card(board: Board, family: str, duels: pd.DataFrame) -> FamilyCard:
-    kept = [method for method in duels.index if method not in board.controls]
-    rivals = duels.loc[kept, kept]
-    won, lost = ((rivals == result).sum(axis=1) for result in (WIN, LOSS))
-    unbeaten = won[(lost == 0) & (won > 0)].sort_values(ascending=False, kind="stable")
-    found = rivals.to_numpy(dtype=str)
-    met = (found != NOT_MET) & ~np.eye(len(kept), dtype=bool)
-    decided = float((met & (found != UNDECIDED)).sum() / max(met.sum(), 1))
+def _make_card(board: Board, family: str, tests: PairedTests) -> FamilyCard:
     tasks = [t.name for t in board.run.manifest.suite.tasks if t.family == family and t.name in board.first_judges]
-    leaders = [_make_leader(rivals, str(method)) for method in unbeaten.index[:LEADING]]
-    return FamilyCard(family, tasks, leaders, len(unbeaten), len(kept), decided, _describe_basis(board, tasks))
+    unbeaten = tests.list_unbeaten(above_control=False)
+    leaders = [_make_leader(tests, method) for method in unbeaten[:LEADERS]]
+    return FamilyCard(family, tasks, leaders, len(unbeaten), tests, _describe_basis(board, tasks))
 
 
-def _make_leader(rivals: pd.DataFrame, method: str) -> Leader:
-    counts = Counter(rivals.loc[[method]].to_numpy(dtype=str).ravel().tolist())
-    met = counts.total() - counts[NOT_MET]
-    return Leader(method, f"beats {counts[WIN]} of {met}", draw_duels(counts, met))
+def _make_leader(tests: PairedTests, method: str) -> Leader:
+    counts = f"beats {tests.count(method, WIN)} of {tests.count(method)}"
+    return Leader(method, counts, draw_paired_tests(tests, method))
 
 
 def _describe_basis(board: Board, tasks: Sequence[str]) -> str:
@@ -108,8 +96,6 @@ def _describe_basis(board: Board, tasks: Sequence[str]) -> str:
 
 def make_overall(board: Board) -> Overall:
     """All methods in the order of ``Board.overall``."""
-    families = list(board.duels)
-    kept = {family: [m for m in duels.index if m not in board.controls] for family, duels in board.duels.items()}
     axis = find_domain([*board.overall["low"], *board.overall["high"]])
     rows = [
         OverallRow(
@@ -119,17 +105,16 @@ def make_overall(board: Board) -> Overall:
             tier="" if pd.isna(row["tier"]) else f"{row['tier']:.0f}",
             score="{score:z.2f} [{low:z.2f}, {high:z.2f}]".format_map(row),
             interval=draw_interval(row["score"], row["low"], row["high"], axis),
-            duels=[_count_duels(board.duels[family], kept[family], row["method"]) for family in families],
+            counts=[_show_counts(tests, row["method"]) for tests in board.paired_tests.values()],
         )
         for row in list_rows(board.overall)
     ]
-    return Overall(families, rows, has_order(board), describe_order(board))
+    return Overall(list(board.paired_tests), rows, has_order(board), describe_order(board))
 
 
-def _count_duels(duels: pd.DataFrame, rivals: Sequence[str], method: str) -> tuple[str, Markup, int]:
+def _show_counts(tests: PairedTests, method: str) -> tuple[str, Markup, int]:
     """Wins, ties and losses in words, drawn, and wins minus losses; nothing where the method met none."""
-    if method not in duels.index:
-        return "", Markup(), -len(rivals) - 1
-    counts = Counter(duels.loc[[method], list(rivals)].to_numpy(dtype=str).ravel().tolist())
-    text = "/".join(str(counts[kind]) for kind in (WIN, TIE, LOSS))
-    return text, draw_duels(counts, counts.total() - counts[NOT_MET]), counts[WIN] - counts[LOSS]
+    if method not in tests.counts:
+        return "", Markup(), -len(tests.rivals) - 1
+    balance = tests.count(method, WIN) - tests.count(method, LOSS)
+    return tests.format_counts(method), draw_paired_tests(tests, method), balance

@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.board.advice import LEAD, make_advice
-from benchmarks.board.aggregate import aggregate
-from benchmarks.board.duels import LOSS, WIN
-from benchmarks.board.level import Level
+from benchmarks.board import advice
+from benchmarks.board.advice import LEAD, Advice
+from benchmarks.board.aggregate import Board, aggregate
+from benchmarks.board.family_at_budget import FamilyAtBudget
+from benchmarks.board.paired_tests import LOSS, WIN
+from benchmarks.board.properties import make_properties
 from benchmarks.board.report import write_report
 from benchmarks.run.storage import read_run
 from tests.benchmarks.board.page.test_page import Tree
@@ -51,6 +53,10 @@ def board(tmp_path_factory):
     return aggregate(read_run(known_run(tmp_path_factory.mktemp("known") / "run").write()))
 
 
+def make_advice(board: Board) -> list[Advice]:
+    return advice.make_advice(board, make_properties(board).frame)
+
+
 def words(sentences):
     named = [", ".join(f"{one.method} ({one.facts})" for one in found.named) for found in sentences]
     return [found.said + (f": {names}" if names else "") for found, names in zip(sentences, named, strict=True)]
@@ -68,13 +74,13 @@ def test_the_known_answer(board):
     assert (small.score, small.budget, large.budget) == ("spearman_game ↑", "10 rows", "100 rows")
     interval = r"0\.90\d* \[0\.8\d+, 0\.9\d+\]"
     (said,) = words(small.use)
-    known = rf"first \(beats 3 of 3, {interval}, 10 rows, 0\.5 s, 0\.25 from limit, fails dummy\)"
+    known = rf"first \(beats 3 of 3, {interval}, 10 rows, 0\.5 s, distance 0\.25 to its limit, fails dummy\)"
     assert re.fullmatch(f"1 of 1 unbeaten and above the control: {known}", said)
     best, cheapest = words(large.use)
-    cheap = rf"second \(beats 2 of 3, {interval}, 50 rows, 0\.5 s, 0\.25 from limit\)"
-    dear = rf"first \(beats 2 of 3, {interval}, 100 rows, 0\.5 s, 0\.25 from limit, fails dummy\)"
+    cheap = rf"second \(beats 2 of 3, {interval}, 50 rows, 0\.5 s, distance 0\.25 to its limit\)"
+    dear = rf"first \(beats 2 of 3, {interval}, 100 rows, 0\.5 s, distance 0\.25 to its limit, fails dummy\)"
     assert re.fullmatch(rf"2 of 2 unbeaten and above the control, tied: {cheap}, {dear}", best)
-    at_small = rf"first \({interval}, 10 rows, 0\.5 s, 0\.25 from limit\)"
+    at_small = rf"first \({interval}, 10 rows, 0\.5 s, distance 0\.25 to its limit\)"
     assert re.fullmatch(rf"Cheapest of 2 in the interval of second that no test tells from it: {at_small}", cheapest)
     control = r"3 of 4 beat the control guess \(0\.00\d?\), 1 tie with it: fourth \(0\.00\d?\)"
     assert re.fullmatch(control, words(small.avoid)[0])
@@ -89,8 +95,8 @@ def test_a_method_with_one_cost_stands_where_that_is_no_more_than_the_budget(tmp
         for name, rows in (("cheap", 5), ("dear", 60)):
             maker.cell("Some.task", repetition, name, {"spearman_game": [0.7 + noise]}, rows=rows)
     board = aggregate(read_run(maker.write()))
-    assert set(Level(board, {"Some.task": 10}, headline=False).methods) == {*NAMES[:4], "cheap"}
-    assert set(Level(board, {"Some.task": 100}, headline=True).methods) == {*NAMES[:4], "cheap", "dear"}
+    assert set(FamilyAtBudget(board, {"Some.task": 10}, headline=False).tests.rivals) == {*NAMES[:4], "cheap"}
+    assert set(FamilyAtBudget(board, {"Some.task": 100}, headline=True).tests.rivals) == {*NAMES[:4], "cheap", "dear"}
 
 
 def test_names_have_no_say(board, tmp_path):
@@ -105,11 +111,11 @@ def test_names_have_no_say(board, tmp_path):
 
 def test_few_models_are_said_to_be_few(tmp_path):
     _, large = make_advice(aggregate(read_run(known_run(tmp_path / "run", models=4).write())))
-    assert words(large.use)[0] == "Too few models to tell: 4 models, 1 of 6 duels undecided"
+    assert words(large.use)[0] == "Too few models to tell: 4 models, 1 of 6 paired tests undecided"
     assert not [said for said in words(large.use) if said.startswith("Cheapest")]
     assert re.match(r"3 of 4 beat the control guess \(-?0\.00\d?\), 1 undecided", words(large.avoid)[0])
     once, *_ = make_advice(aggregate(read_run(known_run(tmp_path / "once", models=1).write())))
-    assert words(once.use) == ["Too few models to tell: 1 model, 1 explicand, 6 of 6 duels undecided"]
+    assert words(once.use) == ["Too few models to tell: 1 model, 1 explicand, 6 of 6 paired tests undecided"]
 
 
 def random_run(directory, seed) -> RunMaker:
@@ -148,14 +154,17 @@ def test_what_holds_of_any_advice(seed, tmp_path):
         used, avoided = ({named.method for found in of for named in found.named} for of in (one.use, one.avoid))
         assert not used & {"y", "z"}
         assert not used & avoided
-        duels = board.duels[one.family]
+        results = board.paired_tests[one.family].results
         if one.budget == "100 rows":
             for method in {named.method for found in one.use if "unbeaten" in found.said for named in found.named}:
-                assert LOSS not in set(duels.loc[method])
-                assert WIN in set(duels.loc[method, ["y", "z"]])
+                assert LOSS not in set(results.loc[method])
+                assert WIN in set(results.loc[method, ["y", "z"]])
     for family, tasks in (("two", ("t1", "t2")), ("made-up", ("t3",))):
-        level = Level(board, dict.fromkeys(tasks, 100), headline=True)
-        assert level.duels.loc[board.duels[family].index, board.duels[family].columns].equals(board.duels[family])
+        at = FamilyAtBudget(board, dict.fromkeys(tasks, 100), headline=True)
+        assert at.tests.results.equals(board.paired_tests[family].results)
+        assert {task: board.compare_methods(task, scores) for task, scores in at.scores.items()}.keys() == set(tasks)
+        for task, scores in at.scores.items():  # the same tests of its own scores
+            assert board.compare_methods(task, scores).equals(at.results[task])
 
 
 def test_without_a_control_nothing_is_said_of_one(tmp_path):

@@ -246,14 +246,14 @@ def test_missing_records_are_counted(tmp_path):
     assert coverage["missing"].sum() == 6
 
 
-def test_duels_by_family_of_tasks(board):
-    assert list(board.duels) == ["made-up"]  # the kind of both tasks
-    duels = board.duels["made-up"]
-    assert list(duels.index) == list(duels.columns) == list(board.methods.index)
-    assert duels.loc["sig-game", "ig-zero"] == "win"  # on "pictures"; on "game" three models decide nothing
-    assert duels.loc["ig-zero", "sig-game"] == "loss"
-    assert duels.loc["sig-game", "icg"] == "undecided"
-    assert duels.loc["sig-game", "sig-game"] == ""
+def test_paired_tests_by_family_of_tasks(board):
+    assert list(board.paired_tests) == ["made-up"]  # the kind of both tasks
+    results = board.paired_tests["made-up"].results
+    assert list(results.index) == list(results.columns) == list(board.methods.index)
+    assert results.loc["sig-game", "ig-zero"] == "win"  # on "pictures"; on "game" three models decide nothing
+    assert results.loc["ig-zero", "sig-game"] == "loss"
+    assert results.loc["sig-game", "icg"] == "undecided"
+    assert results.loc["sig-game", "sig-game"] == ""
 
 
 def test_families_are_as_the_suite_says(tmp_path):
@@ -264,7 +264,10 @@ def test_families_are_as_the_suite_says(tmp_path):
         for label, score in (("a", of_a), ("b", of_b)):
             maker.cell(name, 0, label, {"spearman_game": [score] * 12}, budget=100)
     board = aggregate(read_run(maker.write()))
-    assert {family: duels.loc["a", "b"] for family, duels in board.duels.items()} == {"f": "loss", "g": "win"}
+    assert {family: tests.results.loc["a", "b"] for family, tests in board.paired_tests.items()} == {
+        "f": "loss",
+        "g": "win",
+    }
     overall: Any = board.overall.set_index("method")
     assert overall[["wins", "ties", "undecided", "losses", "families"]].loc["a"].tolist() == [1, 0, 0, 1, 2]
     assert overall["family"].to_dict() == {"a": "x", "b": "x"}
@@ -323,7 +326,7 @@ def test_a_run_without_a_single_record(tmp_path):
     board = aggregate(read_run(maker.write()))
     assert board.summary.empty
     assert board.overall.empty
-    assert board.duels == {}
+    assert board.paired_tests == {}
     assert board.coverage["missing"].tolist() == [2]
 
 

@@ -2,6 +2,7 @@ import io
 import re
 from itertools import combinations
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from matplotlib.image import imread
 
 from benchmarks.board.aggregate import aggregate
 from benchmarks.board.figures import Drawing, draw
-from benchmarks.board.figures.frontier import find_frontier
+from benchmarks.board.figures.frontier import find_frontier, make_frontier_panels
 from benchmarks.board.figures.saliency import plot_saliency
 from benchmarks.board.figures.style import add_title, choose_family_colours, make_panels, name_panel
 from benchmarks.run.fields import EncodedArray, SweepPoint
@@ -46,6 +47,13 @@ def draw_run(maker: RunMaker) -> dict[str, Drawing]:
     return {drawing.name: drawing for drawing in draw(aggregate(read_run(maker.write())))}
 
 
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def read_svg(text: str) -> ElementTree.Element:
+    return ElementTree.fromstring(text)
+
+
 def titles(figure: Figure) -> list[str]:
     return [ax.get_title() for ax in figure.axes]
 
@@ -66,7 +74,8 @@ def test_every_figure_of_certainty_aware_models(certainty_figures):
 
 
 def test_figures_are_not_blank(figures, certainty_figures):
-    for figure in [*figures.values(), *certainty_figures.values()]:
+    drawn = [*figures.items(), *certainty_figures.items()]
+    for figure in [figure for name, figure in drawn if name != "frontier"]:
         stream = io.BytesIO()
         figure.savefig(stream, format="png", dpi=50)
         stream.seek(0)
@@ -76,7 +85,6 @@ def test_figures_are_not_blank(figures, certainty_figures):
 
 
 def test_a_panel_for_each_task(figures):
-    assert titles(figures["frontier"]) == ["game", "pictures"]
     assert titles(figures["runtime"]) == ["game", "pictures"]
     assert titles(figures["sweep-samples"]) == ["game"]
 
@@ -89,12 +97,11 @@ def test_generic_figures_name_no_paper(drawings, certainty_figures):
 
 
 def test_axes_are_labelled(figures):
-    labels = {name: (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) for name, figure in figures.items()}
+    drawn = {name: figure.axes[0] for name, figure in figures.items() if name != "frontier"}
+    labels = {name: (axes.get_xlabel(), axes.get_ylabel()) for name, axes in drawn.items()}
     assert labels["sweep-samples"] == ("samples", "spearman_game (higher is better)")
     assert labels["curves-pictures"] == ("share of features removed, 0 to 0.25", "iaccuracy (lower is better)")
-    assert labels["frontier"] == ("rows per explicand, forward + backward", "spearman_game (higher is better)")
     assert labels["runtime"][0] == "seconds per explicand"
-    assert figures["frontier"].axes[1].get_ylabel() == "iaccuracy (lower is better)"
 
 
 def test_sweep_lines_are_means(figures):
@@ -145,11 +152,37 @@ def test_points_far_from_their_limit_are_open_and_truths_and_twins_are_left_out(
                 "options": {"steps": 1},
             }
             maker.cell("t", repetition, label, {"off_bshap": [0.5, 0.6]}, budget=100, rows=cost, **outcome)
-    figure = draw_run(maker)["frontier"].figure
-    points = [line for line in figure.axes[0].get_lines() if line.get_marker() == "o"]
-    faces = {float(x): line.get_markerfacecolor() == "white" for line in points for x in np.asarray(line.get_xdata())}
-    assert faces == {40: True, 50: False}
-    assert figure.legends[0].get_texts()[-1].get_text() == "more than 0.5 from its own limit"
+    dots = [dot for dot in read_svg(draw_run(maker)["frontier"].svg).iter(f"{SVG}circle") if len(dot)]
+    assert {dot[0].text: dot.get("class") for dot in dots} == {
+        "far: 0.550 for 40 rows": "far",
+        "near: 0.550 for 50 rows": None,
+    }
+
+
+def test_the_frontier_as_a_figure(board, drawings):
+    (drawing,) = [drawing for drawing in drawings if drawing.name == "frontier"]
+    svg = read_svg(drawing.svg)
+    assert [text.text for text in svg.iter(f"{SVG}text") if text.get("class") == "head"] == [
+        "game: spearman_game ↑",
+        "pictures: iaccuracy ↓",
+    ]
+    for panel, group in zip(make_frontier_panels(board), svg.iter(f"{SVG}g"), strict=True):
+        names = [text[0].text for text in group.iter(f"{SVG}text") if len(text)]
+        assert names == [f"{i} {name}" for i, (name, _, _) in enumerate(panel.named, 1)]
+        assert panel.drawing in drawing.svg  # as on the page
+        places = [float(dot.get(axis, "nan")) for dot in group.iter(f"{SVG}circle") for axis in ("cx", "cy")]
+        assert all(0 <= x <= 320 for x in places[::2])
+        assert all(0 <= y <= 200 for y in places[1::2])
+    legend = [text.text for text in svg.findall(f"{SVG}text")]
+    assert {"integrated-gradients", "shapley-integrated-gradients"} <= set(legend)
+
+
+def test_names_are_escaped_in_the_frontier(tmp_path):
+    maker = RunMaker(tmp_path / "run", {"a<b>&": "x"}, {"t": {"repetitions": 1, "budgets": [5]}})
+    maker.cell("t", 0, "a<b>&", {"100%_right": [0.5]}, budget=5, rows=5)
+    svg = draw_run(maker)["frontier"].svg
+    assert "a&lt;b&gt;&amp;" in svg
+    assert "1 a<b>&" in [span.text for span in read_svg(svg).iter(f"{SVG}tspan")]
 
 
 @pytest.mark.parametrize(("score", "rows"), [(None, 100), (0.5, 0)])
@@ -160,7 +193,7 @@ def test_tasks_without_any_score_or_any_row_have_figures_that_can_be_saved(tmp_p
     for label in families:
         maker.cell("undefined", 0, label, {"100%_right": [score, score]}, budget=5, rows=rows)
     drawings = list(draw(aggregate(read_run(maker.write()))))
-    assert [drawing.name for drawing in drawings] == (["runtime"] if score is None else ["frontier", "runtime"])
+    assert [drawing.name for drawing in drawings] == ["runtime"]  # without a row there is no cost to draw
     for drawing in drawings:
         drawing.figure.savefig(io.BytesIO(), format="png", dpi=40)
 

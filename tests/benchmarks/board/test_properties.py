@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.board.aggregate import aggregate, find_option, list_rows
-from benchmarks.board.properties import CRITERIA, Criterion, make_matrix, make_properties_frame, make_properties_table
+from benchmarks.board.properties import CRITERIA, Criterion, make_properties, make_properties_table
 from benchmarks.board.report import write_report
 from benchmarks.run.storage import read_run
 from benchmarks.run.suite_files import load_suite
@@ -78,9 +78,9 @@ def board(folder):
 
 
 def test_verdicts_by_hand(board):
-    matrix = make_matrix(board)
-    assert [one.name for one in matrix.criteria] == ["dummy", "symmetry"]
-    found = {row.method: [one.verdict for one in row.judged] for row in matrix.rows}
+    properties = make_properties(board)
+    assert [one.name for one in properties.criteria] == ["dummy", "symmetry"]
+    found = {row.method: [one.verdict for one in row.verdicts] for row in properties.rows}
     assert found == {
         "good": ["pass", "pass"],
         "bad": ["fail", "fail"],
@@ -88,16 +88,16 @@ def test_verdicts_by_hand(board):
         "mixed": ["fail", "fail"],
         "control": ["fail", "fail"],
     }  # of "refuses" and "silent" nothing is measured
-    mixed = next(row for row in matrix.rows if row.method == "mixed")
+    mixed = next(row for row in properties.rows if row.method == "mixed")
     assert (mixed.fails, mixed.decided) == (2, 2)
-    assert mixed.judged[0].of == "1/2"  # of the two units, one
-    assert mixed.judged[0].score == "0.40"
-    assert mixed.judged[0].interval.startswith("[0.")
-    assert [row.control for row in matrix.rows] == [False] * 4 + [True]
+    assert mixed.verdicts[0].of == "1/2"  # of the two units, one
+    assert mixed.verdicts[0].score == "0.40"
+    assert mixed.verdicts[0].interval.startswith("[0.")
+    assert [row.control for row in properties.rows] == [False] * 4 + [True]
 
 
 def test_what_is_not_measured_says_why(board):
-    rows = {(row["property"], row["task"], row["method"]): row for row in list_rows(make_properties_frame(board))}
+    rows = {(row["property"], row["task"], row["method"]): row for row in list_rows(make_properties(board).frame)}
 
     def why(*place: str) -> list[str]:
         name, task, method = place
@@ -115,8 +115,8 @@ def test_what_is_not_measured_says_why(board):
 
 def test_names_do_not_matter(board, tmp_path):
     names = ("bshap", "random-attribution", "icg", "ig-zero", "gradient", "sig-game", "good")
-    other = make_matrix(aggregate(read_run(properties_run(tmp_path / "run", names).write())))
-    assert [row.judged for row in other.rows] == [row.judged for row in make_matrix(board).rows]
+    other = make_properties(aggregate(read_run(properties_run(tmp_path / "run", names).write())))
+    assert [row.verdicts for row in other.rows] == [row.verdicts for row in make_properties(board).rows]
 
 
 def test_the_report_shows_it_where_methods_fail(folder, board):
@@ -128,7 +128,7 @@ def test_the_report_shows_it_where_methods_fail(folder, board):
     assert "| control (control) | 2 of 2 |" in section
     assert "dummy: Do features that the network ignores get nothing? ignored\\_share at most 0.1, on" in section
     assert "no rank follows" in section
-    table = make_properties_table(make_matrix(board))
+    table = make_properties_table(make_properties(board))
     assert [cell.strong for row in table.rows for cell in row] == [
         cell.text.startswith("fail") for row in table.rows for cell in row
     ]

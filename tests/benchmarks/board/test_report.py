@@ -1,6 +1,7 @@
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,13 +10,16 @@ import pytest
 from matplotlib.figure import Figure
 from rich.console import Console
 
+from benchmarks.board import leaderboard, properties
 from benchmarks.board.aggregate import Board, aggregate
+from benchmarks.board.content import Supplement
 from benchmarks.board.figures import Drawing
-from benchmarks.board.report import Supplement, make_markdown_environment, make_rich, write_report
+from benchmarks.board.formats import make_markdown_environment, make_rich
+from benchmarks.board.report import write_report
 from benchmarks.board.tables import (
     format_interval,
     format_number,
-    format_place,
+    format_rank_range,
     format_score,
     format_seconds,
     make_table,
@@ -119,6 +123,25 @@ def test_templates_of_others_come_before_the_board_s_and_may_use_them(tmp_path):
     assert make_markdown_environment(tmp_path).get_template("leaderboard.md.j2").render() == "mine"
 
 
+def test_what_a_report_says_is_made_once_for_all_formats(tmp_path, monkeypatch):
+    made: Counter[str] = Counter()
+
+    def count(module: Any, name: str) -> None:
+        make = getattr(module, name)
+
+        def counted(*args: Any) -> Any:
+            made[name] += 1
+            return make(*args)
+
+        monkeypatch.setattr(module, name, counted)
+
+    for module, name in ((properties, "make_properties_frame"), (leaderboard, "make_task_table")):
+        count(module, name)
+    monkeypatch.setattr("benchmarks.board.report.figures.draw", lambda _: [])
+    printed(write_report(small_run(tmp_path / "run").write()))
+    assert made == {"make_properties_frame": 1, "make_task_table": 2}  # tasks
+
+
 def test_markdown_says_where_the_numbers_come_from(markdown):
     assert markdown.startswith("# Leaderboard: made-up\n\nA run made by hand.\n")
     origin = markdown.split("## Where the numbers come from")[1]
@@ -146,7 +169,7 @@ def test_markdown_opens_with_who_leads_after_a_short_legend(markdown):
 
 def test_markdown_table_of_a_task(markdown):
     lines = table_lines(markdown.split("<details>")[1], "pictures")
-    assert lines[0] == r"| place | method | iaccuracy ↓ | iaccuracy\_mean ↓ | from limit | allocation | cost |"
+    assert lines[0] == r"| rank | method | iaccuracy ↓ | iaccuracy\_mean ↓ | distance | allocation | cost |"
     assert [line.split(" | ")[1] for line in lines[2:]] == [
         "sig-game",
         "icg",
@@ -160,7 +183,7 @@ def test_markdown_table_of_a_task(markdown):
 
 
 def test_a_table_without_rows_is_left_out_but_not_its_notes():
-    table = make_table("t", ["place", "method"], [], ["skipped (no): m"], "No score judges here")
+    table = make_table("t", ["rank", "method"], [], ["skipped (no): m"], "No score judges here")
     shown = make_markdown_environment().from_string('{% import "macros.md.j2" as macros %}{{ macros.show(table) }}')
     assert shown.render(table=table).split("\n\n") == ["No score judges here", "- skipped (no): m\n"]
     assert [str(part) for part in make_rich(table)] == ["t\nNo score judges here", "skipped (no): m", ""]
@@ -274,7 +297,7 @@ def test_what_is_printed_fits_in_100_columns(report):
     text = printed(report)
     assert max(map(len, text.splitlines())) <= 100
     assert "…" not in text
-    assert text.index("Who leads") < text.index("place")
+    assert text.index("Who leads") < text.index("rank ")
     assert re.search(r"\n1-\d +sig-game +0\.\d+ \[", text)
     assert "skipped (the model is not certainty-aware): icg" in text
 
@@ -377,7 +400,7 @@ def test_scores_have_as_many_decimals_as_their_interval_justifies(mean, low, hig
 
 
 def test_places_as_text():
-    assert [format_place(*ends) for ends in ((1.0, 4.0), (3.0, 3.0), (1.5, 2.5), (float("nan"),) * 2)] == [
+    assert [format_rank_range(*ends) for ends in ((1.0, 4.0), (3.0, 3.0), (1.5, 2.5), (float("nan"),) * 2)] == [
         "1-4",
         "3",
         "1-3",

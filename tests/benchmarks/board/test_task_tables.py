@@ -72,7 +72,7 @@ def column_of(table: Table, name: str) -> list[str]:
 
 def test_the_main_table_has_at_most_seven_columns(crowded):
     table = make_task_table(crowded, "t")
-    assert table.header == ["place", "method", "off_bshap ↓", "in_shadow ↓", "from limit", "allocation", "cost"]
+    assert table.header == ["rank", "method", "off_bshap ↓", "in_shadow ↓", "distance", "allocation", "cost"]
     assert {len(row) for row in table.rows} == {7}
 
 
@@ -116,7 +116,7 @@ def controlled_run(directory, scores, controls=("noise", "edges")):
 )
 def test_controls_that_half_of_the_methods_do_not_beat_are_told_above(tmp_path, scores, said):
     about, _, warning = make_task_table(board_of(controlled_run(tmp_path, scores)), "t").lead.partition("100 rows.")
-    assert about.startswith("Places by 100%_right")
+    assert about.startswith("Ranks by 100%_right")
     start = " Half of the methods or more do no better than a control, which does not see the model: "
     assert warning.startswith(start + said) if said else warning == ""
 
@@ -131,7 +131,7 @@ def test_the_page_tells_of_controls_too_and_marks_one_that_leads(tmp_path):
 
 def test_distance_split_and_cost(crowded):
     table = make_task_table(crowded, "t")
-    assert column_of(table, "from limit") == ["0.62", "0.04", "", "", ""]
+    assert column_of(table, "distance") == ["0.62", "0.04", "", "", ""]
     assert column_of(table, "allocation") == ["50 x 10", "", "", "", ""]
     assert column_of(table, "cost") == ["1,000", "1,000", "", "0", "2"]
 
@@ -203,7 +203,7 @@ def test_what_a_ranking_stands_on(tmp_path, models, explicands, said):
             maker.cell("t", model, label, {"100%_right": [0.5] * explicands}, budget=100)
     board = board_of(maker)
     assert Standings(board, "t").describe_models() == said
-    lead = f"Places by 100%_right ↑; {said}; budget 100 rows."
+    lead = f"Ranks by 100%_right ↑; {said}; budget 100 rows."
     assert make_task_table(board, "t").lead == lead
 
 
@@ -265,14 +265,14 @@ def test_the_leaders_of_each_task_and_how_sure_that_is(crowded):
         "t",
         "off_bshap ↓",
         "sig-game† 0.30, ig-zero 0.50, noise (control) 2.10",
-        "1 of 4 may be first; 10 models",
+        "1 of 4 in the top set; 10 models",
     ]
 
 
 # ---- over all
 
 
-def duelling_run(folder: Path, *, lead: float = 0.3) -> RunMaker:
+def several_families_run(folder: Path, *, lead: float = 0.3) -> RunMaker:
     """Two families, the first of two tasks, ten models each: a beats b by ``lead`` everywhere, b ties with c on both
     tasks of the first family and beats it in the second one; the control loses by far, "once" is in one family."""
     families = {"a": "x", "b": "x", "c": "x", "once": "x", "noise": "control"}
@@ -290,7 +290,7 @@ def duelling_run(folder: Path, *, lead: float = 0.3) -> RunMaker:
 
 
 def test_wins_ties_and_losses_by_family(tmp_path):
-    table = make_overall_table(board_of(duelling_run(tmp_path / "run")))
+    table = make_overall_table(board_of(several_families_run(tmp_path / "run")))
     assert table.header == ["tier", "method", "score ↑", "first", "second"]
     rows = {row[1].text: [cell.text for cell in row] for row in table.rows}
     assert list(rows) == ["a", "b", "c", "once", "noise (control)"]
@@ -303,12 +303,12 @@ def test_wins_ties_and_losses_by_family(tmp_path):
 
 
 def test_without_an_order_there_are_no_tiers(tmp_path):
-    table = make_overall_table(board_of(duelling_run(tmp_path / "run", lead=0.0)))
+    table = make_overall_table(board_of(several_families_run(tmp_path / "run", lead=0.0)))
     assert table.header == ["method", "score ↑", "first", "second"]
     assert table.lead.endswith("No order of all methods survives leaving out one family or one method.")
 
 
 def test_a_single_task_has_no_table_over_all(crowded, tmp_path):
     assert [table.title for table in make_overview_tables(crowded)] == ["Who leads"]
-    several = make_overview_tables(board_of(duelling_run(tmp_path / "run")))
+    several = make_overview_tables(board_of(several_families_run(tmp_path / "run")))
     assert [table.title for table in several] == ["Who leads", "Over all"]

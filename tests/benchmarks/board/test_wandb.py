@@ -21,11 +21,13 @@ from matplotlib.image import imsave
 from pytorch_lightning.demos.boring_classes import BoringModel, RandomDataset
 from torch.utils.data import DataLoader
 
+from benchmarks.board.aggregate import aggregate
+from benchmarks.board.content import make_content
 from benchmarks.board.tracked_run import tracked_run
 from benchmarks.board.wandb_runs import log_suite
 from benchmarks.run.fields import ColumnFacts, EncodedArray, Provenance, SweepPoint
 from benchmarks.run.records import CellRecord, Manifest, ProblemRecord
-from benchmarks.run.storage import RUN_MANIFEST, write
+from benchmarks.run.storage import RUN_MANIFEST, read_run, write
 from benchmarks.run.suite import MethodChoice, MetricChoice, Suite, TaskChoice
 from sig.registry import Cost
 from training import tracking
@@ -254,24 +256,31 @@ def server(running_server, monkeypatch):
     return running_server
 
 
+def content_of(folder):
+    return make_content(aggregate(read_run(folder)))
+
+
 # --- tests
 
 
 def test_a_suite_is_logged_offline_by_default(run_folder):
-    log_suite(run_folder, Tracking(directory=run_folder, project=PROJECT))
+    log_suite(content_of(run_folder), Tracking(directory=run_folder, project=PROJECT))
     wandb.teardown()
     logs = [log.read_bytes() for log in run_folder.glob("wandb/offline-run-*/*.wandb")]
     for name in ("tiny/ig-zero", "tiny/captum/IntegratedGradients", "tiny/leaderboard"):
         assert sum(name.encode() in log for log in logs) == 1
 
 
-def test_disabled_does_not_even_read_the_records(tmp_path):
-    log_suite(tmp_path / "nowhere", Tracking("disabled"))
+def test_disabled_logs_nothing(run_folder, monkeypatch):
+    content = content_of(run_folder)
+    monkeypatch.setattr("benchmarks.board.wandb_runs.tracked_run", None)
+    log_suite(content, Tracking("disabled", directory=run_folder))
+    assert not list(run_folder.glob("**/wandb/*-run-*"))
 
 
 def test_a_suite_on_a_server(run_folder, records, server, tmp_path):
     settings = Tracking("online", PROJECT, tmp_path)
-    log_suite(run_folder, settings, verdicts={"verdict on SIG, Fig. 1: it holds": "held"})
+    log_suite(content_of(run_folder), settings, verdicts={"verdict on SIG, Fig. 1: it holds": "held"})
     assert sync_command(settings) is None
     runs = server.runs()
     assert set(runs) >= {"tiny/ig-zero", "tiny/captum/IntegratedGradients", "tiny/leaderboard"}

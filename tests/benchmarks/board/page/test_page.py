@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.board.page.render import _is_clean
 from benchmarks.board.report import write_report
-from benchmarks.board.tables import format_place, format_score
+from benchmarks.board.tables import format_rank_range, format_score
 from benchmarks.papers.supplement import supplement_report
 from benchmarks.publish.derive import _compare_pages
 from benchmarks.run.records import CellRecord, ProblemRecord
@@ -141,8 +141,8 @@ def test_the_numbers_are_those_of_the_csv_file(page, folder):
         assert line is not None
         mean, low, high = (float(row[name]) for name in ("mean", "low", "high"))
         assert line.children[header.index(row["column"])].words() == format_score(mean, low, high)
-        if row["place"] and row["column"] == header[2]:
-            assert line.children[0].words() == format_place(float(row["rank_low"]), float(row["rank_high"]))
+        if row["rank_range"] and row["column"] == header[2]:
+            assert line.children[0].words() == format_rank_range(float(row["rank_low"]), float(row["rank_high"]))
         checked += 1
     assert checked == 3 * 2 + 4 * 2 + 1  # "game": three methods, two scores; "pictures": four, two; "broken": one
 

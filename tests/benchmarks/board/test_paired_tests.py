@@ -1,4 +1,4 @@
-"""Duels and the order of all methods, by hand and by what must not matter."""
+"""Paired tests and the order of all methods, by hand and by what must not matter."""
 
 from typing import Any
 
@@ -8,30 +8,40 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.board.duels import LOSS, NOT_MET, TIE, UNDECIDED, WIN, judge_family, judge_task, order_methods
+from benchmarks.board.paired_tests import (
+    LOSS,
+    NOT_MET,
+    TIE,
+    UNDECIDED,
+    WIN,
+    PairedTests,
+    judge_family,
+    judge_task,
+    order_methods,
+)
 
 SIGNS = {"+": WIN, "-": LOSS, "=": TIE, "?": UNDECIDED, " ": NOT_MET}
 TURNED = {WIN: LOSS, LOSS: WIN, TIE: TIE, UNDECIDED: UNDECIDED, NOT_MET: NOT_MET}
 
 
 def table(names: str, rows: str) -> Any:
-    """Duels from signs: a row for each method, one after the other between bars."""
+    """Results from signs: a row for each method, one after the other between bars."""
     found = [[SIGNS[sign] for sign in row] for row in rows.split("|")]
     return pd.DataFrame(found, list(names), list(names))
 
 
 @st.composite
 def families(draw: st.DrawFn) -> list[pd.DataFrame]:
-    """Some families of duels that agree with themselves, of some of five methods each."""
+    """Results of some families that agree with themselves, of some of five methods each."""
     found = []
     for _ in range(draw(st.integers(1, 3))):
         names = draw(st.lists(st.sampled_from("abcde"), min_size=1, max_size=5, unique=True))
-        duels: Any = pd.DataFrame(NOT_MET, names, names)
+        results: Any = pd.DataFrame(NOT_MET, names, names)
         for i, name in enumerate(names):
             for rival in names[:i]:
-                duels.loc[name, rival] = draw(st.sampled_from(list(TURNED)))
-                duels.loc[rival, name] = TURNED[duels.loc[name, rival]]
-        found.append(duels)
+                results.loc[name, rival] = draw(st.sampled_from(list(TURNED)))
+                results.loc[rival, name] = TURNED[results.loc[name, rival]]
+        found.append(results)
     return found
 
 
@@ -42,7 +52,7 @@ def scores(**rows: list[float]) -> Any:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def test_duels_of_a_task_by_hand() -> None:
+def test_results_on_a_task_by_hand() -> None:
     noise = np.array([0.01, -0.01, 0.02, -0.02, 0.0, 0.0])
     some = scores(best=list(0.9 + noise), near=list(0.9 - noise), far=list(0.2 + 3 * noise), none=[np.nan] * 6)
     expected = table("abcd", " =+ |= + |--  |    ").to_numpy()
@@ -59,7 +69,7 @@ def test_too_few_models_decide_nothing_where_they_do_not_differ() -> None:
     assert (once.to_numpy() == table("abf", " ??|? ?|?? ").to_numpy()).all()
 
 
-def test_a_win_is_corrected_for_all_duels_of_both() -> None:
+def test_a_win_is_corrected_for_all_tests_of_both() -> None:
     behind = -np.array([0.0, 1, 2, 3, 4, 2])  # p = .018 against zeros
     two = judge_task(scores(a=list(0 * behind), b=list(behind)), np.arange(6), "higher")
     assert two.loc["a", "b"] == WIN
@@ -74,15 +84,15 @@ def test_a_method_wins_where_the_other_loses_whatever_their_order(seed: int, per
     found = pd.DataFrame(rng.normal(size=(5, 9)) + 0.7 * np.arange(5)[:, None], list("abcde"))
     found = found.mask(rng.random(found.shape) < 0.1)
     models = np.arange(9) // per_model
-    duels = judge_task(found, models, "higher")
-    assert (duels.replace(TURNED) == duels.T).all(axis=None)
+    results = judge_task(found, models, "higher")
+    assert (results.replace(TURNED) == results.T).all(axis=None)
     shuffled = found.loc[rng.permutation(list("abcde"))]
-    assert judge_task(shuffled, models, "higher").loc[duels.index, duels.columns].equals(duels)
+    assert judge_task(shuffled, models, "higher").loc[results.index, results.columns].equals(results)
 
 
 @given(st.integers(0, 10_000))
 @settings(max_examples=30, deadline=None)
-def test_without_a_method_no_duel_of_others_is_less_decided(seed: int) -> None:
+def test_without_a_method_no_test_of_others_is_less_decided(seed: int) -> None:
     rng = np.random.default_rng(seed)
     found = pd.DataFrame(rng.normal(size=(5, 8)) + 0.7 * np.arange(5)[:, None], list("abcde"))
     whole = judge_task(found, np.arange(8), "higher").loc[list("abcd"), list("abcd")]
@@ -121,11 +131,32 @@ def test_methods_of_any_task_are_in_the_family() -> None:
     assert (found.to_numpy() == table("abc", " + |- +| - ").to_numpy()).all()
 
 
+def test_counts_by_hand() -> None:
+    tests = PairedTests(table("abk", " ++|- ?|-? "), frozenset("k"))
+    assert tests.rivals == ["a", "b"]
+    assert [tests.format_counts(name) for name in "abkz"] == ["1/0/0", "0/0/1", "0/0/1", ""]
+    assert (tests.count("k"), tests.count("k", LOSS, UNDECIDED), tests.control) == (2, 2, "k")
+    assert (tests.made, tests.undecided, tests.decided) == (1, 0, 1.0)
+    some = PairedTests(table("abcd", " +?=|- ? |?? ?|= ? "), frozenset())
+    assert (some.made, some.undecided, some.decided) == (5, 3, 0.4)
+    assert PairedTests(table("ab", "  |  "), frozenset()).decided == 0
+
+
+def test_the_unbeaten_by_hand() -> None:
+    """The control is nobody's rival: c beats it alone, and d loses to it alone."""
+    tests = PairedTests(table("abcdk", " +==+|- =-=|== =+|=+= -|-=-+ "), frozenset("k"))
+    assert tests.control == "k"
+    assert tests.list_unbeaten(above_control=False) == ["a", "d"]
+    assert tests.list_unbeaten(above_control=True) == ["a", "c"]
+    assert tests.against_control(WIN) == ["a", "c"]
+    assert tests.against_control(LOSS, TIE) == ["b", "d"]  # that lose most tests first
+
+
 # ---- all families ------------------------------------------------------------------------------------------------
 
 
 def order(*found: pd.DataFrame, controls: str = "") -> Any:
-    return order_methods({str(i): duels for i, duels in enumerate(found)}, set(controls)).set_index("method")
+    return order_methods([PairedTests(results, frozenset(controls)) for results in found]).set_index("method")
 
 
 def test_the_order_by_hand() -> None:
@@ -149,15 +180,15 @@ def test_an_order_that_one_family_alone_makes_is_none() -> None:
 
 
 def test_an_order_that_one_rival_alone_makes_is_none() -> None:
-    duels = table("abcd", " =?+|= ?=|?? =|-== ")  # a is ahead of b only as it beats d
-    found = order(duels, duels)
+    results = table("abcd", " =?+|= ?=|?? =|-== ")  # a is ahead of b only as it beats d
+    found = order(results, results)
     assert found.loc["a", "score"] > found.loc["b", "score"]
     assert found.loc["a", "tier"] == found.loc["b", "tier"] == 1
 
 
 def test_controls_are_no_rivals_and_have_no_place() -> None:
-    duels, without = table("abk", " ?+|? =|-= "), table("ab", " ?|? ")
-    found, alone = order(duels, duels, controls="k"), order(without, without)
+    results, without = table("abk", " ?+|? =|-= "), table("ab", " ?|? ")
+    found, alone = order(results, results, controls="k"), order(without, without)
     assert list(found.index) == ["a", "b", "k"]
     assert found.drop("k").equals(alone)
     assert found.loc["k", ["wins", "losses", "tier"]].isna().tolist() == [False, False, True]
@@ -169,7 +200,7 @@ def test_one_family_is_no_order() -> None:
 
 
 def test_nothing_has_no_order() -> None:
-    assert order_methods({}, []).empty
+    assert order_methods([]).empty
     alone = order(table("a", " "))
     assert alone["score"].isna().all()
     assert alone["tier"].isna().all()
@@ -180,7 +211,8 @@ def test_nothing_has_no_order() -> None:
 def test_the_order_of_methods_or_families_does_not_matter(
     found: list[pd.DataFrame], names: list[str], controls: set[str]
 ) -> None:
-    moved = [duels.reindex(there := [name for name in names if name in duels.index], columns=there) for duels in found]
+    orders = [[name for name in names if name in results.index] for results in found]
+    moved = [results.reindex(own, columns=own) for results, own in zip(found, orders, strict=True)]
     before, after = order(*found, controls="".join(controls)), order(*moved[::-1], controls="".join(controls))
     pd.testing.assert_frame_equal(after.loc[before.index], before)
 
@@ -190,8 +222,8 @@ def test_the_order_of_methods_or_families_does_not_matter(
 def test_ranges_and_tiers_agree_with_a_loop(found: list[pd.DataFrame]) -> None:
     whole = order(*found)
     parts = [found[:i] + found[i + 1 :] for i in range(len(found)) if len(found) > 1]
-    names = sorted({name for duels in found for name in duels.index})
-    parts += [[duels.drop(index=name, columns=name, errors="ignore") for duels in found] for name in names]
+    names = sorted({name for results in found for name in results.index})
+    parts += [[results.drop(index=name, columns=name, errors="ignore") for results in found] for name in names]
     replicates = [order(*part)["score"] for part in [found, *parts]]
     spread: Any = pd.concat(replicates, axis=1)
     np.testing.assert_allclose(whole["low"], spread.min(axis=1).loc[whole.index].astype(float))

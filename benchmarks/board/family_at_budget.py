@@ -1,26 +1,24 @@
 """Who beats whom in a family of tasks at one budget, and what the methods score and cost there.
 
-At the headline budget the duels are those of ``Board.duels``; at a smaller one the same tests are made of its scores.
+At the headline budget the paired tests are those of the board; at a smaller one the same are made of its scores.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 
 from benchmarks.board import statistics
 from benchmarks.board.aggregate import Board, list_rows
-from benchmarks.board.duels import LOSS, NOT_MET, WIN, judge_family, judge_task
 from benchmarks.board.leaderboard import Standings
+from benchmarks.board.paired_tests import WIN, PairedTests
 from benchmarks.board.tables import format_count, format_number, format_score, format_seconds
-
-ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True)
-class Level:
+class FamilyAtBudget:
     """A family of tasks at a budget of each: the methods that spend no more, as they are ranked on a board."""
 
     board: Board
@@ -59,71 +57,42 @@ class Level:
             tables[task] = table.reindex([method for method in map(str, self.board.methods.index) if method in rows])
         return {task: table for task, table in tables.items() if len(table)}
 
-    def find_better(self, task: str) -> Any:
-        """Whether lower or higher scores of a task are better."""
-        columns = self.board.first_scores(self.board.columns)
-        (better,) = columns.loc[columns["task"] == task, "better"]
-        return better
-
-    def judge(self, task: str, scores: pd.DataFrame) -> pd.DataFrame:
-        """``judge_task`` of scores on the units of a task."""
-        return judge_task(scores, self.board.find_models(task, scores.columns), self.find_better(task))
+    @cached_property
+    def results(self) -> dict[str, pd.DataFrame]:
+        """Of the paired tests on each task where any method is scored."""
+        if self.headline:
+            return {task: self.board.results[task] for task in self.scores}
+        return {task: self.board.compare_methods(task, scores) for task, scores in self.scores.items()}
 
     @cached_property
-    def by_task(self) -> dict[str, pd.DataFrame]:
-        """The duels of each task where any method is scored."""
-        return {task: self.judge(task, scores) for task, scores in self.scores.items()}
-
-    @cached_property
-    def duels(self) -> pd.DataFrame:
-        """Those of the family."""
-        return judge_family(list(self.by_task.values()))
-
-    @cached_property
-    def methods(self) -> list[str]:
-        """All but controls."""
-        return [method for method in self.duels.index if method not in self.board.controls] if self.by_task else []
+    def tests(self) -> PairedTests:
+        """The paired tests of the family."""
+        return self.board.combine_results(list(self.results.values()))
 
     @cached_property
     def task(self) -> str:
-        """Whose scores are told: the task on which tests tell most methods apart."""
-        return max(self.by_task, key=lambda task: int((self.by_task[task] == WIN).to_numpy().sum()))
+        """The task whose scores are told: the one on which tests tell most methods apart."""
+        return max(self.results, key=lambda task: int((self.results[task] == WIN).to_numpy().sum()))
 
     @property
     def heading(self) -> str:
         """Which score is told, and which ones are better."""
         return Standings(self.board, self.task).heading(self.board.first_judges[self.task])
 
-    @cached_property
-    def control(self) -> str:
-        """The control that does best against methods, of those with a score; empty where there is none."""
-        named = [str(name) for name in self.duels.index if name in self.board.controls]
-        controls = [name for name in named if self.count(name, NOT_MET) < len(self.methods)]
-        return max(controls, key=lambda name: self.count(name, WIN) - self.count(name, LOSS), default="")
-
-    def count(self, method: str, result: str) -> int:
-        """How many methods but controls it wins against, loses to, or ties with."""
-        return list(self.duels.loc[method, self.methods]).count(result)
-
-    def against_control(self, *results: str) -> list[str]:
-        """The methods whose duel with the best control is one of these, those that lose most duels first."""
-        found = [m for m in self.methods if self.control and self.duels.loc[m, self.control] in results]
-        return sorted(found, key=lambda method: -self.count(method, LOSS))
-
     def scores_better(self, method: str) -> bool:
         """Whether the mean is better than the best control's, where both have one, by more than rounding."""
         task, row = self.find(method)
-        if self.control not in self.rows[task]:
+        if self.tests.control not in self.rows[task]:
             return True
-        ahead = row["mean"] - self.rows[task][self.control]["mean"]
-        return bool((ahead if self.find_better(task) == "higher" else -ahead) > ROUNDING)
+        ahead = row["mean"] - self.rows[task][self.tests.control]["mean"]
+        higher = self.board.facts[task, self.board.first_judges[task]]["better"] == "higher"
+        return bool((ahead if higher else -ahead) > statistics.FLOAT64_ROUNDING)
 
     @cached_property
     def best(self) -> list[str]:
-        """The methods that lose to none and win, against the best control too: most wins first, then the cheaper."""
-        fits = self.against_control(WIN) if self.control else self.methods
-        kept = [m for m in fits if LOSS not in set(self.duels.loc[m]) and WIN in set(self.duels.loc[m])]
-        return sorted(kept, key=lambda m: (-self.count(m, WIN), self.find(m)[1]["cost"], self.methods.index(m)))
+        """The unbeaten methods that also win against the best control: most wins first, then the cheaper."""
+        found = self.tests.list_unbeaten(above_control=True)
+        return sorted(found, key=lambda m: (-self.tests.count(m, WIN), self.find(m)[1]["cost"]))
 
     @cached_property
     def independent(self) -> int:
@@ -135,12 +104,11 @@ class Level:
     def models(self) -> str:
         """How many there are, on the task that has most, or how many explicands of one."""
         models = max(row["models"] for rows in self.rows.values() for row in rows.values())
-        return (
-            format_count(models, "model") if models > 1 else f"1 model, {format_count(self.independent, 'explicand')}"
-        )
+        one = f"1 model, {format_count(self.independent, 'explicand')}"
+        return format_count(models, "model") if models > 1 else one
 
     def find(self, method: str) -> tuple[str, dict[str, Any]]:
-        """The row of a method, and its task: that whose scores are told, or else the first with the method."""
+        """The task of a method, that whose scores are told or else the first with the method; and its row there."""
         task = next(task for task in (self.task, *self.rows) if method in self.rows[task])
         return task, self.rows[task][method]
 
@@ -151,8 +119,8 @@ class Level:
         return text if task == self.task else f"{text} on {task}"
 
     def describe(self, method: str) -> str:
-        """Score, cost, and distance from the method's limit."""
+        """Score, cost, and distance to the method's limit."""
         _, row = self.find(method)
         cost = f"{format_number(row['cost'], whole=True)} rows, {format_seconds(row['seconds'])} s"
-        limit = "" if pd.isna(row["distance"]) else f", {row['distance']:.2f} from limit"
+        limit = "" if pd.isna(row["distance"]) else f", distance {row['distance']:.2f} to its limit"
         return f"{self.score(method, interval=True)}, {cost}{limit}"
