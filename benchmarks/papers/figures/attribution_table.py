@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.board.aggregate import Board
 from benchmarks.board.figures.style import INK, Drawing, add_title, make_panels, name_panel
-from benchmarks.papers.quantities import Selection, collect_first_shown, scale_rows
+from benchmarks.papers.evidence import Selection, collect_first_shown, scale_rows
 
 
 def draw_attribution_table(tasks: Selection, board: Board, *, title: str) -> Iterator[Drawing]:

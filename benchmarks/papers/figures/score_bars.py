@@ -17,7 +17,8 @@ from benchmarks.board.figures.style import (
     make_panels,
     name_panel,
 )
-from benchmarks.papers.quantities import Quantity, find_tasks
+from benchmarks.papers.evidence import find_tasks
+from benchmarks.papers.quantities import Quantity
 
 
 def draw_score_bars(quantity: Quantity, label: str, board: Board, *, title: str) -> Iterator[Drawing]:

@@ -2,7 +2,7 @@ import numpy as np
 
 from benchmarks.papers.es import ES
 from benchmarks.run.storage import read_run
-from tests.benchmarks.papers.outcomes import draw_figures
+from tests.benchmarks.papers.findings import draw_figures
 from tests.benchmarks.run_maker import RunMaker
 
 
