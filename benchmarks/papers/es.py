@@ -8,7 +8,7 @@ from benchmarks.board.aggregate import Board
 from benchmarks.papers import game_facts
 from benchmarks.papers.claims import Bound, Closeness, Steadiness, Superiority
 from benchmarks.papers.evidence import find_tasks
-from benchmarks.papers.figures.along_edges import draw_along_edges
+from benchmarks.papers.figures.equality import draw_along_edges
 from benchmarks.papers.ledger import Item, Publication
 from benchmarks.papers.quantities import COMPLETENESS, MODEL, check, subtract
 from benchmarks.papers.sig.baselines import NEAR, NOT_DIFFERENT, SINGLE_BASELINES

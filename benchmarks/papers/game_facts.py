@@ -10,7 +10,7 @@ from jaxtyping import Float
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
-from benchmarks.papers.verdicts import HELD, NOT_HELD, PROVED, Finding
+from benchmarks.papers.verdicts import HELD, NOT_HELD, PROVED, Finding, conclude
 from datasets.gridworld import GridWorld
 from sig.effective import proportional_probability
 from sig.games import (
@@ -32,13 +32,8 @@ HIDDEN: Final = (64, 32)
 REWARDS: Final[tuple[Reward, ...]] = get_args(Reward)
 
 
-def conclude(text: str, true: bool) -> Finding:
-    """Proved where what was computed is so, else not held."""
-    return Finding(text, PROVED if true else NOT_HELD)
-
-
 def count_players() -> Finding:
-    """Of each grid."""
+    """The number of players of each grid."""
     found = {cols: GridWorld(2, cols, "r1").n_players for cols in PLAYERS}
     return conclude(", ".join(f"{n} in 2 x {cols}" for cols, n in found.items()), found == PLAYERS)
 
@@ -127,7 +122,7 @@ def count_extremes() -> Finding:
 
 
 def check_sampling_cost() -> Finding:
-    """What Algorithm 1's loops take: a pass over the sizes draws n numbers and adds one coalition in the mean."""
+    """The cost of Algorithm 1's loops: a pass over the sizes draws n numbers and adds one coalition in the mean."""
     added = {n: float((weights := coalition_weights(n)).div(weights.sum()).sum()) for n in PLAYERS.values()}
     text = f"a pass over n sizes adds {', '.join(f'{mean:.6g}' for mean in added.values())} coalitions of n players in "
     text += "the mean, so that B baselines take about 2 B n operations: n^2 where B grows as n does"
@@ -160,7 +155,7 @@ def evaluate_theorem_2() -> Finding:
 
 
 def describe_shares() -> Finding:
-    """Of the coalitions, to train on."""
+    """The shares of the coalitions that networks are trained on."""
     kept = list(SHARES.values()) == [0.5, 0.4]
     return conclude(", ".join(f"{share:.0%}" for share in SHARES.values()), kept)
 
@@ -180,6 +175,6 @@ def value_game(cols: int, reward: Reward) -> Float[Tensor, " coalitions"]:
 
 @cache
 def count_effective(cols: int, reward: Reward) -> tuple[int, ...]:
-    """To how many coalitions each player contributes anything."""
+    """The number of coalitions to which each player contributes anything."""
     values = value_game(cols, reward)
     return tuple(int((marginal_contributions(values, player) != 0).sum()) for player in range(PLAYERS[cols]))

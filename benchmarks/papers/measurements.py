@@ -76,7 +76,7 @@ def _format_middle(values: pd.Series, middle: float, digits: int) -> str:
 
 
 def count_saliency_maps(board: Board, tasks: Sequence[str]) -> Finding:
-    """How many methods have maps of pictures, task by task."""
+    """The number of methods that have maps of pictures, task by task."""
     counts = {
         task: len({name for at in board.shown[task] for name in at.maps})
         for task in tasks
@@ -89,7 +89,7 @@ def count_saliency_maps(board: Board, tasks: Sequence[str]) -> Finding:
 
 
 def compare_with_criteria(board: Board, tasks: Sequence[str], **criteria: Range) -> Finding:
-    """Whether the checks of every model of the tasks are within the range by which trained models are accepted.
+    """The checks of every model of the tasks, beside the range by which trained models are accepted.
 
     It is no finding, since models that miss it are trained anew. A training that led to no usable model misses it.
     """
@@ -111,7 +111,7 @@ def find_failed_seeds(board: Board, tasks: Sequence[str]) -> set[int]:
 
 
 def count_trained_anew(board: Board, tasks: Sequence[str]) -> str:
-    """How many seeds had not led to a usable model."""
+    """The number of seeds that had not led to a usable model, in words."""
     restarts = read_checks(board, "restarts", tasks)
     return f"trained anew: {restarts.sum():.0f} over {len(restarts)} models" if len(restarts) else ""
 
@@ -132,7 +132,7 @@ def judge_every(quantity: Quantity, method: str, claimed: Range, board: Board, t
 
 
 def judge_most(claim: Claim, board: Board, tasks: Sequence[str]) -> Finding:
-    """What is said of most methods: held on a task where it is for more than half of them, or likewise not held."""
+    """A statement about most methods: held on a task where it is for more than half of them, or likewise not held."""
     tests = claim.test(board)
     of_tasks = [[row["verdict"] for row in tests if row["task"] == task] for task in tasks]
     most = [

@@ -50,7 +50,7 @@ Ledger = Mapping[Publication, Sequence[LedgerRow]]
 
 
 def supplement_report(board: Board, figures: Mapping[str, str]) -> Supplement:
-    """What the papers add to a report that has drawn these figures, files by name.
+    """The papers' part of a report that has drawn these figures, files by name.
 
     Each sees the tasks that reproduce it alone. They add nothing to a run that reproduces none.
     """

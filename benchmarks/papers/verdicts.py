@@ -42,7 +42,7 @@ ENOUGH_MODELS: Final = 3  # without which nothing is said about models, unless t
 
 @dataclass(frozen=True)
 class Finding:
-    """What was measured, in words, and one of ``VERDICTS``."""
+    """The result of looking at a statement: what was measured, in words, and one of ``VERDICTS``."""
 
     measured: str
     verdict: str
@@ -70,6 +70,11 @@ def list_measured(texts: Iterable[str], verdict: str = MEASURED) -> Finding:
     """One measurement after the other, empty ones left out; not in this run where there are none."""
     text = "; ".join(filter(None, texts))
     return Finding(text, verdict if text else NOT_RUN)
+
+
+def conclude(text: str, true: bool) -> Finding:
+    """A fact of arithmetic: proved where what was computed is so, else not held."""
+    return Finding(text, PROVED if true else NOT_HELD)
 
 
 def qualify(verdict: str, models: int) -> str:

@@ -104,7 +104,7 @@ def _count_tests(tests: Sequence[Row], what: str, by: str) -> str:
 
 
 def count_verdicts(verdicts: Sequence[str]) -> str:
-    """How many there are of each, in words."""
+    """The number of each verdict, in words."""
     return ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in VERDICTS if verdict in verdicts)
 
 

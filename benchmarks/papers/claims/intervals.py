@@ -72,7 +72,7 @@ class IntervalClaim(Claim):
     @property
     @abstractmethod
     def claimed(self) -> Range:
-        """Where each mean lies, as is claimed."""
+        """The range in which each mean lies, as is claimed."""
 
     @abstractmethod
     def _collect(self, board: Board, task: str) -> Iterator[UnitValues]: ...

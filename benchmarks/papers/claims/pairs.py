@@ -26,6 +26,8 @@ from benchmarks.papers.claims.claim import (
 from benchmarks.papers.quantities import Quantity
 from benchmarks.papers.verdicts import HELD, NOT_HELD, UNDECIDED, qualify
 
+Models = Int[np.ndarray, " units"]  # of each unit
+
 
 @dataclass(frozen=True)
 class PairedClaim(Claim):
@@ -58,9 +60,7 @@ class PairedClaim(Claim):
                 yield {**about, **vars(found), **spreads, "cost": cost, "rival_cost": rival_cost, "gain": gain, "p": p}
 
     @abstractmethod
-    def _compare(
-        self, own: pd.Series, rival: pd.Series, models: Int[np.ndarray, " units"], score: Quantity
-    ) -> tuple[float, float]:
+    def _compare(self, own: pd.Series, rival: pd.Series, models: Models, score: Quantity) -> tuple[float, float]:
         """A number that is positive where the method is better, and the p-value."""
 
     def _list_named(self) -> Sequence[str]:
@@ -89,9 +89,7 @@ class PairedClaim(Claim):
 class Superiority(PairedClaim):
     """Each method scores better than each rival, by ``statistics.paired_p``."""
 
-    def _compare(
-        self, own: pd.Series, rival: pd.Series, models: Int[np.ndarray, " units"], score: Quantity
-    ) -> tuple[float, float]:
+    def _compare(self, own: pd.Series, rival: pd.Series, models: Models, score: Quantity) -> tuple[float, float]:
         pair = own.to_numpy(float), rival.to_numpy(float)
         mean = statistics.mean_interval(pair[0] - pair[1], models).mean
         return mean if score.better == "higher" else -mean, float(statistics.paired_p(*pair, models))
@@ -101,9 +99,7 @@ class Superiority(PairedClaim):
 class Steadiness(PairedClaim):
     """The scores of each method vary less between repetitions than those of each rival, by ``compare_spreads``."""
 
-    def _compare(
-        self, own: pd.Series, rival: pd.Series, models: Int[np.ndarray, " units"], score: Quantity
-    ) -> tuple[float, float]:
+    def _compare(self, own: pd.Series, rival: pd.Series, models: Models, score: Quantity) -> tuple[float, float]:
         return compare_spreads(*(one.groupby(level="repetition").mean().to_numpy() for one in (own, rival)))
 
     def _describe(self, tests: Sequence[Row]) -> str:

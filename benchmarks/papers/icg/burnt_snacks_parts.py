@@ -101,7 +101,7 @@ def _join(by_repetition: dict[int, pd.DataFrame]) -> pd.DataFrame:
 
 
 def measure_shares(name: str, measure: Callable[[pd.DataFrame, pd.DataFrame], pd.Series], limits: Limits) -> Quantity:
-    """What is measured of a method's shares and the even ones, of each explicand."""
+    """A measure of a method's shares and the even ones, for each explicand."""
 
     def values(board: Board, task: str) -> pd.DataFrame:
         even, shares = read_even_shares(board, task), read_part_shares(board, task)
@@ -164,7 +164,7 @@ Look = Callable[[SnacksPicture, Map], float]
 
 
 def look_at_pictures(name: str, look: Look, limits: Limits = (0.0, 1.0), *, see: Sequence[str] = SHOWN_IN) -> Quantity:
-    """What is seen in the attribution of each picture shown; NaN where there is nothing to see."""
+    """What ``look`` sees in the attribution of each picture shown; NaN where there is nothing to see."""
 
     def values(board: Board, task: str) -> pd.DataFrame:
         if task not in board.shown:
@@ -187,7 +187,7 @@ def _list_shown(board: Board, task: str) -> Iterator[tuple[int, int, SnacksPictu
 
 
 def find_lightest(picture: SnacksPicture, attribution: Map) -> float:
-    """Of two or more light squares beside a dark one: does the lightest get the most?"""
+    """1 where the lightest of two or more light squares beside a dark one gets the most, else 0."""
     squares = picture.of_kind(LIGHT)
     if len(squares) < 2 or not picture.of_kind(DARK):
         return np.nan
@@ -195,7 +195,7 @@ def find_lightest(picture: SnacksPicture, attribution: Map) -> float:
 
 
 def find_opposite(picture: SnacksPicture, attribution: Map) -> float:
-    """Of two or more light squares without a dark one: does one get a positive and one a negative sum?
+    """1 where of two or more light squares without a dark one, one gets a positive and one a negative sum, else 0.
 
     Each at least a tenth of the largest absolute sum.
     """
@@ -208,7 +208,7 @@ def find_opposite(picture: SnacksPicture, attribution: Map) -> float:
 
 
 def find_mixed(picture: SnacksPicture, attribution: Map) -> float:
-    """Are there both signs on light squares, and both on dark ones, each at least a tenth of what lies there?"""
+    """1 where both signs are on light squares, and both on dark ones, each at least a tenth of what lies there."""
     kinds = [attribution[picture.on_kind(kind)] for kind in (DARK, LIGHT)]
     if not all(len(values) for values in kinds):
         return np.nan

@@ -53,7 +53,7 @@ def by_damage(
     better: Better = "higher",
     limits: Limits = (0.0, 1.0),
 ) -> Quantity:
-    """What is read of the models by kind of damage, as if it were a method; the mean where a kind is of two."""
+    """A number read of the models by kind of damage, as if that were a method; the mean where a kind is of two."""
 
     def values(board: Board, task: str) -> pd.DataFrame:
         found = {kind: [read(board, DAMAGED(board, damage=one)) for one in damages] for kind, damages in KINDS.items()}
@@ -78,7 +78,7 @@ def read_check_once(name: str) -> Callable[[Board, Sequence[str]], pd.Series]:
 
 
 def count_images(board: Board, tasks: Sequence[str]) -> pd.Series:
-    """By repetition, thousands of training images until the accuracy first is ``LEARNT``; all where it never is."""
+    """Thousands of training images by repetition until the accuracy first is ``LEARNT``; all where it never is."""
     found: dict[int, float] = {}
     for model in (one for one in board.models if one.task in tasks and one.series.get("training")):
         points = pd.DataFrame(model.series["training"], dtype=float)

@@ -17,7 +17,7 @@ from benchmarks.papers.icg.tasks import BASELINES, MINIMUM, MINIMUM_PROBABILITY,
 from benchmarks.papers.ledger import Item
 from benchmarks.papers.measurements import compare_with_criteria, format_ends
 from benchmarks.papers.quantities import Better, Limits, Quantity, make_unit_table, score
-from benchmarks.papers.verdicts import NOT_HELD, PROVED, REPLACED, Finding, Range
+from benchmarks.papers.verdicts import REPLACED, Finding, Range, conclude
 from datasets import local_minimum as data
 from sig.metrics.scaled_rmse import scaled_rmse
 
@@ -50,7 +50,7 @@ def with_bshap(quantity: Quantity) -> Quantity:
 def inspect_table_2(
     name: str, measure: Callable[[pd.DataFrame], pd.Series], *, better: Better = "lower", limits: Limits = (0.0, 1.0)
 ) -> Quantity:
-    """What is measured of each model's attributions of the input, divided by their largest absolute value."""
+    """A measure of each model's attributions of the input, divided by their largest absolute value."""
 
     def values(board: Board, task: str) -> pd.DataFrame:
         shown = collect_first_shown(board, task)
@@ -85,7 +85,7 @@ def measure_uniform_negative(rows: pd.DataFrame) -> pd.Series:
 
 
 def read_minimum(rows: pd.DataFrame) -> pd.Series:
-    """What the feature at the local minimum gets."""
+    """The attribution to the feature at the local minimum."""
     return take_features(rows, MINIMUM_AT).mean(axis=1)
 
 
@@ -110,11 +110,11 @@ def check_score_function() -> Finding:
     points = {0.1: -0.75, 0.5: -0.75, 0.75: 0.5, 1.0: 1.0}
     found = dict(zip(points, data.scores(torch.tensor([list(points)])).flatten().tolist(), strict=True))
     kept = all(abs(found[x] - value) < 1e-6 for x, value in points.items())
-    return Finding(", ".join(f"f({x:g}) = {value:g}" for x, value in found.items()), PROVED if kept else NOT_HELD)
+    return conclude(", ".join(f"f({x:g}) = {value:g}" for x, value in found.items()), kept)
 
 
 def describe_boundaries(board: Board, tasks: Sequence[str]) -> Finding:
-    """Where the models of the run are undecided between the classes."""
+    """The points at which models of the run are undecided between the classes."""
     values = read_checks(board, "boundary", tasks)
     found = f"here {format_ends(values, 4)} over {len(values)} models" if len(values) else "this run has none"
     return Finding(f"each model has a boundary of its own, from which its BShap values are computed: {found}", REPLACED)

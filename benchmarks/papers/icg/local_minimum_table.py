@@ -90,7 +90,7 @@ def _measure_column(shown: Mapping[str, pd.DataFrame], name: str) -> list[str]:
 
 
 def measure_likeness(shown: Mapping[str, pd.DataFrame], name: str) -> pd.DataFrame:
-    """Of each model: the distance from the scaled scores, and the cosine with the BShap values; NaN without these."""
+    """For each model the distance from the scaled scores, and the cosine with the BShap values; NaN without these."""
     rows, nothing = shown[name], shown[name] * np.nan
     scores, bshap = (shown.get(truth, nothing).reindex(rows.index) for truth in (SCORES, BSHAP))
     differences = scale_rows(rows, "maximum") - scale_rows(scores, "maximum")
@@ -107,7 +107,7 @@ def measure_likeness(shown: Mapping[str, pd.DataFrame], name: str) -> pd.DataFra
 
 
 def check_printed(column: PaperColumn, board: Board, tasks: Sequence[str]) -> Finding:
-    """Whether each printed number is one that a further model, with a draw of its own, might give.
+    """Held where each printed number is one that a further model, with a draw of its own, might give.
 
     That is within the prediction interval of ``predict_next`` over the models of the run, widened by the rounding of
     the print; undecided for fewer than three models.

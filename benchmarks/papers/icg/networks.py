@@ -13,7 +13,7 @@ from benchmarks.papers.verdicts import REPLACED, Finding
 
 
 def describe_networks(board: Board, tasks: Sequence[str]) -> Finding:
-    """How each network of these tasks trained, by the name that a task gives it."""
+    """The accuracy and failed seeds of each network of these tasks, by the name that a task gives it."""
     networks: dict[str, list[str]] = {}
     for task in board.run.manifest.suite.tasks:
         if task.name in tasks:

@@ -16,7 +16,7 @@ LOCALISED: Final = Superiority(CROPS, (ON_TARGET,), ("icg-smoothed",), ("expecte
 
 
 def judge_localisation(board: Board, tasks: Sequence[str]) -> Finding:
-    """Whether more attribution is on the crop that decides the class, where the run has crops of photographs."""
+    """Held where more attribution is on the crop that decides the class, if the run has crops of photographs."""
     if not tasks:
         return Finding("no Imagenette in this suite: a ResNet50 and its pictures are beyond two cores", NOT_TESTABLE)
     found = LOCALISED(board)

@@ -13,7 +13,7 @@ from benchmarks.papers.evidence import collect_shown
 from benchmarks.papers.icg.tasks import TWO_FEATURES
 from benchmarks.papers.ledger import Item
 from benchmarks.papers.measurements import format_ends
-from benchmarks.papers.verdicts import HELD, NOT_HELD, PROVED, Finding, list_measured
+from benchmarks.papers.verdicts import HELD, NOT_HELD, Finding, conclude, list_measured
 from datasets.two_feature import EXPECTATION, POINT_A, POINT_B, bump
 
 BSHAP, SHAP, IG = "bshap (truth)", "shap (truth)", "integrated_gradients (truth)"
@@ -38,7 +38,7 @@ ESTIMATES: Final = {
 
 
 def check_reversal(board: Board, tasks: Sequence[str]) -> Finding:
-    """Whether IG of both features jumps as x1 = x2 is crossed, with opposite signs, while BShap stays the same."""
+    """Held where IG of both features jumps as x1 = x2 is crossed, with opposite signs, while BShap stays the same."""
     texts, kept = [], []
     for record in (one for one in board.models if one.task in tasks and "reversal" in one.series):
         line = pd.DataFrame(record.series["reversal"], dtype=float)
@@ -61,7 +61,7 @@ def check_expectations() -> Finding:
     }
     kept = all(abs(value - printed) <= 0.0005 for value, printed in found.values())
     text = ", ".join(f"{name} {float(value):.3f}" for name, (value, _) in found.items())
-    return Finding(text, PROVED if kept else NOT_HELD)
+    return conclude(text, kept)
 
 
 # ---- Table 1 ---------------------------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ def make_table_of_two_features(board: Board, task: str) -> Table:
 
 
 def measure_errors(shown: Mapping[str, pd.DataFrame]) -> dict[str, float]:
-    """By method, its largest distance from the closed form that it estimates."""
+    """The largest distance of each method from the closed form that it estimates."""
     return {
         method: float((rows - shown[ESTIMATES[method]].mean()).abs().max().max())
         for method, rows in shown.items()
@@ -100,7 +100,7 @@ def measure_errors(shown: Mapping[str, pd.DataFrame]) -> dict[str, float]:
 
 
 def list_errors(board: Board, tasks: Sequence[str]) -> Finding:
-    """How far methods are from the closed forms that they estimate."""
+    """The distance of each method from the closed form that it estimates, in words."""
     found = [error for task in tasks for error in measure_errors(collect_shown(board, task)).items()]
     return list_measured(
         f"{method} within {format_number(error)} of {PRINTED[ESTIMATES[method]][0]}" for method, error in found
@@ -108,7 +108,7 @@ def list_errors(board: Board, tasks: Sequence[str]) -> Finding:
 
 
 def check_printed(truth: str, board: Board, tasks: Sequence[str]) -> Finding:
-    """Whether a closed form rounds to each number that is printed; a misprint is left to ``check_misprint``."""
+    """Held where a closed form rounds to each number that is printed; a misprint is left to ``check_misprint``."""
     texts, kept = [], []
     for given in read_closed_form(truth, board, tasks):
         printed = PRINTED[truth][1]
@@ -127,7 +127,7 @@ def check_misprint() -> Finding:
     right = (1 - 1 + ACROSS - EXPECTATION) / 2
     kept = [abs(value - PRINTED[truth][1][at]) <= ROUNDING for value in (as_printed, right)]
     text = f"{as_printed:.3f} with {MISTAKEN}, {right:.3f} with {EXPECTATION:.3f}"
-    return Finding(text, PROVED if kept == [True, False] else NOT_HELD)
+    return conclude(text, kept == [True, False])
 
 
 def read_closed_form(truth: str, board: Board, tasks: Sequence[str]) -> list[list[float]]:

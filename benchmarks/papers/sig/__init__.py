@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Final
 
-from benchmarks.papers.figures.network_against_game import draw_network_against_game
+from benchmarks.papers.figures.equality import draw_network_against_game
 from benchmarks.papers.figures.score_bars import draw_score_bars
 from benchmarks.papers.ledger import Publication
 from benchmarks.papers.sig import critique, faces, games, photographs, runtime, theory

@@ -38,7 +38,7 @@ def find_photographs(board: Board) -> list[str]:
 
 
 def find_by_the_hundred(board: Board) -> list[str]:
-    """Those of ``find_pictures`` with as many pictures as the paper, 500 or more; all where the run has none."""
+    """The tasks among ``find_pictures`` with as many pictures as the paper, 500 or more; all where the run has none."""
     pictures = find_pictures(board)
     counts = {task.name: task.options.get("digits", 0) for task in board.run.manifest.suite.tasks}
     return [task for task in pictures if counts[task] >= MANY] or pictures

@@ -34,10 +34,6 @@ def test_facts_are_proved(fact):
     assert fact().verdict == "proved"
 
 
-def test_what_is_not_so_is_not_held():
-    assert game_facts.conclude("text", False).verdict == "not held"
-
-
 @pytest.mark.parametrize("fact", [game_facts.count_players, game_facts.check_weights, game_facts.count_extremes])
 def test_other_numbers_of_players_would_show(fact, monkeypatch):
     """Of other games, what is counted is another number."""

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.papers.verdicts import Finding, Range, combine_verdicts, list_measured, qualify
+from benchmarks.papers.verdicts import Finding, Range, combine_verdicts, conclude, list_measured, qualify
 
 
 def test_the_verdict_over_several_tests():
@@ -35,3 +35,8 @@ def test_ranges():
     assert Range(above=0.8).judge(0.6, 0.7) == Range(below=0.5).judge(0.6, 0.7) == "not held"
     assert Range(above=0.65).judge(0.6, 0.7) == Range(above=0.5).judge(float("nan"), float("nan")) == "undecided"
     assert str(Range(above=0.5)) == "above 0.5"
+
+
+def test_what_is_not_so_is_not_held():
+    assert conclude("text", True) == Finding("text", "proved")
+    assert conclude("text", False).verdict == "not held"
