@@ -139,8 +139,8 @@ def difference_interval(a: Interval, b: Interval) -> Limits:
 
 
 def has_changed(a: Interval, b: Interval) -> bool:
-    """Whether the means of independent samples differ by more than rounding (``FLOAT32_ROUNDING``), and by more than chance: their
-    ``difference_interval`` leaves zero out. False where nothing can be said."""
+    """Whether the means of independent samples differ by more than rounding (``FLOAT32_ROUNDING``), and by more than
+    chance: their ``difference_interval`` leaves zero out. False where nothing can be said."""
     low, high = difference_interval(a, b)
     return abs(b.mean - a.mean) > FLOAT32_ROUNDING * max(1.0, abs(a.mean), abs(b.mean)) and (low > 0 or high < 0)
 

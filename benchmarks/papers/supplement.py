@@ -12,20 +12,11 @@ from benchmarks.board.formats import make_markdown_environment
 from benchmarks.board.tables import NONE, Table, make_table
 from benchmarks.papers.claims import Claim
 from benchmarks.papers.es import ES
+from benchmarks.papers.evidence import take_evidence
 from benchmarks.papers.icg import ICG
-from benchmarks.papers.ledger import (
-    NOT_RUN,
-    NOT_TESTABLE,
-    PROVED,
-    READING,
-    SCHEMATIC,
-    VERDICTS,
-    Entry,
-    Outcome,
-    Publication,
-)
-from benchmarks.papers.quantities import find_tasks, take_evidence
+from benchmarks.papers.ledger import LedgerEntry, Publication
 from benchmarks.papers.sig import SIG
+from benchmarks.papers.verdicts import NOT_RUN, NOT_TESTABLE, PROVED, READING, SCHEMATIC, VERDICTS, Finding
 
 PAPERS: Final = (SIG, ES, ICG)
 CLAIMED: Final = "What the papers claim, measured"
@@ -36,28 +27,31 @@ PAGES: Final = {
     "leaderboard": "leaderboard.md",
 }
 TEMPLATES: Final = Path(__file__).parent / "templates"
-OURS_LAST: Final = (False, True)
+OWN: Final = "Critique and further questions, said by no paper"
 WHATEVER_THE_RUN: Final = (NOT_TESTABLE, PROVED, READING, SCHEMATIC)
 
 
 @dataclass(frozen=True)
-class Line:
+class LedgerRow:
     """An entry as the ledger shows it.
 
     Attributes:
-        entry, outcome: what is said, and what was measured of it.
+        entry, finding: what is said, and what was found of it.
         links: addresses by name.
         command: that computes it; empty where nothing is run.
     """
 
-    entry: Entry
-    outcome: Outcome
+    entry: LedgerEntry
+    finding: Finding
     links: dict[str, str]
     command: str
 
 
+Ledger = Mapping[Publication, Sequence[LedgerRow]]
+
+
 def supplement_report(board: Board, figures: Mapping[str, str]) -> Supplement:
-    """What the papers add to a report that has drawn these figures, files by name.
+    """The papers' part of a report that has drawn these figures, files by name.
 
     Each sees the tasks that reproduce it alone. They add nothing to a run that reproduces none.
     """
@@ -66,44 +60,43 @@ def supplement_report(board: Board, figures: Mapping[str, str]) -> Supplement:
     evidence = [(paper, take_evidence(board, paper.name)) for paper in PAPERS]
     drawings = [drawing for paper, part in evidence for draw in paper.figures for drawing in draw(part)]
     tables = [table for paper, part in evidence for table in paper.tables(part) if table.rows]
-    claims = [table for own in OURS_LAST for paper, part in evidence for table in make_claim_tables(paper, part, own)]
+    claims = list(make_claim_tables(evidence))
     figures = {**figures, **{drawing.name: drawing.file for drawing in drawings}}
-    ledger = {paper: [fill_line(entry, part, figures) for entry in paper.entries] for paper, part in evidence}
-    sections, pages = {}, {"reproduction.md": render_ledger(board, ledger)}
+    said = {paper: [fill_row(entry, part, figures) for entry in paper.says] for paper, part in evidence}
+    own = {paper: [fill_row(entry, part, figures) for entry in paper.own] for paper, part in evidence}
+    sections, pages = {}, {"reproduction.md": render_ledger(board, said, own)}
     if tables:
         sections["Tables of the papers"] = _render("tables", tables=tables)
     if claims:
         pages["claims.md"] = f"# {CLAIMED}: {board.run.manifest.suite.name}\n\n{_render('claims', claims=claims)}"
-    shown = {"Tables of the papers": tables, "The ledger": tabulate_ledger(ledger), CLAIMED: claims}
+    shown = {"Tables of the papers": tables, "The ledger": tabulate_ledger(said, own), CLAIMED: claims}
     return Supplement(drawings, sections, pages, {heading: found for heading, found in shown.items() if found})
 
 
-def make_claim_tables(paper: Publication, board: Board, own: bool) -> Iterator[Table]:
-    """The tests of each claim of the paper, or of each one of this project's ``own`` about it, that has numbers."""
-    for entry in paper.entries:
-        if isinstance(entry.by, Claim) and entry.is_own == own and (rows := entry.by.tabulate(board)):
-            whose = f"{entry.kind}, {paper.name}" if own else paper.name
+def make_claim_tables(evidence: Sequence[tuple[Publication, Board]]) -> Iterator[Table]:
+    """A table of tests for each claim that has numbers: those of all papers, then those of this project about them."""
+    for paper, board in evidence:
+        yield from _make_tables_of(paper.says, paper.name, board)
+    for paper, board in evidence:
+        yield from _make_tables_of(paper.critique, f"critique, {paper.name}", board)
+        yield from _make_tables_of(paper.questions, f"asked here, {paper.name}", board)
+
+
+def _make_tables_of(entries: Sequence[LedgerEntry], whose: str, board: Board) -> Iterator[Table]:
+    for entry in entries:
+        if isinstance(entry.by, Claim) and (rows := entry.by.tabulate(board)):
             notes = [f"Reading: {entry.reading}."] if entry.reading else []
             yield make_table(f"{entry.says} ({whose})", list(rows[0]), [list(row.values()) for row in rows], notes)
 
 
-def fill_line(entry: Entry, board: Board, figures: Mapping[str, str]) -> Line:
-    """The line of an entry, with links to pages and to those figures that were drawn, if anything was measured."""
-    outcome, by = entry.by(board), entry.by
-    see = (*entry.see, "claims") if isinstance(by, Claim) else entry.see
-    tasks = find_looked_at(entry, board)
-    names = dict.fromkeys(name.format(task=task) for name in see for task in tasks or [""])
+def fill_row(entry: LedgerEntry, board: Board, figures: Mapping[str, str]) -> LedgerRow:
+    """The row of an entry, with links to pages and to those figures that were drawn, if anything was measured."""
+    finding, tasks = entry.by(board), entry.tasks(board)
+    names = dict.fromkeys(name.format(task=task) for name in entry.see for task in tasks or [""])
     addresses = {**PAGES, **figures}
-    links = {name: addresses[name] for name in names if name in addresses and outcome.verdict != NOT_RUN}
-    nothing_is_run = outcome.verdict in WHATEVER_THE_RUN or not tasks
-    return Line(entry, outcome, links, entry.command or ("" if nothing_is_run else make_command(board, tasks)))
-
-
-def find_looked_at(entry: Entry, board: Board) -> list[str]:
-    """The tasks of this run that an entry is about."""
-    if entry.tasks is not None:
-        return entry.tasks(board)
-    return entry.by.tasks(board) if isinstance(entry.by, Claim) else find_tasks(board)
+    links = {name: addresses[name] for name in names if name in addresses and finding.verdict != NOT_RUN}
+    nothing_is_run = finding.verdict in WHATEVER_THE_RUN or not tasks
+    return LedgerRow(entry, finding, links, entry.command or ("" if nothing_is_run else make_command(board, tasks)))
 
 
 def make_command(board: Board, tasks: Sequence[str]) -> str:
@@ -111,42 +104,39 @@ def make_command(board: Board, tasks: Sequence[str]) -> str:
     return f"python -m benchmarks run {board.run.manifest.suite.name} --tasks {','.join(tasks)}"
 
 
-def render_ledger(board: Board, ledger: Mapping[Publication, Sequence[Line]]) -> str:
-    """The page ``reproduction.md``."""
-    papers = {paper: [line for line in lines if not line.entry.is_own] for paper, lines in ledger.items()}
-    own = [(paper, line) for paper, lines in ledger.items() for line in lines if line.entry.is_own]
-    found = {line.outcome.verdict for lines in ledger.values() for line in lines}
+def render_ledger(board: Board, said: Ledger, own: Ledger) -> str:
+    """The page ``reproduction.md``: what papers say, and apart from it what is this project's ``own``."""
+    found = {row.finding.verdict for ledger in (said, own) for rows in ledger.values() for row in rows}
     return _render(
         "reproduction",
         suite=board.run.manifest.suite,
         warnings=list_warnings(board.run),
         verdicts={verdict: meaning for verdict, meaning in VERDICTS.items() if verdict in found},
-        counts={paper: Counter(line.outcome.verdict for line in lines) for paper, lines in papers.items()},
-        papers=papers,
+        counts={paper: Counter(row.finding.verdict for row in rows) for paper, rows in said.items()},
+        papers=said,
         own=own,
     )
 
 
-def tabulate_ledger(ledger: Mapping[Publication, Sequence[Line]]) -> list[Table]:
+def tabulate_ledger(said: Ledger, own: Ledger) -> list[Table]:
     """The ledger as a table for each paper, and one of what this project criticises or asks."""
     header = ["item", "says", "measured here", "verdict", "command"]
-    own = [line for lines in ledger.values() for line in lines if line.entry.is_own]
-    parts = {paper.title: [line for line in lines if not line.entry.is_own] for paper, lines in ledger.items()}
+    parts = {paper.title: rows for paper, rows in said.items()} | {OWN: [row for rows in own.values() for row in rows]}
     tables = []
-    for title, lines in {**parts, "Critique and further questions, said by no paper": own}.items():
-        counts = Counter(line.outcome.verdict for line in lines)
+    for title, rows in parts.items():
+        counts = Counter(row.finding.verdict for row in rows)
         told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
-        rows = [_write_line(line) for line in lines]
-        tables.append(make_table(title, header, rows, lead=f"{len(lines)} items: {told}."))
+        lead = f"{len(rows)} items: {told}."
+        tables.append(make_table(title, header, [_write_row(row) for row in rows], lead=lead))
     return [table for table in tables if table.rows]
 
 
-def _write_line(line: Line) -> list[str]:
-    entry = line.entry
+def _write_row(row: LedgerRow) -> list[str]:
+    entry = row.entry
     printed = f" Printed: {entry.printed}." if entry.printed else ""
     reading = f" Reading: {entry.reading}." if entry.reading else ""
     says = f"{entry.says}.{printed}{reading}"
-    return [entry.item, says, line.outcome.measured or NONE, line.outcome.verdict, line.command]
+    return [entry.item, says, row.finding.measured or NONE, row.finding.verdict, row.command]
 
 
 def _render(template: str, **context: Any) -> str:

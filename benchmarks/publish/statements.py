@@ -7,9 +7,9 @@ from typing import Any
 from benchmarks.board.aggregate import Board, aggregate, list_rows
 from benchmarks.board.tables import format_rank_range
 from benchmarks.papers.claims import Claim
-from benchmarks.papers.ledger import NOT_RUN
-from benchmarks.papers.quantities import take_evidence
+from benchmarks.papers.evidence import take_evidence
 from benchmarks.papers.supplement import PAPERS
+from benchmarks.papers.verdicts import NOT_RUN
 from benchmarks.publish.difference import Difference
 from benchmarks.publish.tolerance import SECONDS
 from benchmarks.run.records import CellRecord

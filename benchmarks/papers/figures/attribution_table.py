@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 
 from benchmarks.board.aggregate import Board
 from benchmarks.board.figures.style import INK, Drawing, add_title, make_panels, name_panel
-from benchmarks.papers.quantities import Selection, collect_first_shown, scale_rows
+from benchmarks.papers.evidence import Selection, collect_first_shown, scale_rows
 
 
 def draw_attribution_table(tasks: Selection, board: Board, *, title: str) -> Iterator[Drawing]:
-    """Of the first input that each of the tasks shows."""
+    """The figure of the first input that each of the tasks shows."""
     tables = {task: table for task in tasks(board) if len(table := relate_to_maximum(board, task))}
     if tables:
         caption = f"{title}: medians over repetitions, the truths on top; blank where no attribution is positive."

@@ -18,7 +18,7 @@ TRAININGS: Final = {"training": WITH, "training-without-damage": WITHOUT}
 
 
 def draw_damage_training(board: Board, *, title: str) -> Iterator[Drawing]:
-    """Of every model whose accuracy was measured in training, and of the one trained without damage to compare."""
+    """The figure of every model whose accuracy was measured in training, and of those trained without damage."""
     accuracies = [
         table.assign(training=training)
         for name, training in TRAININGS.items()

@@ -25,7 +25,7 @@ BANDS: Final = {("p05", "p95"): ("5 to 95 % of inputs", 0.15), ("p25", "p75"): (
 
 
 def draw_information_absence(board: Board, *, title: str) -> Iterator[Drawing]:
-    """Of every model whose predictions were measured as certainty varies."""
+    """The figure of every model whose predictions were measured as certainty varies."""
     columns = {"certainty", "share", *(quantile for band in BANDS for quantile in band), "p50"}
     if predictions := collect_series(board, "certainty", columns):
         caption = f"{title}: at certainty 0 nothing but the class frequency, dashed, is left to predict."

@@ -22,7 +22,7 @@ MAPS: Final = {
 
 
 def draw_masked_attributions(board: Board, *, title: str) -> Iterator[Drawing]:
-    """Of the first model of each task that was asked, one row a model."""
+    """The figure of attributions with a part masked, of the first model of each task that has them."""
     tables = {str(table["task"].iloc[0]): table for table in reversed(collect_series(board, "absence", set(MAPS)))}
     if tables:
         caption = f"{title}: the middle of the picture has certainty 0; red is for the class, blue against it."

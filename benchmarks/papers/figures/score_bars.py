@@ -17,11 +17,12 @@ from benchmarks.board.figures.style import (
     make_panels,
     name_panel,
 )
-from benchmarks.papers.quantities import Quantity, find_tasks
+from benchmarks.papers.evidence import find_tasks
+from benchmarks.papers.quantities import Quantity
 
 
 def draw_score_bars(quantity: Quantity, label: str, board: Board, *, title: str) -> Iterator[Drawing]:
-    """Of every task that has the scores."""
+    """The figure of every task that has the scores."""
     tables = {task: quantity.values(board, task) for task in find_tasks(board)}
     means = [
         table.T.groupby(level="repetition").mean().melt(value_name="score", ignore_index=False).assign(task=task)

@@ -25,7 +25,7 @@ GRID: Final = 201
 
 
 def draw_two_features(board: Board, *, title: str) -> Iterator[Drawing]:
-    """Of the first task whose attributions were measured along a line across x1 = x2; all have the same model."""
+    """The figure of the first task with attributions along a line across x1 = x2; all have the same model."""
     if lines := collect_series(board, "reversal", {AXIS, *LINES}):
         caption = f"{title}: paths from zero to A and B, and attributions as an input beside B crosses x1 = x2."
         yield Drawing("two-feature", caption, plot_two_features(lines[0], title=title))

@@ -2,7 +2,7 @@ import pytest
 
 from benchmarks.papers.es import ES
 from benchmarks.run.records import CellRecord
-from tests.benchmarks.papers.outcomes import measure_entries, outcome_of
+from tests.benchmarks.papers.findings import finding_of, measure_entries
 from tests.benchmarks.papers.sig.test_sig import ALWAYS, ORGANS, add_shares, game_run, make_truths
 from tests.benchmarks.run_maker import RunMaker
 
@@ -64,7 +64,7 @@ def es_run(directory, *, holds=True) -> RunMaker:
 
 
 def test_every_numbered_item_has_a_row():
-    items = [entry.item for entry in ES.entries if not entry.is_own]
+    items = [entry.item for entry in ES.says]
     assert [item for item in ITEMS if not any(f"{found},".startswith(f"{item},") for found in items)] == []
 
 
@@ -94,28 +94,28 @@ def found(tmp_path_factory):
 
 @pytest.mark.parametrize(("item", "word"), CLAIMS)
 def test_claims_hold_where_they_should_and_only_there(found, item, word):
-    assert outcome_of(found[True], item, word).verdict == "held"
-    assert outcome_of(found[False], item, word).verdict == "not held"
+    assert finding_of(found[True], item, word).verdict == "held"
+    assert finding_of(found[False], item, word).verdict == "not held"
 
 
 def test_proposals_are_measured_apart(found):
-    assert "sig-game 0.95" in outcome_of(found[True], "Proposal 1").measured
-    assert "from-default" not in outcome_of(found[True], "Proposal 1").measured
-    assert outcome_of(found[True], "Proposal 2").measured.startswith("spearman with game on 2x2: sig-game-from-default")
+    assert "sig-game 0.95" in finding_of(found[True], "Proposal 1").measured
+    assert "from-default" not in finding_of(found[True], "Proposal 1").measured
+    assert finding_of(found[True], "Proposal 2").measured.startswith("spearman with game on 2x2: sig-game-from-default")
 
 
 def test_algorithms_are_measured(found):
-    assert "effective-shapley 0.97" in outcome_of(found[True], "Algorithm 1", "Ratios").measured
-    assert "effective-sig 0.96" in outcome_of(found[True], "Algorithm 2", "SIG").measured
+    assert "effective-shapley 0.97" in finding_of(found[True], "Algorithm 1", "Ratios").measured
+    assert "effective-sig 0.96" in finding_of(found[True], "Algorithm 2", "SIG").measured
 
 
 def test_environments_are_the_games_of_the_run(found):
-    assert outcome_of(found[True], "Section 5, environments").measured == "2x2, 2x3"
+    assert finding_of(found[True], "Section 5, environments").measured == "2x2, 2x3"
 
 
 def test_a_strangers_game_is_no_evidence(tmp_path):
     found = measure_entries(ES, game_run(tmp_path / "run"))
-    assert {outcome.verdict for outcome in found.values()} == {"not in this run", *ALWAYS}
+    assert {finding.verdict for finding in found.values()} == {"not in this run", *ALWAYS}
 
 
 @pytest.mark.parametrize(("apart", "verdict"), [(0.01, "held"), (0.1, "not held")])
@@ -127,7 +127,7 @@ def test_signs_are_alike_where_their_shares_are(tmp_path, apart, verdict):
             shares = {"sig-game": 0.3 + more, "effective-sig": 0.4 + more}
             add_shares(maker, "faces", repetition, shares, [{**ORGANS, "measure": sign}])
     maker.cells = _join_columns(maker.cells)
-    assert outcome_of(measure_entries(ES, maker), "Fig. 4, alike").verdict == verdict
+    assert finding_of(measure_entries(ES, maker), "Fig. 4, alike").verdict == verdict
 
 
 def _join_columns(cells):

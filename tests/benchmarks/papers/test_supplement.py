@@ -7,11 +7,12 @@ from matplotlib.image import imread
 
 from benchmarks.board.aggregate import aggregate
 from benchmarks.board.report import write_report
-from benchmarks.papers.ledger import VERDICTS, Entry, state
-from benchmarks.papers.supplement import PAPERS, fill_line, supplement_report
+from benchmarks.papers.ledger import Item
+from benchmarks.papers.supplement import PAPERS, fill_row, supplement_report
+from benchmarks.papers.verdicts import VERDICTS, Finding
 from benchmarks.run.storage import read_run
+from tests.benchmarks.papers.findings import WHATEVER_THE_RUN, without_papers
 from tests.benchmarks.papers.icg_run import icg_run
-from tests.benchmarks.papers.outcomes import WHATEVER_THE_RUN, without_papers
 from tests.benchmarks.run_maker import RunMaker, certainty_run, small_run
 
 ENTRIES = [(paper.name, entry) for paper in PAPERS for entry in paper.entries]
@@ -66,8 +67,7 @@ def test_the_ledger_is_whole(ledger):
     assert re.findall("^- \\*\\*(.*?)\\*\\*: ", ledger, flags=re.MULTILINE) == ["SIG", "ES", "ICG"]
     for paper, line in zip(PAPERS, counts.splitlines()[2:], strict=True):
         total, *by_verdict = [int(number or 0) for number in re.findall(r"\| *(\d*) (?=\|)", line.split(")")[1])]
-        own = [entry for entry in paper.entries if entry.is_own]
-        assert total == sum(by_verdict) == len(paper.entries) - len(own)
+        assert total == sum(by_verdict) == len(paper.says)
 
 
 def test_links_lead_somewhere(ledger, papers):
@@ -113,7 +113,9 @@ def test_links_are_to_figures_that_were_drawn_of_tasks_looked_at(tmp_path):
     figures = {name: f"figures/{name}.svg" for name in ("curves-pictures", "curves-mine", "sweep-samples", "other")}
 
     def links(verdict, *see):
-        return fill_line(Entry("a", "b", state(verdict, "c"), see), board, figures).links
+        return fill_row(
+            Item("a").measured("b", lambda board, tasks: Finding("c", verdict), see=see), board, figures
+        ).links
 
     assert links("reading", "sweep-samples", "sweep-fraction", "claims", "curves-{task}") == {
         "sweep-samples": "figures/sweep-samples.svg",

@@ -4,7 +4,7 @@ import pandas as pd
 from benchmarks.papers.figures.attribution_table import plot_attribution_table
 from benchmarks.papers.icg import ICG
 from benchmarks.run.storage import read_run
-from tests.benchmarks.papers.outcomes import draw_figures
+from tests.benchmarks.papers.findings import draw_figures
 from tests.benchmarks.run_maker import certainty_run
 
 

@@ -4,7 +4,7 @@ import pytest
 from benchmarks.papers.figures.damage_training import average_lines
 from benchmarks.papers.icg import ICG
 from benchmarks.run.storage import read_run
-from tests.benchmarks.papers.outcomes import draw_figures
+from tests.benchmarks.papers.findings import draw_figures
 from tests.benchmarks.run_maker import certainty_run
 
 

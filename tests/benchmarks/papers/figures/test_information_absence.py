@@ -2,7 +2,7 @@ import pytest
 
 from benchmarks.papers.icg import ICG
 from benchmarks.run.storage import read_run
-from tests.benchmarks.papers.outcomes import draw_figures, without_papers
+from tests.benchmarks.papers.findings import draw_figures, without_papers
 from tests.benchmarks.run_maker import certainty_run
 
 

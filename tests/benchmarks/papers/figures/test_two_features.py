@@ -3,8 +3,8 @@ import pytest
 
 from benchmarks.papers.icg import ICG
 from benchmarks.run.storage import read_run
+from tests.benchmarks.papers.findings import draw_figures
 from tests.benchmarks.papers.icg_run import icg_run
-from tests.benchmarks.papers.outcomes import draw_figures
 
 
 @pytest.fixture(scope="module")

@@ -5,23 +5,17 @@ import pandas as pd
 import pytest
 
 from benchmarks.board.aggregate import aggregate
-from benchmarks.papers.claims import Claim
+from benchmarks.papers.claims import Bound, Claim
+from benchmarks.papers.evidence import take_evidence
 from benchmarks.papers.icg import ICG
-from benchmarks.papers.icg.claims import judge_every, judge_most
-from benchmarks.papers.icg.minimum import (
-    BASELINES,
-    compare_highest,
-    measure_instability,
-    measure_uniform_negative,
-    read_minimum,
-)
-from benchmarks.papers.icg.snacks import LOGIT, MIXED
-from benchmarks.papers.interval_claims import Bound
-from benchmarks.papers.ledger import Outcome, Side
-from benchmarks.papers.quantities import Quantity, take_evidence
+from benchmarks.papers.icg.burnt_snacks import MIXED
+from benchmarks.papers.icg.tasks import BASELINES, SNACKS_LOGIT
+from benchmarks.papers.measurements import judge_every, judge_most
+from benchmarks.papers.quantities import Quantity
+from benchmarks.papers.verdicts import Finding, Range
 from benchmarks.run.storage import read_run
+from tests.benchmarks.papers.findings import finding_of, measure_entries, without_papers
 from tests.benchmarks.papers.icg_run import icg_run
-from tests.benchmarks.papers.outcomes import measure_entries, outcome_of, without_papers
 from tests.benchmarks.run_maker import RunMaker, certainty_run, facts
 
 CLAIMS = {f"{entry.item}: {entry.says}": entry.by for entry in ICG.entries if isinstance(entry.by, Claim)}
@@ -87,8 +81,8 @@ def test_claims_are_about_the_tasks_they_name(board):
     ],
 )
 def test_what_is_no_sample_holds_where_it_should(found, turned, item, word):
-    assert outcome_of(found, item, word).verdict == "held"
-    assert outcome_of(turned, item, word).verdict == "not held"
+    assert finding_of(found, item, word).verdict == "held"
+    assert finding_of(turned, item, word).verdict == "not held"
 
 
 def test_a_fact_holds_for_every_unit(board):
@@ -97,7 +91,7 @@ def test_a_fact_holds_for_every_unit(board):
     quantity = Quantity("q", lambda board, task: table)
 
     def judge(below, method="m"):
-        return judge_every(lambda board: ["t"], quantity, method, Side(below=below), board)
+        return judge_every(quantity, method, Range(below=below), board, ["t"])
 
     assert judge(0.3).verdict == "held"
     assert judge(0.1).verdict == "not held"  # the mean is not above it
@@ -111,34 +105,9 @@ def test_most_methods_are_more_than_half(board, mixed, verdict):
     table = MIXED.values(board, "snacks-logit")
     table.loc[list(BASELINES)] = [[float(index < mixed)] * table.shape[1] for index in range(4)]
     quantity = Quantity("mixed", lambda board, task: table)
-    assert judge_most(Bound(LOGIT, (quantity,), BASELINES, Side(above=0.5)), board).verdict == verdict
-
-
-# --- the input of Table 2
-
-AT = [0.1, 0.2, 0.3, 0.6, 0.7, 0.9]
-
-
-def test_two_models_say_nothing_of_stability():
-    rows = pd.DataFrame([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    assert measure_instability(rows[:2]).isna().all()
-    by_hand = [np.sqrt(((row - rows.to_numpy().mean(0)) ** 2).mean()) for row in rows.to_numpy()]
-    assert measure_instability(rows).tolist() == pytest.approx(by_hand)
-
-
-def test_what_the_paper_prints_is_as_it_says():
-    rows = pd.DataFrame(
-        [
-            [-0.75, -0.75, -0.74, 1, 0.48, 0.74],  # ICG
-            [-0.30, -0.73, -0.66, 0.82, 0.70, 1],  # expected gradients
-            [0.004, -0.004, 0.004, 1, -0.42, -0.02],  # Gaussian noise
-            [0.001, 0.002, 0.003, 1, -0.24, 0.23],  # zero
-        ],
-        columns=AT,
+    assert (
+        judge_most(Bound(SNACKS_LOGIT, (quantity,), BASELINES, above=0.5), board, ["snacks-logit"]).verdict == verdict
     )
-    assert measure_uniform_negative(rows).tolist() == pytest.approx([0.74 / 0.75, 0.30 / 0.73, 0, 0])
-    assert read_minimum(rows).tolist() == [0.48, 0.70, -0.42, -0.24]
-    assert compare_highest(rows).tolist() == pytest.approx([0.74, 0.82, -0.02, 0.23])
 
 
 # --- the ledger
@@ -151,28 +120,28 @@ def test_every_numbered_item_has_an_entry():
 
 def test_what_is_known_of_the_papers_numbers(found):
     # (1 - 1 + 0.25 - 0.474) / 2 is what it prints, -0.11
-    assert outcome_of(found, "Table 1, A.1.3") == Outcome("-0.112 with 0.474, -0.092 with 0.434", "proved")
-    assert outcome_of(found, "Table 1, BShap").measured == "(0.000, 1.000) at A, (0.000, 0.000) at B"
-    assert [outcome_of(found, f"Table 1, {name}").verdict for name in ("BShap", "SHAP", "IG from zero")] == ["held"] * 3
-    assert outcome_of(found, "Table 2, scaled score").verdict == "held"
-    assert "-0.24 at 0.7, here -0.30" in outcome_of(found, "Table 2, zero IG").measured
-    assert "0.4975 (0.4900 to 0.5050) over 4 models" in outcome_of(found, "Table 2, baseline").measured
-    assert outcome_of(found, "A.1.3").measured == "E F 0.434, across an arm 0.250, along an arm 1.000"
-    assert outcome_of(found, "Table 1, estimated").measured == (
+    assert finding_of(found, "Table 1, A.1.3") == Finding("-0.112 with 0.474, -0.092 with 0.434", "proved")
+    assert finding_of(found, "Table 1, BShap").measured == "(0.000, 1.000) at A, (0.000, 0.000) at B"
+    assert [finding_of(found, f"Table 1, {name}").verdict for name in ("BShap", "SHAP", "IG from zero")] == ["held"] * 3
+    assert finding_of(found, "Table 2, scaled score").verdict == "held"
+    assert "-0.24 at 0.7, here -0.30" in finding_of(found, "Table 2, zero IG").measured
+    assert "0.4975 (0.4900 to 0.5050) over 4 models" in finding_of(found, "Table 2, baseline").measured
+    assert finding_of(found, "A.1.3").measured == "E F 0.434, across an arm 0.250, along an arm 1.000"
+    assert finding_of(found, "Table 1, estimated").measured == (
         "bshap within 0.000 of BShap; shap within 0.030 of SHAP; ig-zero within 0.002 of IG from zero"
     )
 
 
 def test_what_models_are_accepted_by_is_no_finding(found, turned):
     for item in ("A.3.1, eq. 2", "A.3.1", "5.1, accuracy", "5.2, accuracy"):
-        assert outcome_of(found, item).verdict == outcome_of(turned, item).verdict == "criterion"
-        assert "; met by every model" in outcome_of(found, item).measured
-        assert "; not met by every model" in outcome_of(turned, item).measured
-    assert "restarts 0.250 (0.000 to 1.000) on minimum" in outcome_of(found, "A.5, Fig. 13").measured
+        assert finding_of(found, item).verdict == finding_of(turned, item).verdict == "criterion"
+        assert "; met by every model" in finding_of(found, item).measured
+        assert "; not met by every model" in finding_of(turned, item).measured
+    assert "restarts 0.250 (0.000 to 1.000) on minimum" in finding_of(found, "A.5, Fig. 13").measured
 
 
 def test_models_count_once_though_two_outputs_are_explained(found):
-    text = outcome_of(found, "A.5, Fig. 12").measured
+    text = finding_of(found, "A.5, Fig. 12").measured
     assert text == "default network: accuracy 0.992 (0.991 to 0.992), trained anew: 1 over 4 models"
 
 
@@ -182,9 +151,9 @@ def test_a_network_that_did_not_train_is_told(tmp_path):
     maker = RunMaker(tmp_path / "run", {"icg": "a"}, {"snacks": task})
     maker.problem("snacks", 0, checks={"accuracy": 0.98, "restarts": 2.0})
     maker.problem("snacks", 1, status="failed", reason="NotConverged: no")
-    outcome = outcome_of(measure_entries(ICG, maker), "A.5, Fig. 12")
-    assert outcome.verdict == "replaced"
-    assert outcome.measured.endswith(
+    finding = finding_of(measure_entries(ICG, maker), "A.5, Fig. 12")
+    assert finding.verdict == "replaced"
+    assert finding.measured.endswith(
         "paper network: accuracy 0.980, trained anew: 2 over 1 models, no usable model from 1 of 2 seeds"
     )
 
@@ -206,7 +175,7 @@ def test_a_run_with_one_kind_of_damage_compares_none(tmp_path):
     maker.problems = [problem for problem in maker.problems if problem.task in kept]
     maker.cells = [cell for cell in maker.cells if cell.task in kept]
     found = measure_entries(ICG, maker)
-    assert {outcome.verdict for (item, _), outcome in found.items() if "A.3.2" in item} == {
+    assert {finding.verdict for (item, _), finding in found.items() if "A.3.2" in item} == {
         "not in this run",
         "reading",
     }
@@ -225,17 +194,17 @@ def test_crops_of_photographs_stand_for_imagenette_where_the_run_has_them(ours, 
             maker.cell("crops", repetition, label, {"dark": [0.5]}, budget=5)
             scores = {"on": [share + noise * (label == "icg-smoothed") + 0.001 * unit for unit in range(5)]}
             maker.cells[-1] = maker.cells[-1].model_copy(update={"scores": scores, "facts": {"on": on_target}})
-    outcome = outcome_of(measure_entries(ICG, maker), "A.4.1, Fig. 9")
-    assert outcome.verdict == verdict
-    assert outcome.measured.startswith("in place of objects, one crop among others of photographs: positive share on ")
-    assert f"icg-smoothed - expected-gradients: {ours - 0.4:.3f} [" in outcome.measured
-    assert outcome_of(found, "A.4.1, Fig. 9").verdict == "not testable here"
+    finding = finding_of(measure_entries(ICG, maker), "A.4.1, Fig. 9")
+    assert finding.verdict == verdict
+    assert finding.measured.startswith("in place of objects, one crop among others of photographs: positive share on ")
+    assert f"icg-smoothed - expected-gradients: {ours - 0.4:.3f} [" in finding.measured
+    assert finding_of(found, "A.4.1, Fig. 9").verdict == "not testable here"
 
 
 def test_a_run_with_another_input_than_the_papers(tmp_path):
     found = measure_entries(ICG, certainty_run(tmp_path / "run"))
-    assert outcome_of(found, "Table 2, EG").verdict == "not in this run"
-    assert outcome_of(found, "5.2, Table 2", "are blind").measured.startswith(
+    assert finding_of(found, "Table 2, EG").verdict == "not in this run"
+    assert finding_of(found, "5.2, Table 2", "are blind").measured.startswith(
         "largest share where f is constant of ig-zero: 0.500"
     )
 
@@ -244,9 +213,9 @@ def test_without_the_records_of_problems_maps_are_not_read(tmp_path):
     maker = icg_run(tmp_path / "run")
     maker.problems = []
     found = measure_entries(ICG, maker)
-    assert outcome_of(found, "5.2, Table 2", "are blind").verdict == "not in this run"
-    assert outcome_of(found, "5.1, expected gradients", "In no case").verdict == "not in this run"
-    assert outcome_of(found, "A.4.2, Fig. 11", "not in ICG").verdict == "held"
+    assert finding_of(found, "5.2, Table 2", "are blind").verdict == "not in this run"
+    assert finding_of(found, "5.1, expected gradients", "In no case").verdict == "not in this run"
+    assert finding_of(found, "A.4.2, Fig. 11", "not in ICG").verdict == "held"
 
 
 # --- evidence
@@ -254,5 +223,5 @@ def test_without_the_records_of_problems_maps_are_not_read(tmp_path):
 
 def test_tasks_that_reproduce_nothing_are_no_evidence(tmp_path):
     maker = without_papers(icg_run(tmp_path / "run"))
-    verdicts = {outcome.verdict for outcome in measure_entries(ICG, maker).values()}
+    verdicts = {finding.verdict for finding in measure_entries(ICG, maker).values()}
     assert verdicts == {"not in this run", "not testable here", "proved", "reading", "replaced", "schematic"}

@@ -1,12 +1,11 @@
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
 
 from benchmarks.board.aggregate import aggregate
+from benchmarks.papers.evidence import take_evidence
 from benchmarks.papers.icg import ICG
-from benchmarks.papers.icg.tables import COLUMNS, check_printed_2, choose_task, format_median, predict_next
-from benchmarks.papers.quantities import take_evidence
+from benchmarks.papers.icg.local_minimum_table import COLUMNS, check_printed, choose_task, predict_next
 from benchmarks.run.fields import EncodedArray
 from benchmarks.run.storage import read_run
 from tests.benchmarks.papers.icg_run import icg_run
@@ -118,12 +117,6 @@ def test_another_input_by_hand(three_features):
     assert ("ig-zero", "here (2 undefined)") in rows_of(three_features)
 
 
-def test_a_median_is_not_drawn_away_by_one_model():
-    assert format_median(pd.Series([0.0, 1.0, 100.0]), digits=1) == "1.0 (0.0 to 100.0)"
-    assert format_median(pd.Series([0.5, 0.5, np.nan]), digits=1) == "0.5"
-    assert format_median(pd.Series([np.nan])) == "-"
-
-
 # --- are the printed numbers among those of the run?
 
 
@@ -144,19 +137,19 @@ def near_the_print(spread, models=5):
 
 
 def test_a_printed_column_is_judged_by_the_spread_of_models(tmp_path):
-    assert check_printed_2(EG, board_of(run_of_eg(tmp_path / "near", near_the_print(0.03)))).verdict == "held"
+    assert check_printed(EG, board_of(run_of_eg(tmp_path / "near", near_the_print(0.03))), ["t"]).verdict == "held"
     moved = near_the_print(0.03) - [0, 0, 0, 0, 0.4, 0]
-    outcome = check_printed_2(EG, board_of(run_of_eg(tmp_path / "moved", moved)))
-    assert outcome.verdict == "not held"
-    assert outcome.measured.startswith("outside of what 5 models on t give: 0.7 at 0.7, here 0.29 (0.22 to 0.33)")
-    noisy = near_the_print(0.3)
-    assert check_printed_2(EG, board_of(run_of_eg(tmp_path / "noisy", noisy - [0, 0, 0, 0, 0.4, 0]))).verdict == "held"
+    finding = check_printed(EG, board_of(run_of_eg(tmp_path / "moved", moved)), ["t"])
+    assert finding.verdict == "not held"
+    assert finding.measured.startswith("outside of what 5 models on t give: 0.7 at 0.7, here 0.29 (0.22 to 0.33)")
+    noisy = near_the_print(0.3) - [0, 0, 0, 0, 0.4, 0]
+    assert check_printed(EG, board_of(run_of_eg(tmp_path / "noisy", noisy)), ["t"]).verdict == "held"
     few = run_of_eg(tmp_path / "few", near_the_print(0.03, models=2))
-    assert check_printed_2(EG, board_of(few)).verdict == "undecided"
-    assert check_printed_2(COLUMNS[-1], board_of(few)).verdict == "not in this run"
+    assert check_printed(EG, board_of(few), ["t"]).verdict == "undecided"
+    assert check_printed(COLUMNS[-1], board_of(few), ["t"]).verdict == "not in this run"
 
 
 def test_a_printed_column_stands_beside_the_task_of_as_many_rows(tmp_path):
     maker = run_of_eg(tmp_path / "run", near_the_print(0.03), rows=10_000, task="many")
     maker = run_of_eg(tmp_path / "run", near_the_print(0.03), rows=400, task="few", maker=maker)
-    assert choose_task(EG, board_of(maker)) == "few"
+    assert choose_task(EG, board_of(maker), ["many", "few"]) == "few"

@@ -1,14 +1,14 @@
 import pytest
 
 from benchmarks.board.aggregate import aggregate
-from benchmarks.papers.ledger import Outcome
-from benchmarks.papers.quantities import find_tasks
+from benchmarks.papers.evidence import find_tasks
 from benchmarks.papers.sig import SIG
-from benchmarks.papers.sig.pictures import find_by_the_hundred, find_photographs
+from benchmarks.papers.sig.photographs import find_by_the_hundred, find_photographs
+from benchmarks.papers.verdicts import Finding
 from benchmarks.run.fields import ColumnFacts, SweepPoint
 from benchmarks.run.storage import read_run
 from sig.metrics.removal import REMOVALS
-from tests.benchmarks.papers.outcomes import measure_entries, outcome_of
+from tests.benchmarks.papers.findings import finding_of, measure_entries
 from tests.benchmarks.run_maker import RunMaker, facts, small_run
 
 ALWAYS = {"proved", "reading", "schematic", "not testable here"}
@@ -119,7 +119,7 @@ def add_shares(maker, task, repetition, shares, columns):
 
 
 def test_every_numbered_item_has_a_row():
-    items = [entry.item for entry in SIG.entries if not entry.is_own]
+    items = [entry.item for entry in SIG.says]
     missing = [
         item
         for item in ITEMS
@@ -162,27 +162,27 @@ def found(tmp_path_factory):
 
 @pytest.mark.parametrize(("item", "word"), CLAIMS)
 def test_claims_hold_where_they_should_and_only_there(found, item, word):
-    assert outcome_of(found[True], item, word).verdict == "held"
-    assert outcome_of(found[False], item, word).verdict == "not held"
+    assert finding_of(found[True], item, word).verdict == "held"
+    assert finding_of(found[False], item, word).verdict == "not held"
 
 
 def test_every_claim_of_the_paper_is_among_those_tested_both_ways(found):
     tested = {item for item, _ in CLAIMS}
-    decided = {item for (item, _), outcome in found[True].items() if outcome.verdict in ("held", "not held")}
+    decided = {item for (item, _), finding in found[True].items() if finding.verdict in ("held", "not held")}
     assert decided - tested == {"Observation 3", "Figs. 4, 10"}  # the one is computed, see test_exact.py
     assert (
-        outcome_of(found[True], "Figs. 4, 10").verdict == "not held"
+        finding_of(found[True], "Figs. 4, 10").verdict == "not held"
     )  # asked here: it is not flat from a single baseline on
 
 
 def test_games_of_a_run(tmp_path):
     found = measure_entries(SIG, small_run(tmp_path / "run"))
-    assert outcome_of(found, "Fig. 3", "four games") == Outcome(
+    assert finding_of(found, "Fig. 3", "four games") == Finding(
         "spearman with game of sig-game - ig-zero: 0.100 on game; nothing of ig-random, ig-mean", "undecided"
     )
-    assert outcome_of(found, "Table 2").measured == "sig-game 0.5 s, ig-zero 0.5 s for 99 rows on game"
-    assert outcome_of(found, "Fig. 13").verdict == "not in this run"
-    assert outcome_of(found, "Fig. 7").measured.startswith("iaccuracy, zero of sig-game - ig-zero: -0.300 [")
+    assert finding_of(found, "Table 2").measured == "sig-game 0.5 s, ig-zero 0.5 s for 99 rows on game"
+    assert finding_of(found, "Fig. 13").verdict == "not in this run"
+    assert finding_of(found, "Fig. 7").measured.startswith("iaccuracy, zero of sig-game - ig-zero: -0.300 [")
 
 
 @pytest.mark.parametrize("r2", [0.995, 0.98])
@@ -196,14 +196,14 @@ def test_the_network_is_held_to_more_on_the_smaller_grid(tmp_path, r2):
             near = r2 + 0.0001 * (-1) ** repetition
             maker.problem(name, repetition, truths=make_truths(near), checks={"r2": near})
     found = measure_entries(SIG, maker)
-    assert outcome_of(found, "Fig. 8, 2 x 3").verdict == "held"
-    assert outcome_of(found, "Fig. 8, 2 x 2").verdict == ("held" if r2 > 0.99 else "not held")
+    assert finding_of(found, "Fig. 8, 2 x 3").verdict == "held"
+    assert finding_of(found, "Fig. 8, 2 x 2").verdict == ("held" if r2 > 0.99 else "not held")
 
 
 def test_a_strangers_game_is_no_evidence(tmp_path):
     found = measure_entries(SIG, game_run(tmp_path / "run"))
     needs_no_run = "Observation 3"
-    assert {outcome.verdict for (item, _), outcome in found.items() if item != needs_no_run} == {
+    assert {finding.verdict for (item, _), finding in found.items() if item != needs_no_run} == {
         "not in this run",
         *ALWAYS,
     }
@@ -211,9 +211,9 @@ def test_a_strangers_game_is_no_evidence(tmp_path):
 
 def test_a_strangers_game_that_reproduces_the_paper_is_evidence(tmp_path):
     found = measure_entries(SIG, game_run(tmp_path / "run", "SIG"))
-    outcome = outcome_of(found, "Fig. 3", "four games")
-    assert outcome.measured.startswith("spearman with game of sig-game - ig-zero: -0.250 on mine")
-    assert outcome.verdict == "not held"
+    finding = finding_of(found, "Fig. 3", "four games")
+    assert finding.measured.startswith("spearman with game of sig-game - ig-zero: -0.250 on mine")
+    assert finding.verdict == "not held"
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_players_of_other_sizes_are_measured_on_photographs_alone(tmp_path):
     maker = RunMaker(tmp_path / "run", METHODS, tasks)
     for name in tasks:
         maker.cell(name, 0, "sig-game", {"iaccuracy": [0.25] * 6}, budget=5)
-    outcome = outcome_of(measure_entries(SIG, maker), "Section V, players")
-    assert outcome.measured.startswith("iaccuracy, zero on patch-80: sig-game 0.250 [")
-    assert "digits" not in outcome.measured
-    assert outcome.verdict == "measured"
+    finding = finding_of(measure_entries(SIG, maker), "Section V, players")
+    assert finding.measured.startswith("iaccuracy, zero on patch-80: sig-game 0.250 [")
+    assert "digits" not in finding.measured
+    assert finding.verdict == "measured"

@@ -1,8 +1,8 @@
-"""Claims judged by 95 % intervals: a *bound*, *closeness*, *flatness* (``claims``)."""
+"""Claims judged by 95 % intervals: that means lie above or below a number, are close, or stay the same."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -11,14 +11,21 @@ from jaxtyping import Float, Int
 from benchmarks.board import statistics
 from benchmarks.board.aggregate import Board
 from benchmarks.board.tables import format_interval
-from benchmarks.papers.claims import SIGNIFICANT, Claim, Row, find_pairs, tell_tests
-from benchmarks.papers.ledger import NOT_HELD, UNDECIDED, Side, qualify
+from benchmarks.papers.claims.claim import SIGNIFICANT, Claim, Row, describe_tests, find_pairs
 from benchmarks.papers.quantities import Limits, Quantity
+from benchmarks.papers.verdicts import NOT_HELD, UNDECIDED, Range, qualify
 
 
 @dataclass(frozen=True)
-class Sample:
-    """Numbers of units, with the model of each; their range, and what they are of, as columns of a test."""
+class UnitValues:
+    """Numbers of units, whose mean is judged.
+
+    Attributes:
+        about: columns of the test, such as task, score and method.
+        values: one number for each unit.
+        models: the trained model of each unit.
+        limits: the smallest and the largest possible number, if there are such.
+    """
 
     about: Row
     values: Float[np.ndarray, " units"]
@@ -26,20 +33,20 @@ class Sample:
     limits: Limits | None
 
 
-def judge_samples(samples: Sequence[Sample], side: Side) -> list[Row]:
-    """A test for each sample: held where the whole interval of its mean lies on the side.
+def judge_samples(samples: Sequence[UnitValues], claimed: Range) -> list[Row]:
+    """A test for each sample: held where the whole interval of its mean lies in the range that is claimed.
 
-    Not held where all of it lies on the other side, by Holm's procedure over the samples: at a confidence of
+    Not held where all of it lies beyond an end, by Holm's procedure over the samples: at a confidence of
     1 - 0.05 / (samples - those found already), as long as there are more.
     """
     found = [measure_mean(sample) for sample in samples]
-    verdicts = [side.judge(mean.low, mean.high) for mean in found]
+    verdicts = [claimed.judge(mean.low, mean.high) for mean in found]
     against = {at for at, verdict in enumerate(verdicts) if verdict == NOT_HELD}
     sure: set[int] = set()
     while against - sure:
         confidence = 1 - SIGNIFICANT / (len(samples) - len(sure))
         wider = {at: measure_mean(samples[at], confidence) for at in against - sure}
-        more = {at for at, mean in wider.items() if side.judge(mean.low, mean.high) == NOT_HELD}
+        more = {at for at, mean in wider.items() if claimed.judge(mean.low, mean.high) == NOT_HELD}
         if not more:
             break
         sure |= more
@@ -49,35 +56,36 @@ def judge_samples(samples: Sequence[Sample], side: Side) -> list[Row]:
     return [{**one.about, **vars(mean), "verdict": qualify(verdict, mean.models)} for one, mean, verdict in judged]
 
 
-def measure_mean(sample: Sample, confidence: float = 1 - SIGNIFICANT) -> statistics.Interval:
+def measure_mean(sample: UnitValues, confidence: float = 1 - SIGNIFICANT) -> statistics.Interval:
     """The mean over models, with its interval."""
     return statistics.mean_interval(sample.values, sample.models, limits=sample.limits, confidence=confidence)
 
 
 @dataclass(frozen=True)
 class IntervalClaim(Claim):
-    """A claim that some means lie on a side."""
+    """A claim that some means lie in a range."""
 
     def test(self, board: Board) -> list[Row]:
         samples = [sample for task in self.tasks(board) for sample in self._collect(board, task)]
-        return judge_samples([sample for sample in samples if np.isfinite(sample.values).any()], self._side)
+        return judge_samples([sample for sample in samples if np.isfinite(sample.values).any()], self.claimed)
 
     @property
     @abstractmethod
-    def _side(self) -> Side: ...
+    def claimed(self) -> Range:
+        """The range in which each mean lies, as is claimed."""
 
     @abstractmethod
-    def _collect(self, board: Board, task: str) -> Iterator[Sample]: ...
+    def _collect(self, board: Board, task: str) -> Iterator[UnitValues]: ...
 
     def _describe(self, tests: Sequence[Row]) -> str:
-        return f"{tell_tests(tests, 'means')} (claimed {self._side})"
+        return f"{describe_tests(tests, 'means')} (claimed {self.claimed})"
 
     def _show(self, row: Row) -> dict[str, str]:
         return {
             **{name: row[name] for name in ("task", "score", "method")},
             **({"against": row["rival"]} if "rival" in row else {}),
             "mean": format_interval(row["mean"], row["low"], row["high"]),
-            "claimed": str(self._side),
+            "claimed": str(self.claimed),
             "verdict": row["verdict"],
             "models": str(row["models"]),
             "units": str(row["units"]),
@@ -86,20 +94,21 @@ class IntervalClaim(Claim):
 
 @dataclass(frozen=True)
 class Bound(IntervalClaim):
-    """The mean score of each method lies on a side."""
+    """The mean score of each method lies above a number, below one, or both."""
 
-    side: Side
+    above: float = field(default=-np.inf, kw_only=True)
+    below: float = field(default=np.inf, kw_only=True)
 
     @property
-    def _side(self) -> Side:
-        return self.side
+    def claimed(self) -> Range:
+        return Range(above=self.above, below=self.below)
 
-    def _collect(self, board: Board, task: str) -> Iterator[Sample]:
+    def _collect(self, board: Board, task: str) -> Iterator[UnitValues]:
         for score in self.scores:
             table = score.values(board, task)
             for method in (name for name in self.methods if name in table.index):
                 about = {"task": task, "score": score.name, "better": score.better, "method": method}
-                yield _make_sample(board, task, table.T[method], about, score.limits)
+                yield _take_units(board, task, table.T[method], about, score.limits)
 
 
 @dataclass(frozen=True)
@@ -114,15 +123,15 @@ class Closeness(IntervalClaim):
     margin: float
 
     @property
-    def _side(self) -> Side:
-        return Side(above=-self.margin, below=self.margin)
+    def claimed(self) -> Range:
+        return Range(above=-self.margin, below=self.margin)
 
-    def _collect(self, board: Board, task: str) -> Iterator[Sample]:
+    def _collect(self, board: Board, task: str) -> Iterator[UnitValues]:
         for score in self.scores:
             for own, rival in find_pairs(score.values(board, task), self.methods, self.rivals):
                 about = {"task": task, "score": score.name, "better": score.better}
                 about |= {"method": str(own.name), "rival": str(rival.name)}
-                yield _make_sample(board, task, own - rival, about, _range_of_difference(score))
+                yield _take_units(board, task, own - rival, about, _range_of_difference(score))
 
     def _list_named(self) -> Sequence[str]:
         return (*self.methods, *self.rivals)
@@ -141,10 +150,10 @@ class Flatness(IntervalClaim):
     margin: float
 
     @property
-    def _side(self) -> Side:
-        return Side(above=-self.margin, below=self.margin)
+    def claimed(self) -> Range:
+        return Range(above=-self.margin, below=self.margin)
 
-    def _collect(self, board: Board, task: str) -> Iterator[Sample]:
+    def _collect(self, board: Board, task: str) -> Iterator[UnitValues]:
         for score in self.scores:
             table = score.values(board, task)
             for method in (name for name in self.methods if name in table.index):
@@ -152,27 +161,27 @@ class Flatness(IntervalClaim):
                 points = points[points.index >= self.share * points.index.max()]
                 for what, change in _measure_changes(points):
                     about = {"task": task, "score": f"{score.name}, {what}", "better": score.better, "method": method}
-                    yield _make_sample(board, task, change, about | {"sweep": score.name}, None)
+                    yield _take_units(board, task, change, about | {"sweep": score.name}, None)
 
     def _describe(self, tests: Sequence[Row]) -> str:
-        return f"{tell_tests(tests, 'changes', by='sweep')} (claimed {self._side})"
+        return f"{describe_tests(tests, 'changes', by='sweep')} (claimed {self.claimed})"
 
 
 def _measure_changes(points: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
-    """Of scores by value and unit."""
+    """The changes of scores by value and unit: from each value to the largest, and along the fitted line."""
     if len(points) < 2:
         return
     logs = np.log(points.index.to_numpy(float))
     largest = points.index[-1]
     for value, scores in points.iloc[:-1].iterrows():
         yield f"{value:g} less {largest:g}", scores - points.loc[largest]
-    centred = logs - logs.mean()
+    centred = logs - logs.mean()  # least squares of y on x: slope = sum of (x - mean x) y over sum of (x - mean x)^2
     slope = points.mul(centred, axis=0).sum(skipna=False) / (centred**2).sum()
     yield f"fitted change from {points.index[0]:g} to {largest:g}", slope * (logs[-1] - logs[0])
 
 
-def _make_sample(board: Board, task: str, values: pd.Series, about: Row, limits: Limits | None) -> Sample:
-    return Sample(about, values.to_numpy(float), board.find_models(task, values.index), limits)
+def _take_units(board: Board, task: str, values: pd.Series, about: Row, limits: Limits | None) -> UnitValues:
+    return UnitValues(about, values.to_numpy(float), board.find_models(task, values.index), limits)
 
 
 def _range_of_difference(score: Quantity) -> Limits | None:

@@ -3,26 +3,27 @@
 from typing import Any
 
 from benchmarks.board.aggregate import aggregate
-from benchmarks.papers.ledger import Outcome, Publication
-from benchmarks.papers.quantities import take_evidence
+from benchmarks.papers.evidence import take_evidence
+from benchmarks.papers.ledger import Publication
+from benchmarks.papers.verdicts import Finding
 from benchmarks.run.records import Run
 from benchmarks.run.storage import read_run
 from tests.benchmarks.run_maker import RunMaker
 
-Outcomes = dict[tuple[str, str], Outcome]
+Findings = dict[tuple[str, str], Finding]
 WHATEVER_THE_RUN = {"reading", "replaced", "not testable here", "proved", "schematic"}
 
 
-def measure_entries(paper: Publication, maker: RunMaker) -> Outcomes:
+def measure_entries(paper: Publication, maker: RunMaker) -> Findings:
     """By item, and what is said of it."""
     board = take_evidence(aggregate(read_run(maker.write())), paper.name)
     return {(entry.item, entry.says): entry.by(board) for entry in paper.entries}
 
 
-def outcome_of(found: Outcomes, item: str, word: str = "") -> Outcome:
+def finding_of(found: Findings, item: str, word: str = "") -> Finding:
     """That of the one entry of the item that says the word."""
-    (outcome,) = [outcome for (name, says), outcome in found.items() if name == item and word in says]
-    return outcome
+    (finding,) = [finding for (name, says), finding in found.items() if name == item and word in says]
+    return finding
 
 
 def draw_figures(paper: Publication, run: Run) -> dict[str, Any]:

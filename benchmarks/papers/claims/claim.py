@@ -1,15 +1,4 @@
-"""Claims about methods, put to the test on the records of a run, at the headline budget.
-
-Models are what a claim is about (``benchmarks.board.statistics``): with a single one the verdict is labelled as being
-about it only, and two are too few. A *bound* says that a mean lies above or below a number, *closeness* that two means
-differ by less than a margin, *flatness* that a mean changes by less than a margin along an option: these are judged by
-95 % intervals. A *comparison* says that some methods score better than others, *steadiness* that they vary less between
-repetitions: these are judged by p-values. The former are in ``interval_claims``, the latter in ``paired_claims``.
-
-A claim is held where all of its tests are, which needs no correction (Berger 1982). It is not held where one of them
-goes against it; so p-values are Holm-corrected over the tests of the claim, and intervals have to lie on the other side
-at Holm's levels.
-"""
+"""What all claims have in common: tests on a board, a verdict over them, and how both are told."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,8 +10,9 @@ import pandas as pd
 
 from benchmarks.board.aggregate import Board
 from benchmarks.board.tables import format_interval, format_number
-from benchmarks.papers.ledger import UNDECIDED, VERDICTS, Outcome, combine_verdicts, list_measured
-from benchmarks.papers.quantities import Quantity, Selection
+from benchmarks.papers.evidence import Selection
+from benchmarks.papers.quantities import Quantity
+from benchmarks.papers.verdicts import UNDECIDED, VERDICTS, Finding, combine_verdicts, list_measured
 
 SIGNIFICANT: Final = 0.05
 MOST: Final = 4  # tests of a claim that are listed one by one
@@ -36,20 +26,25 @@ class Claim(ABC):
 
     Attributes:
         tasks: that it is about, of those that reproduce the paper.
-        scores: what it is about.
-        methods: labels of whom.
+        scores: that the methods are judged by.
+        methods: labels of those that it is about.
     """
 
     tasks: Selection
     scores: Sequence[Quantity]
     methods: Sequence[str]
 
-    def __call__(self, board: Board) -> Outcome:
-        """What was measured, and the verdict over all tests; it cannot be held where a method has no numbers at all."""
+    def __call__(self, board: Board) -> Finding:
+        """The means and the verdict over all tests, which cannot be held where a method has no numbers at all."""
         tests = self.test(board)
         texts = [self._describe(tests), self._list_missing(tests)] if tests else []
         verdicts = [row["verdict"] for row in tests]
         return list_measured(texts, combine_verdicts([*verdicts, UNDECIDED] if all(texts) else verdicts))
+
+    @property
+    def see(self) -> Sequence[str]:
+        """Names of the pages and figures that show its scores."""
+        return tuple(dict.fromkeys(name for score in self.scores for name in score.see))
 
     @abstractmethod
     def test(self, board: Board) -> list[Row]:
@@ -60,7 +55,7 @@ class Claim(ABC):
         """
 
     def tabulate(self, board: Board) -> list[dict[str, str]]:
-        """Texts by heading, of each test."""
+        """A row of texts by heading for each test."""
         return [self._show(row) for row in self.test(board)]
 
     @abstractmethod
@@ -81,14 +76,14 @@ class Claim(ABC):
 def find_pairs(
     values: pd.DataFrame, methods: Iterable[str], rivals: Iterable[str]
 ) -> Iterator[tuple[pd.Series, pd.Series]]:
-    """Scores of methods and rivals that have some on a unit in common."""
+    """The scores of each method and rival that have a unit in common."""
     for method, rival in product(methods, rivals):
         if {method, rival} <= set(values.index) and values.loc[[method, rival]].notna().all().any():
             yield values.T[method], values.T[rival]
 
 
-def tell_tests(tests: Sequence[Row], what: str, *, by: str = "score") -> str:
-    """What was measured, test by test; of many tests the counts of verdicts, and from where to where means go."""
+def describe_tests(tests: Sequence[Row], what: str, *, by: str = "score") -> str:
+    """The mean of each test in words; of many tests the counts of verdicts, and from where to where means go."""
     return _list_tests(tests) if len(tests) <= MOST else _count_tests(tests, what, by)
 
 
@@ -109,7 +104,7 @@ def _count_tests(tests: Sequence[Row], what: str, by: str) -> str:
 
 
 def count_verdicts(verdicts: Sequence[str]) -> str:
-    """How many there are of each, in words."""
+    """The number of each verdict, in words."""
     return ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in VERDICTS if verdict in verdicts)
 
 

@@ -1,11 +1,11 @@
-"""What ICG says of single pictures: where attributions lie in those that a run shows, and in which pictures.
+"""How much attribution lies on which part of a Burnt Snacks picture, and what is seen in single pictures.
 
-The shares on regions are of all explicands. What is said of single objects is looked up in the pictures shown, as the
+The shares on parts are of all explicands. What is said of single objects is looked up in the pictures shown, as the
 paper does in its Fig. 4: a connected part of a Burnt Snacks picture that is not black is an object, of one lightness.
 Dark squares are its rectangles below lightness 1/2, light squares those above.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
@@ -19,6 +19,7 @@ from benchmarks.board.aggregate import Board
 from benchmarks.papers.quantities import Limits, Quantity
 from sig.metrics.regions import ELSEWHERE
 
+SHOWN_IN: Final = ("regions-{task}", "saliency-{task}")  # names of figures
 BRIGHT: Final = 0.5
 AROUND: Final = 2  # pixels
 SOME: Final = 0.1  # of the absolute attribution, below which a sign does not count
@@ -91,7 +92,7 @@ def read_part_shares(board: Board, task: str) -> dict[str, pd.DataFrame]:
 
 
 def _join(by_repetition: dict[int, pd.DataFrame]) -> pd.DataFrame:
-    """All of the shares are 0 of a part that is in no explicand of a repetition."""
+    """One table of all repetitions; the shares of a part that is in no explicand of a repetition are 0."""
     filled = {at: table for at, table in by_repetition.items() if len(table)}
     if not filled:
         return pd.DataFrame()
@@ -100,7 +101,7 @@ def _join(by_repetition: dict[int, pd.DataFrame]) -> pd.DataFrame:
 
 
 def measure_shares(name: str, measure: Callable[[pd.DataFrame, pd.DataFrame], pd.Series], limits: Limits) -> Quantity:
-    """What is measured of a method's shares and the even ones, of each explicand."""
+    """A measure of a method's shares and the even ones, for each explicand."""
 
     def values(board: Board, task: str) -> pd.DataFrame:
         even, shares = read_even_shares(board, task), read_part_shares(board, task)
@@ -108,7 +109,7 @@ def measure_shares(name: str, measure: Callable[[pd.DataFrame, pd.DataFrame], pd
             return pd.DataFrame()
         return pd.DataFrame({method: measure(of.dropna(), even) for method, of in shares.items()}).T
 
-    return Quantity(name, values, limits=limits)
+    return Quantity(name, values, limits=limits, see=SHOWN_IN)
 
 
 def lead_over_dark(part: str) -> Quantity:
@@ -127,19 +128,12 @@ def measure_unevenness() -> Quantity:
     return replace(quantity, better="lower")
 
 
-def share_on(part: str) -> Quantity:
-    """The share of the positive attribution on a part."""
-    return measure_shares(part, lambda shares, even: shares[part], (0.0, 1.0))
-
-
-ON_BACKGROUND: Final = share_on(ELSEWHERE)
-
 # ---- single objects, in the pictures shown -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A Burnt Snacks picture."""
+class SnacksPicture:
+    """A picture of Burnt Snacks, in which objects are found by form and lightness."""
 
     lightness: Map
 
@@ -166,42 +160,42 @@ class Picture:
         return DARK if object_[rows, columns].all() else TRIANGLE
 
 
-Look = Callable[[Picture, Map], float]
+Look = Callable[[SnacksPicture, Map], float]
 
 
-def look_at_pictures(name: str, look: Look, limits: Limits = (0.0, 1.0)) -> Quantity:
-    """What is seen in the attribution of each picture shown; NaN where there is nothing to see."""
+def look_at_pictures(name: str, look: Look, limits: Limits = (0.0, 1.0), *, see: Sequence[str] = SHOWN_IN) -> Quantity:
+    """What ``look`` sees in the attribution of each picture shown; NaN where there is nothing to see."""
 
     def values(board: Board, task: str) -> pd.DataFrame:
+        if task not in board.shown:
+            return pd.DataFrame()
         rows: dict[str, dict[tuple[int, int], float]] = {}
         for repetition, explicand, picture, maps in _list_shown(board, task):
             for method, attribution in maps.items():
                 rows.setdefault(method, {})[repetition, explicand] = look(picture, attribution)
         return pd.DataFrame(rows).rename_axis(index=["repetition", "explicand"]).T
 
-    return Quantity(
-        name, lambda board, task: values(board, task) if task in board.shown else pd.DataFrame(), limits=limits
-    )
+    return Quantity(name, values, limits=limits, see=see)
 
 
-def _list_shown(board: Board, task: str) -> Iterator[tuple[int, int, Picture, dict[str, Map]]]:
+def _list_shown(board: Board, task: str) -> Iterator[tuple[int, int, SnacksPicture, dict[str, Map]]]:
     """Repetition, explicand, picture, and the attribution of each method."""
     for at in board.shown[task]:
         for number, explicand in enumerate(at.problem.shown):
             maps = {method: of_method[number, 0].astype(float) for method, of_method in at.maps.items()}
-            yield at.problem.repetition, explicand, Picture(at.inputs[number, 0]), maps
+            yield at.problem.repetition, explicand, SnacksPicture(at.inputs[number, 0]), maps
 
 
-def find_lightest(picture: Picture, attribution: Map) -> float:
-    """Of two or more light squares beside a dark one: does the lightest get the most?"""
+def find_lightest(picture: SnacksPicture, attribution: Map) -> float:
+    """1 where the lightest of two or more light squares beside a dark one gets the most, else 0."""
     squares = picture.of_kind(LIGHT)
     if len(squares) < 2 or not picture.of_kind(DARK):
         return np.nan
     return float(np.argmax([attribution[square].sum() for square in squares]) == len(squares) - 1)
 
 
-def find_opposite(picture: Picture, attribution: Map) -> float:
-    """Of two or more light squares without a dark one: does one get a positive and one a negative sum?
+def find_opposite(picture: SnacksPicture, attribution: Map) -> float:
+    """1 where of two or more light squares without a dark one, one gets a positive and one a negative sum, else 0.
 
     Each at least a tenth of the largest absolute sum.
     """
@@ -213,8 +207,8 @@ def find_opposite(picture: Picture, attribution: Map) -> float:
     return float(sums.max() > least and sums.min() < -least)
 
 
-def find_mixed(picture: Picture, attribution: Map) -> float:
-    """Are there both signs on light squares, and both on dark ones, each at least a tenth of what lies there?"""
+def find_mixed(picture: SnacksPicture, attribution: Map) -> float:
+    """1 where both signs are on light squares, and both on dark ones, each at least a tenth of what lies there."""
     kinds = [attribution[picture.on_kind(kind)] for kind in (DARK, LIGHT)]
     if not all(len(values) for values in kinds):
         return np.nan
@@ -227,14 +221,14 @@ def _smaller_sign(values: Float[np.ndarray, " pixels"]) -> float:
     return float(min(values.clip(0).sum(), (-values).clip(0).sum()) / total) if total else 0.0
 
 
-def compare_squares(picture: Picture, attribution: Map) -> float:
+def compare_squares(picture: SnacksPicture, attribution: Map) -> float:
     """Mean attribution on the dark squares less that on the light ones, relative to the largest absolute one."""
     dark, light = (attribution[picture.on_kind(kind)] for kind in (DARK, LIGHT))
     largest = np.abs(attribution).max()
     return float((dark.mean() - light.mean()) / largest) if len(dark) and len(light) and largest else np.nan
 
 
-def look_around_triangles(picture: Picture, attribution: Map) -> float:
+def look_around_triangles(picture: SnacksPicture, attribution: Map) -> float:
     """Without a dark square: mean absolute attribution within two pixels of triangles, less that of other pixels.
 
     Relative to the sum of both, so that it is 1 where all lies there, and 0 where it is spread evenly.
@@ -247,7 +241,7 @@ def look_around_triangles(picture: Picture, attribution: Map) -> float:
     return float((near - far) / (near + far)) if near + far else np.nan
 
 
-def share_off_input(picture: Picture, attribution: Map) -> float:
+def share_off_input(picture: SnacksPicture, attribution: Map) -> float:
     """The share of the absolute attribution on pixels that are 0."""
     mass = np.abs(attribution)
     return float(mass[picture.lightness == 0].sum() / mass.sum()) if mass.any() else np.nan

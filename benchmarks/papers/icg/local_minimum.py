@@ -1,6 +1,6 @@
-"""ICG, section 5.2: what it says of each method on Local Minimum, on random inputs and on the one of Table 2."""
+"""ICG, section 5.2: each method on Local Minimum, on random inputs and on the one of Table 2."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -10,30 +10,19 @@ import pandas as pd
 import torch
 
 from benchmarks.board.aggregate import Board
-from benchmarks.papers import ledger
-from benchmarks.papers.icg.tables import BSHAP, COLUMNS, TABLE_2, check_printed_2
-from benchmarks.papers.interval_claims import Bound
-from benchmarks.papers.ledger import NOT_HELD, PROVED, REPLACED, Entry, Outcome, Side, format_ends
-from benchmarks.papers.paired_claims import Comparison
-from benchmarks.papers.quantities import (
-    Better,
-    Limits,
-    Quantity,
-    collect_first_shown,
-    find_tasks,
-    make_unit_table,
-    read_checks,
-    scale_rows,
-    score,
-)
+from benchmarks.papers.claims import Bound, Superiority
+from benchmarks.papers.evidence import collect_first_shown, read_checks, scale_rows
+from benchmarks.papers.icg.local_minimum_table import BSHAP, COLUMNS, check_printed
+from benchmarks.papers.icg.tasks import BASELINES, MINIMUM, MINIMUM_PROBABILITY, NOISE_AND_BEFORE
+from benchmarks.papers.ledger import Item
+from benchmarks.papers.measurements import compare_with_criteria, format_ends
+from benchmarks.papers.quantities import Better, Limits, Quantity, make_unit_table, score
+from benchmarks.papers.verdicts import REPLACED, Finding, Range, conclude
 from datasets import local_minimum as data
 from sig.metrics.scaled_rmse import scaled_rmse
 
-MINIMUM: Final = partial(find_tasks, kind="local-minimum", damage="mixture")
-PROBABILITY: Final = partial(MINIMUM, output="probability")
-BASELINES: Final = ("ig-zero", "ig-mean", "ig-gaussian-noise", "expected-gradients")
-BAD: Final = ("ig-zero", "ig-mean", "ig-gaussian-noise")
 MINIMUM_AT, HIGHEST_AT = (0.7,), (0.6, 0.9)  # of the paper's input: the local minimum, and the two best scores
+SHOWN_IN: Final = ("local-minimum", "tables")
 
 
 # ---- random inputs -----------------------------------------------------------------------------------------------
@@ -61,13 +50,13 @@ def with_bshap(quantity: Quantity) -> Quantity:
 def inspect_table_2(
     name: str, measure: Callable[[pd.DataFrame], pd.Series], *, better: Better = "lower", limits: Limits = (0.0, 1.0)
 ) -> Quantity:
-    """What is measured of each model's attributions of the input, divided by their largest absolute value."""
+    """A measure of each model's attributions of the input, divided by their largest absolute value."""
 
     def values(board: Board, task: str) -> pd.DataFrame:
         shown = collect_first_shown(board, task)
         return make_unit_table({name: measure(scale_rows(rows, "largest").dropna()) for name, rows in shown.items()})
 
-    return Quantity(name, values, better, limits)
+    return Quantity(name, values, better, limits, SHOWN_IN)
 
 
 def take_features(rows: pd.DataFrame, wanted: tuple[float, ...]) -> pd.DataFrame:
@@ -96,7 +85,7 @@ def measure_uniform_negative(rows: pd.DataFrame) -> pd.Series:
 
 
 def read_minimum(rows: pd.DataFrame) -> pd.Series:
-    """What the feature at the local minimum gets."""
+    """The attribution to the feature at the local minimum."""
     return take_features(rows, MINIMUM_AT).mean(axis=1)
 
 
@@ -116,132 +105,107 @@ def measure_instability(rows: pd.DataFrame) -> pd.Series:
     return ((rows - rows.mean()) ** 2).mean(axis=1) ** 0.5 if len(rows) > 2 else pd.Series(np.nan, rows.index)
 
 
-def check_score_function() -> Outcome:
+def check_score_function() -> Finding:
     """The component-wise score at the points that Fig. 5 and the text give."""
     points = {0.1: -0.75, 0.5: -0.75, 0.75: 0.5, 1.0: 1.0}
     found = dict(zip(points, data.scores(torch.tensor([list(points)])).flatten().tolist(), strict=True))
     kept = all(abs(found[x] - value) < 1e-6 for x, value in points.items())
-    return Outcome(", ".join(f"f({x:g}) = {value:g}" for x, value in found.items()), PROVED if kept else NOT_HELD)
+    return conclude(", ".join(f"f({x:g}) = {value:g}" for x, value in found.items()), kept)
 
 
-def describe_boundaries(board: Board) -> Outcome:
-    """Where the models of the run are undecided between the classes."""
-    values = read_checks(board, "boundary", MINIMUM(board))
+def describe_boundaries(board: Board, tasks: Sequence[str]) -> Finding:
+    """The points at which models of the run are undecided between the classes."""
+    values = read_checks(board, "boundary", tasks)
     found = f"here {format_ends(values, 4)} over {len(values)} models" if len(values) else "this run has none"
-    return Outcome(f"each model has a boundary of its own, from which its BShap values are computed: {found}", REPLACED)
+    return Finding(f"each model has a boundary of its own, from which its BShap values are computed: {found}", REPLACED)
 
 
 # ---- the ledger --------------------------------------------------------------------------------------------------
 
-BSHAP_RANKS: Final = score("spearman with bshap", "spearman", truth="bshap")
-BSHAP_DISTANCE: Final = score("distance from bshap", "local_minimum", truth="bshap")
-SCORE_DISTANCE: Final = with_bshap(score("distance from scores", "local_minimum", truth="scores"))
+BSHAP_RANKS: Final = score("spearman with bshap", "spearman", truth="bshap", see=SHOWN_IN)
+BSHAP_DISTANCE: Final = score("distance from bshap", "local_minimum", truth="bshap", see=SHOWN_IN)
+SCORE_DISTANCE: Final = with_bshap(score("distance from scores", "local_minimum", truth="scores", see=SHOWN_IN))
 ON_CONSTANT: Final = inspect_table_2("largest share where f is constant", find_largest_on_constant)
 UNIFORM: Final = inspect_table_2("uniform and negative", measure_uniform_negative, better="higher")
 AT_MINIMUM: Final = inspect_table_2("local minimum", read_minimum, better="higher", limits=(-1.0, 1.0))
 HIGHEST: Final = inspect_table_2("smaller of the two highest", compare_highest, better="higher", limits=(-1.0, 1.0))
 INSTABILITY: Final = inspect_table_2("distance from own mean", measure_instability)
-about_table_2: Callable[..., Entry] = partial(Entry, see=("local-minimum", "tables"))
 
 ENTRIES: Final = (
-    Entry(
-        "5.2, accuracy",
+    Item("5.2, accuracy").measured(
         "A certainty-aware network is accurate",
-        partial(ledger.ask_every_model, MINIMUM, accuracy=Side(above=0.93)),
+        partial(compare_with_criteria, accuracy=Range(above=0.93)),
+        on=MINIMUM,
         see=("checks",),
         printed="93 %",
-        tasks=MINIMUM,
     ),
-    Entry(
-        "Fig. 5",
+    Item("Fig. 5").computed(
         "The component-wise score, with a local minimum at 0.75",
-        ledger.compute(check_score_function),
+        check_score_function,
         printed="-0.75 up to 0.5, between 0.5 and 1 above",
-        kind="figure",
     ),
     *(
-        about_table_2(
-            f"Table 2, {column.name}",
+        Item(f"Table 2, {column.name}").measured(
             f"The column {column.name}, for the components 0.1, 0.2, 0.3, 0.6, 0.7 and 0.9",
-            partial(check_printed_2, column),
-            reading="printed are the numbers of one model and one draw: held where each lies in what one more model of "
-            "this run might give (95 % prediction interval), at the number of rows closest to the paper's",
+            partial(check_printed, column),
+            on=MINIMUM_PROBABILITY,
+            see=SHOWN_IN,
+            reading="printed are the numbers of one model and one draw: held where each lies in what one more model "
+            "of this run might give (95 % prediction interval), at the number of rows closest to the paper's",
             printed=", ".join(f"{value:g}" for value in column.printed),
-            kind="table",
-            tasks=TABLE_2,
         )
         for column in COLUMNS
     ),
-    Entry(
-        "Table 2, baseline",
+    Item("Table 2, baseline").measured(
         "Where BShap starts from",
         describe_boundaries,
+        on=MINIMUM,
         see=("checks",),
         printed="0.50546",
-        kind="setting",
-        tasks=MINIMUM,
     ),
-    about_table_2(
-        "5.2, Table 2",
+    Item("5.2, Table 2").claimed(
         "BShap, ICG and expected gradients performed well, and all other methods badly",
-        Comparison(PROBABILITY, (SCORE_DISTANCE,), (BSHAP, "icg", "expected-gradients"), BAD),
+        Superiority(MINIMUM_PROBABILITY, (SCORE_DISTANCE,), (BSHAP, "icg", "expected-gradients"), NOISE_AND_BEFORE),
         reading="on random inputs each of the three is closer to the scaled scores than zero IG, mean IG and Gaussian "
         "noise are",
     ),
-    about_table_2(
-        "5.2, Table 2",
+    Item("5.2, Table 2").claimed(
         "ICG and BShap are in excellent agreement",
-        Bound(PROBABILITY, (BSHAP_DISTANCE,), ("icg",), Side(below=0.1)),
+        Bound(MINIMUM_PROBABILITY, (BSHAP_DISTANCE,), ("icg",), below=0.1),
         reading="on random inputs, each divided by its largest absolute value, their root mean square distance is "
-        "below "
-        "0.1",
+        "below 0.1",
     ),
-    about_table_2(
-        "5.2, Table 2",
-        "ICG follows BShap more closely than IG with zero, mean, noise or data as baseline",
-        Comparison(PROBABILITY, (BSHAP_RANKS, BSHAP_DISTANCE), ("icg",), BASELINES),
-        reading="what Table 2 sets side by side, on random inputs",
-        kind="asked here",
-    ),
-    about_table_2(
-        "5.2, Table 2",
+    Item("5.2, Table 2").claimed(
         'ICG and BShap accurately represent the uniform negative region (the paper prints "IG")',
-        Bound(TABLE_2, (UNIFORM,), ("icg", BSHAP), Side(above=0.9)),
+        Bound(MINIMUM_PROBABILITY, (UNIFORM,), ("icg", BSHAP), above=0.9),
         reading="the three components up to 0.5 get negative attributions, the smallest more than 0.9 of the largest",
     ),
-    about_table_2(
-        "5.2, Table 2",
+    Item("5.2, Table 2").claimed(
         "Only they do: zero IG, mean IG, Gaussian noise and expected gradients do not",
-        Bound(TABLE_2, (UNIFORM,), BASELINES, Side(below=0.9)),
+        Bound(MINIMUM_PROBABILITY, (UNIFORM,), BASELINES, below=0.9),
         reading="of the three components up to 0.5 the smallest negative attribution is less than 0.9 of the largest, "
-        "or "
-        "one is not negative",
+        "or one is not negative",
     ),
-    about_table_2(
-        "5.2, Table 2",
+    Item("5.2, Table 2").claimed(
         "Gaussian noise incorrectly gives the local minimum a negative attribution",
-        Bound(TABLE_2, (AT_MINIMUM,), ("ig-gaussian-noise",), Side(below=0.0)),
+        Bound(MINIMUM_PROBABILITY, (AT_MINIMUM,), ("ig-gaussian-noise",), below=0.0),
     ),
-    about_table_2(
-        "5.2, Table 2",
+    Item("5.2, Table 2").claimed(
         "Zero IG shows strong signs of attribution transfer",
-        Bound(TABLE_2, (HIGHEST,), ("ig-zero",), Side(below=0.5)),
+        Bound(MINIMUM_PROBABILITY, (HIGHEST,), ("ig-zero",), below=0.5),
         reading="of the components 0.6 and 0.9, whose scores are the same, one gets less than half of what the other "
         "gets",
     ),
-    about_table_2(
-        "5.2, Table 2",
+    Item("5.2, Table 2").claimed(
         "Zero IG and Gaussian noise are blind in the negative region, which shares its negligible gradient with the "
         "baselines",
-        Bound(TABLE_2, (ON_CONSTANT,), ("ig-zero", "ig-gaussian-noise"), Side(below=0.05)),
+        Bound(MINIMUM_PROBABILITY, (ON_CONSTANT,), ("ig-zero", "ig-gaussian-noise"), below=0.05),
         reading="the components up to 0.5 get less than 5 % of the largest attribution",
     ),
-    about_table_2(
-        "5.2, Table 2",
+    Item("5.2, Table 2").claimed(
         "The results for mean IG vary widely",
-        Comparison(TABLE_2, (INSTABILITY,), ("icg",), ("ig-mean",)),
+        Superiority(MINIMUM_PROBABILITY, (INSTABILITY,), ("icg",), ("ig-mean",)),
         reading="attributions divided by their largest absolute value: those of mean IG are farther from their mean "
-        "over "
-        "the models than those of ICG are from theirs",
+        "over the models than those of ICG are from theirs",
     ),
 )

@@ -1,4 +1,4 @@
-"""Claims judged by p-values of pairs: a *comparison*, *steadiness* (``claims``)."""
+"""Claims judged by p-values of pairs: that methods score better than others, or vary less."""
 
 import math
 from abc import abstractmethod
@@ -14,9 +14,19 @@ from jaxtyping import Float, Int
 from benchmarks.board import statistics
 from benchmarks.board.aggregate import Board
 from benchmarks.board.tables import BETTER, format_interval, format_number
-from benchmarks.papers.claims import SIGNIFICANT, Claim, Row, count_verdicts, find_pairs, format_range, tell_tests
-from benchmarks.papers.ledger import HELD, NOT_HELD, UNDECIDED, qualify
+from benchmarks.papers.claims.claim import (
+    SIGNIFICANT,
+    Claim,
+    Row,
+    count_verdicts,
+    describe_tests,
+    find_pairs,
+    format_range,
+)
 from benchmarks.papers.quantities import Quantity
+from benchmarks.papers.verdicts import HELD, NOT_HELD, UNDECIDED, qualify
+
+Models = Int[np.ndarray, " units"]  # of each unit
 
 
 @dataclass(frozen=True)
@@ -50,16 +60,14 @@ class PairedClaim(Claim):
                 yield {**about, **vars(found), **spreads, "cost": cost, "rival_cost": rival_cost, "gain": gain, "p": p}
 
     @abstractmethod
-    def _compare(
-        self, own: pd.Series, rival: pd.Series, models: Int[np.ndarray, " units"], score: Quantity
-    ) -> tuple[float, float]:
+    def _compare(self, own: pd.Series, rival: pd.Series, models: Models, score: Quantity) -> tuple[float, float]:
         """A number that is positive where the method is better, and the p-value."""
 
     def _list_named(self) -> Sequence[str]:
         return (*self.methods, *self.rivals)
 
     def _describe(self, tests: Sequence[Row]) -> str:
-        return tell_tests(tests, "differences")
+        return describe_tests(tests, "differences")
 
     def _show(self, row: Row) -> dict[str, str]:
         spreads = row["spread"], row["rival_spread"]
@@ -78,12 +86,10 @@ class PairedClaim(Claim):
 
 
 @dataclass(frozen=True)
-class Comparison(PairedClaim):
+class Superiority(PairedClaim):
     """Each method scores better than each rival, by ``statistics.paired_p``."""
 
-    def _compare(
-        self, own: pd.Series, rival: pd.Series, models: Int[np.ndarray, " units"], score: Quantity
-    ) -> tuple[float, float]:
+    def _compare(self, own: pd.Series, rival: pd.Series, models: Models, score: Quantity) -> tuple[float, float]:
         pair = own.to_numpy(float), rival.to_numpy(float)
         mean = statistics.mean_interval(pair[0] - pair[1], models).mean
         return mean if score.better == "higher" else -mean, float(statistics.paired_p(*pair, models))
@@ -93,9 +99,7 @@ class Comparison(PairedClaim):
 class Steadiness(PairedClaim):
     """The scores of each method vary less between repetitions than those of each rival, by ``compare_spreads``."""
 
-    def _compare(
-        self, own: pd.Series, rival: pd.Series, models: Int[np.ndarray, " units"], score: Quantity
-    ) -> tuple[float, float]:
+    def _compare(self, own: pd.Series, rival: pd.Series, models: Models, score: Quantity) -> tuple[float, float]:
         return compare_spreads(*(one.groupby(level="repetition").mean().to_numpy() for one in (own, rival)))
 
     def _describe(self, tests: Sequence[Row]) -> str:
@@ -112,7 +116,7 @@ _ROLES: Final = (("method", "spread"), ("rival", "rival_spread"))
 def compare_spreads(
     own: Float[np.ndarray, " repetitions"], rival: Float[np.ndarray, " repetitions"]
 ) -> tuple[float, float]:
-    """By how much the standard deviation of ``own`` is smaller, and the p-value that both are equal.
+    """The standard deviation of ``rival`` less that of ``own``, and the p-value that both are equal.
 
     Both are scored on the same models, so that the samples are paired, and scores are bounded and skewed. So it is
     Pitman (1939) and Morgan's (1939) test, cov(a + b, a - b) = var a - var b, with Spearman's rank correlation of sums
@@ -128,13 +132,13 @@ def compare_spreads(
     if math.isclose(gain, 0, abs_tol=statistics.FLOAT64_ROUNDING) or np.ptp(sums) == 0 or np.ptp(differences) == 0:
         return 0.0, 1.0
     found = scipy.stats.spearmanr(sums, differences)
-    if found.statistic * gain >= 0:
+    if found.statistic * gain >= 0:  # where a varies less, sums and differences correlate negatively
         return gain, 1.0
     return gain, float(max(found.pvalue, 2 / math.factorial(len(a))))
 
 
 def _count_rows(board: Board, task: str, method: str) -> float:
-    """Per explicand; NaN for what is compared with methods but is none, such as a truth."""
+    """Model rows per explicand; NaN for what is compared with methods but is none, such as a truth."""
     known = method in board.methods.index
     return float(board.cost_and_coverage(task, method)["cost"]) if known else float("nan")
 

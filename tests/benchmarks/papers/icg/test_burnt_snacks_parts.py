@@ -3,9 +3,9 @@ import pandas as pd
 import pytest
 
 from benchmarks.board.aggregate import aggregate
-from benchmarks.papers.icg.pictures import (
+from benchmarks.papers.icg.burnt_snacks_parts import (
     LIGHT,
-    Picture,
+    SnacksPicture,
     compare_squares,
     find_lightest,
     find_mixed,
@@ -43,7 +43,7 @@ def board(tmp_path_factory):
     return aggregate(read_run(icg_run(tmp_path_factory.mktemp("papers") / "run").write()))
 
 
-WITH_DARK, WITHOUT_DARK = Picture(paint(dark=True)), Picture(paint(dark=False))
+WITH_DARK, WITHOUT_DARK = SnacksPicture(paint(dark=True)), SnacksPicture(paint(dark=False))
 
 # --- which explicands
 
@@ -101,7 +101,7 @@ def test_objects_are_known_by_their_form_and_lightness():
 def test_objects_of_the_generator_are_those_that_it_marks(generator):
     snacks = burnt_snacks.generate(50, generator)
     for image, *marked in zip(snacks.images, snacks.dark, snacks.light, snacks.triangle, strict=True):
-        picture = Picture(image[0].numpy())
+        picture = SnacksPicture(image[0].numpy())
         for kind, mask in zip(("dark", "light", "triangle"), marked, strict=True):
             assert (picture.on_kind(kind) == mask[0].numpy()).all()
 
@@ -144,7 +144,7 @@ def test_attribution_around_triangles():
     assert look_around_triangles(WITHOUT_DARK, beside) == 1
     assert look_around_triangles(WITHOUT_DARK, np.roll(beside, -1, axis=0)) < 1
     assert np.isnan(look_around_triangles(WITH_DARK, beside))
-    assert np.isnan(look_around_triangles(Picture(paint(dark=False, triangle=False)), beside))
+    assert np.isnan(look_around_triangles(SnacksPicture(paint(dark=False, triangle=False)), beside))
 
 
 def test_the_share_on_nothing():
