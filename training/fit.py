@@ -33,7 +33,7 @@ from training.tracking import lightning_logger
 M = TypeVar("M", bound=pl.LightningModule)
 
 
-class Diverged(ArithmeticError):
+class TrainingDiverged(ArithmeticError):
     """Training ended in NaN or infinity."""
 
 
@@ -103,7 +103,7 @@ def fit(
         bf16: whether the module's training steps run in bfloat16 where that is native (``training.hardware``).
 
     Raises:
-        Diverged: when the loss, a metric or a weight becomes NaN or infinite.
+        TrainingDiverged: when the loss, a metric or a weight becomes NaN or infinite.
         NotConverged: when no seed led to a usable model.
         MissingModel, DamagedModel: when the session's published models do not have it, or not as it was published.
         OSError: before training, when the cache cannot be written to.
@@ -214,7 +214,7 @@ class _LossWatch(pl.Callback):
     ) -> None:
         loss = float(outputs["loss"])
         if not math.isfinite(loss):
-            raise Diverged(
+            raise TrainingDiverged(
                 f"training {self.name!r} diverged: the loss is {loss} at batch {batch_idx}; lower the learning rate"
             )
         if batch_idx % self.every == 0:
@@ -226,7 +226,7 @@ def _require_finite(name: str, module: pl.LightningModule, metrics: Mapping[str,
     wrong = [metric for metric, value in metrics.items() if not math.isfinite(value)]
     wrong += [weight for weight, values in module.state_dict().items() if not values.isfinite().all()]
     if wrong:
-        raise Diverged(
+        raise TrainingDiverged(
             f"training {name!r} diverged: {wrong[0]} is not finite after the last step; lower the learning rate"
         )
 

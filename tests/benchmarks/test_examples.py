@@ -22,7 +22,7 @@ from datasets.cache import PROJECT
 from sig.plugins import load_plugin
 from sig.registry import metrics
 from tests.benchmarks.commands import Call
-from tests.documents import COMMANDS, Block, find_block, list_blocks
+from tests.documents import COMMANDS, DOCUMENTS, Block, find_block, list_blocks
 
 SUITE = """
 methods = ["ig-zero", "bshap", "random-attribution"]
@@ -192,6 +192,14 @@ def test_commands_of_the_project_parse(command: Block) -> None:
         load_suite(parsed["suite"]).restricted(methods=methods, tasks=tasks)
     for published in (value for value in arguments if value.startswith("results/")):
         assert (PROJECT / published).is_dir()
+
+
+def test_options_that_are_named_exist() -> None:
+    """In any command of the project's, or of a module that documents name."""
+    commands = typer.main.get_command(cli.app).commands.values()  # type: ignore[attr-defined]
+    known = {option for command in commands for parameter in command.params for option in parameter.opts}
+    named = {option for file in DOCUMENTS for option in re.findall(r"`(--[a-z-]+)", file.read_text(encoding="utf-8"))}
+    assert named - known == {"--resume"}  # of ``python -m training.imagenette``
 
 
 @pytest.mark.parametrize("command", [one for one in OWN_COMMANDS if " list " in one.text], ids=str)

@@ -13,7 +13,7 @@ import wandb
 from torch import nn
 
 from training.batches import RandomBatches, TrainingData
-from training.fit import Diverged, fit
+from training.fit import TrainingDiverged, fit
 from training.session import Session
 from training.tracking import Tracking
 
@@ -195,7 +195,7 @@ def test_global_state_is_left_alone() -> None:
     assert global_state() == before
     assert fit_line().reused
     assert global_state() == before
-    with pytest.raises(Diverged):
+    with pytest.raises(TrainingDiverged):
         fit_line(seed=1, nan_at=0)
     assert global_state() == before
 
@@ -263,19 +263,19 @@ def test_a_config_that_is_not_json() -> None:
 
 
 def test_a_nan_loss_ends_training_at_once_and_leaves_no_checkpoint(cache) -> None:
-    with pytest.raises(Diverged, match="'line' diverged: the loss is nan at batch 3; lower the learning rate"):
+    with pytest.raises(TrainingDiverged, match="'line' diverged: the loss is nan at batch 3; lower the learning rate"):
         fit_line(nan_at=3)
     assert Line.steps == 4
     assert files(cache, "pt") == files(cache, "json") == []
 
 
 def test_a_learning_rate_that_is_too_high() -> None:
-    with pytest.raises(Diverged, match="the loss is (nan|inf) at batch"):
+    with pytest.raises(TrainingDiverged, match="the loss is (nan|inf) at batch"):
         fit_line(lr=100.0)
 
 
 def test_a_metric_that_is_not_finite_leaves_no_checkpoint(cache) -> None:
-    with pytest.raises(Diverged, match="error is not finite after the last step; lower"):
+    with pytest.raises(TrainingDiverged, match="error is not finite after the last step; lower"):
         fit_line(nan_metric=True)
     assert files(cache, "pt") == []
 
