@@ -136,10 +136,10 @@ STATE = (
 
 @contextmanager
 def nothing_left(folder: Path) -> Iterator[None]:
-    """Fail when the block leaves something of the process changed, or a module from within the folder, and put it back.
+    """Fail when the block leaves something of the process changed, and put that back.
 
-    What a Dask cluster has left for the garbage collector goes at once. Its finalizers call back and log, which is to
-    interrupt no other test.
+    Modules from within the folder, a test's own, are forgotten. What a Dask cluster has left for the garbage collector
+    goes at once: its finalizers call back and log, which is to interrupt no other test.
     """
     before, imported, clients = [state.read() for state in STATE], len(sys.modules), _count_clients()
     yield
@@ -149,7 +149,6 @@ def nothing_left(folder: Path) -> Iterator[None]:
             found.append(f"{state.name} {_describe_change(old, now)}")
             state.put_back(old)
     for name in _list_modules(folder, imported):
-        found.append(f"module {name!r}, whose file is the test's own")
         del sys.modules[name]
     if _count_clients() > clients:
         gc.collect()

@@ -94,10 +94,9 @@ def test_what_was_published_is_as_published(published: Path, call: Call) -> None
 def test_a_score_that_was_tampered_with_is_found(published: Path, call: Call) -> None:
     change_records(published, "ig-zero", improve)
     forge(published)  # so that only scoring the cells again can tell
-    code, _, errors = call("verify", published, "--cells", "all", "--workers", "1")
+    code, _, errors = call("verify", published, "--level", "rescore", "--cells", "all", "--workers", "1")
     assert code == 1
     assert "ig-zero on features" in errors[0]
-    assert "0.125" in errors[0]
 
 
 def test_an_honest_contribution_is_set_on_the_board(contribution: Path, published: Path, call: Call) -> None:
@@ -115,7 +114,6 @@ def test_a_contribution_with_other_scores_is_refused(contribution: Path, publish
     code, _, errors = call("merge", contribution, "--into", published, "--cells", "2")
     assert code == 2
     assert "theirs on features" in errors[0]
-    assert "0.125" in errors[0]
     assert (published / "leaderboard.md").read_bytes() == before
     assert not (published / "methods").exists()
 

@@ -19,7 +19,7 @@ from benchmarks.papers.supplement import supplement_report
 from benchmarks.publish.compare import Pair, compare_pair
 from benchmarks.publish.compare_page import render_comparison
 from tests.benchmarks.publish.test_compare import make_run
-from tests.benchmarks.run_maker import small_run
+from tests.benchmarks.run_maker import certainty_run, small_run
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here; install it: make browser")
@@ -72,6 +72,13 @@ def names(page, task):
     return [name.split("\n")[0].strip() for name in page.locator(f"#table-{task} tbody th:visible").all_inner_texts()]
 
 
+def open_every_board(page):
+    """Press the button; the tables are made a moment after their boards are open."""
+    page.locator(".every").get_by_role("button").click()
+    for task in ("game", "pictures"):
+        expect(page.locator(f"#table-{task}.dataTable")).to_be_visible()
+
+
 def test_a_board_sorts_from_the_best_as_python_ordered_it(visit):
     page = visit("#board-pictures")
     assert names(page, "pictures")[2:] == ["ig-zero", "random-attribution control", "broken"]
@@ -112,13 +119,13 @@ def test_filters_of_every_board_hold_where_a_board_does_not_say_its_own(visit):
     page = visit("#boards")
     every, game = page.locator(".every"), page.locator("#board-game")
     every.locator("[data-filter=control]").select_option("no")
-    every.get_by_role("button").click()
+    open_every_board(page)
     assert names(page, "game") == ["sig-game", "ig-zero"]
     assert names(page, "pictures")[2:] == ["ig-zero", "broken"]
     game.locator("[data-filter=control]").select_option("")
     assert names(page, "game")[-1] == "random-attribution control"
     again = visit("#" + page.url.partition("#")[2])
-    again.locator(".every").get_by_role("button").click()
+    open_every_board(again)
     assert names(again, "game")[-1] == "random-attribution control"
     assert names(again, "pictures")[2:] == ["ig-zero", "broken"]
     assert again.locator("#board-pictures [data-filter=control]").input_value() == "no"
@@ -131,11 +138,19 @@ def test_filters_of_every_board_hold_where_a_board_does_not_say_its_own(visit):
     every.locator("[data-filter=budget]").select_option("headline")
     every.locator("[data-filter=control]").select_option("yes")
     assert names(again, "game") == names(again, "pictures") == ["random-attribution control"]
-    every.locator("[data-filter=tasks]").select_option(again.locator("#board-pictures").get_attribute("data-family"))
-    assert not again.locator("#board-game").is_visible()
-    once_more = visit("#" + again.url.partition("#")[2])
-    assert not once_more.locator("#board-game").is_visible()
-    assert once_more.locator("#board-pictures").is_visible()
+
+
+def test_boards_of_one_family_of_tasks_are_shown_alone(visit, tmp_path):
+    folder = certainty_run(tmp_path / "run").write()
+    write_report(folder, supplement_report)
+    address = (folder / "leaderboard.html").as_uri()
+    page = visit("#boards", address=address)
+    family = page.locator("#board-minimum").get_attribute("data-family")
+    page.locator(".every [data-filter=tasks]").select_option(family)
+    again = visit("#" + page.url.partition("#")[2], address=address)
+    for shown in (page, again):
+        expect(shown.locator("#board-minimum")).to_be_visible()
+        expect(shown.locator("#board-probability")).to_be_hidden()
 
 
 def test_figures_are_drawn(visit):
