@@ -15,7 +15,17 @@ from hypothesis.extra import numpy as hnp
 
 from benchmarks.run.fields import EncodedArray
 from benchmarks.run.records import AllocationRecord, Run
-from benchmarks.run.storage import RecordError, read_archive, read_run, write, write_archive
+from benchmarks.run.storage import (
+    ALLOCATIONS,
+    ARCHIVE,
+    RUN_MANIFEST,
+    RecordError,
+    find_archive,
+    read_archive,
+    read_run,
+    write,
+    write_archive,
+)
 from tests.benchmarks.run_maker import WHERE, RunMaker, certainty_run, papers_run, small_run
 
 RUNS = [small_run, certainty_run, papers_run]
@@ -177,7 +187,8 @@ def test_a_damaged_file_is_named(tmp_path: Path, damage: Callable[[Path], None],
     assert "\n" not in str(raised.value)
 
 
-def test_splits_are_kept(tmp_path: Path) -> None:
+def archive_with_allocation(tmp_path: Path) -> Run:
+    """A run with one allocation, also in the folder ``archive``."""
     maker = small_run(tmp_path / "run")
     spec = {"task": "game", "problem": "game0", "label": "icg", "method": "icg", "options": {}, "budgets": [10]}
     tried = [
@@ -189,8 +200,23 @@ def test_splits_are_kept(tmp_path: Path) -> None:
     )
     run = read_run(maker.write())
     write(allocation, tmp_path / "run" / allocation.file)
-    write(run.manifest.model_copy(update={"allocations": [allocation.file]}), tmp_path / "run" / "manifest.json")
+    write(run.manifest.model_copy(update={"allocations": [allocation.file]}), tmp_path / "run" / RUN_MANIFEST)
     run = read_run(tmp_path / "run")
     assert run.allocations == [allocation]
     write_archive(run, tmp_path / "archive")
-    assert_equal(read_run(tmp_path / "archive"), run)
+    return run
+
+
+def test_allocations_are_kept(tmp_path: Path) -> None:
+    assert_equal(archive_with_allocation(tmp_path), read_run(tmp_path / "archive"))
+
+
+def test_what_was_published_under_earlier_names_is_read(tmp_path: Path) -> None:
+    """Until 0.2 allocations were called splits: the file, the manifest's entry, and the folder in its paths."""
+    run, archive = archive_with_allocation(tmp_path), tmp_path / "archive"
+    (archive / ALLOCATIONS).rename(archive / "splits.jsonl.xz")
+    manifest = json.loads(lzma.decompress((archive / ARCHIVE).read_bytes()))
+    manifest["splits"] = [file.replace("allocations/", "splits/") for file in manifest.pop("allocations")]
+    (archive / ARCHIVE).write_bytes(lzma.compress(json.dumps(manifest).encode()))
+    assert_equal(read_run(archive), run)
+    assert find_archive(archive)[ALLOCATIONS].name == "splits.jsonl.xz"
