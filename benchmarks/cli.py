@@ -284,7 +284,7 @@ def merge(
     gigabytes: Annotated[float, typer.Option(min=1, max=LARGEST, help="Of memory that it may take.")] = 16.0,
 ) -> None:
     """Set a contributed method on the board, if scoring it again in a process of its own confirms its records."""
-    from benchmarks.publish.merge import merge
+    from benchmarks.publish.merge_contribution import merge
     from benchmarks.run.isolation.process import Limits
 
     remedies = "to allow more, give --seconds", "to allow more, give --gigabytes"

@@ -6,7 +6,7 @@
     <method>.py                the source, one file
     run.json, records/, ...    its records on the problems of a published suite (``benchmarks.run.storage``)
 
-``benchmarks.publish.merge`` sets it on a board.
+``benchmarks.publish.merge_contribution`` sets it on a board.
 """
 
 import shutil

@@ -11,7 +11,7 @@ from rich.console import Console
 from benchmarks.publish import NotMerged
 from benchmarks.publish.integrity import check_integrity
 from benchmarks.publish.manifest import PUBLISHED, check_files, list_files, write_manifest
-from benchmarks.publish.merge import merge
+from benchmarks.publish.merge_contribution import merge
 from benchmarks.run.records import CellRecord, Run
 from benchmarks.run.runner import run_suite
 from benchmarks.run.storage import read_run, write_archive
