@@ -29,7 +29,7 @@ OPTIONS: dict[str, dict[str, Any]] = {  # of tasks that cannot do without, or th
     "natural-crops": {"pictures": 3, "background": 5},
     "units": {"unit": "cancelling"},
 }
-OF_OTHERS = "moved-by-rounding"  # is another task's problem, and there once cells are scored again
+OF_OTHERS = "perturbed-by-rounding"  # is another task's problem, and there once cells are scored again
 NAMES = [task.name for task in tasks if task.name != OF_OTHERS]
 
 

@@ -244,16 +244,23 @@ class _ProgressBar(RichProgressBar):
 def _reproducible(seed: int) -> Iterator[None]:
     """Seeded, on one thread, with deterministic kernels, and quiet; then everything as it was."""
     threads = torch.get_num_threads()
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    with torch.random.fork_rng(), _quiet():
+    with torch.random.fork_rng(), _quiet(), keep_determinism():
         torch.manual_seed(seed)
         torch.set_num_threads(1)
         try:
             yield
         finally:
             torch.set_num_threads(threads)
-            torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+
+
+@contextmanager
+def keep_determinism() -> Iterator[None]:
+    """A block after which torch demands deterministic kernels as before: a Lightning trainer sets it for good."""
+    before = torch.get_deterministic_debug_mode()
+    try:
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(before)
 
 
 @contextmanager

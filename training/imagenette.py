@@ -26,6 +26,7 @@ from pytorch_lightning.loggers import CSVLogger
 from datasets.digest import hash_file
 from training.certainty_resnet import Depth, ResNetClassifier
 from training.explain import TrainedNetwork
+from training.fit import keep_determinism
 from training.hardware import multiplies_bf16
 from training.picture_folder import PictureFolder
 from training.store.checkpoints import KINDS, checkpoint_folder, read_checkpoint
@@ -74,7 +75,7 @@ def train_imagenette(
     data = PictureFolder(folder, side=side, batch=batch, seed=seed, workers=workers)
     facts = {"classes": data.classes, "side": side, "lr": lr, "seed": seed, "weights": weights, "depth": depth}
     facts |= {"epochs": epochs, "batch": batch, "pictures": len(data.train)}
-    with _calm(), torch.random.fork_rng():
+    with _calm(), torch.random.fork_rng(), keep_determinism():
         torch.manual_seed(seed)
         module = ResNetClassifier(classes=len(data.classes), side=side, lr=lr, seed=seed, weights=weights, depth=depth)
         trainer = _make_trainer(output, epochs=epochs)

@@ -77,8 +77,18 @@ def start_local_cluster(workers: int) -> Iterator[Client]:
             scheduler_kwargs={"dashboard": False},
             silence_logs=logging.CRITICAL,
         )
-        with cluster, Client(cluster) as client:
+        with _keep_path(), cluster, Client(cluster) as client:
             yield client
+
+
+@contextmanager
+def _keep_path() -> Iterator[None]:
+    """A block after which modules are found where they were before: a Dask worker adds its folder for good."""
+    before = sys.path.copy()
+    try:
+        yield
+    finally:
+        sys.path[:] = before
 
 
 @contextmanager

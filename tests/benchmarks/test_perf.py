@@ -50,6 +50,7 @@ def save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Save:
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     monkeypatch.setattr(sys, "argv", ["perf", *arguments])
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # typer has one of its own
     with pytest.raises(SystemExit) as exit_:
         command.main()
     assert isinstance(exit_.value.code, int)

@@ -14,6 +14,7 @@ from benchmarks.run.suite import Suite, SuiteError
 from benchmarks.run.suite_files import SUITES, load_suite
 from benchmarks.run.suite_templates import write_out_tasks
 from datasets.cache import PROJECT
+from sig.registry import methods
 
 Load = Callable[..., Suite]
 
@@ -52,6 +53,14 @@ def suite_with(tasks: str) -> str:
     return f'methods = ["toy-exact"]\ntasks = {tasks}\n{TEMPLATES}'
 
 
+@pytest.fixture
+def methods_of_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the methods of tests, which ``"*"`` in a suite would stand for too."""
+    own = {method.name: method for method in methods if method.run.__module__.startswith("sig.methods.")}
+    monkeypatch.setattr(methods, "_entries", own)
+
+
+@pytest.mark.usefixtures("methods_of_the_project")
 @pytest.mark.parametrize("name", ["default", "field", "pictures"])
 def test_suites_are_those_that_are_published(name: str) -> None:
     """What is published has every task in full: none of it comes from a template."""

@@ -33,7 +33,8 @@ from training.store.sources import find_source, forget_files, source_files
 
 @pytest.fixture
 def fresh():
-    """What a test changes is read anew by those that follow."""
+    """What a test changes is read anew by itself, and by those that follow."""
+    forget_files()
     yield
     forget_files()
 
