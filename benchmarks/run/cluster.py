@@ -66,7 +66,7 @@ def require_queue(queue: str) -> None:
 @contextmanager
 def start_local_cluster(workers: int) -> Iterator[Client]:
     """A client of a cluster on this machine, of workers that share its memory evenly."""
-    with _make_scratch_folder() as scratch, dask.config.set({**CONFIG, "temporary-directory": scratch}):
+    with _make_scratch_folder() as scratch, _keep_path(), dask.config.set({**CONFIG, "temporary-directory": scratch}):
         start_fork_server()
         cluster = LocalCluster(
             n_workers=workers,
@@ -77,7 +77,7 @@ def start_local_cluster(workers: int) -> Iterator[Client]:
             scheduler_kwargs={"dashboard": False},
             silence_logs=logging.CRITICAL,
         )
-        with _keep_path(), cluster, Client(cluster) as client:
+        with cluster, Client(cluster) as client:
             yield client
 
 

@@ -47,8 +47,9 @@ def test_rows_move_in_part_alike() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 8), nn.Sigmoid()).double()
     rows = torch.rand(4000, 4, generator=torch.Generator().manual_seed(0)).double()
-    sums = torch.stack([(perturb(model, seed)(rows) - model(rows)).mean(0) for seed in range(20)])
-    assert (sums.std(0) > 0.2 * ROUNDING).all()  # independent moves would give 0.01
+    plain = model(rows).mean(0)
+    changes = torch.stack([perturb(model, seed)(rows).mean(0) / plain - 1 for seed in range(20)])
+    assert (changes.std(0) > 0.4 * ROUNDING).all()  # that of u alone is 0.58; independent moves would give 0.01
 
 
 def test_a_sum_of_large_terms_that_cancel_may_change_its_sign() -> None:
