@@ -46,6 +46,7 @@ NO_LEFTOVERS = {  # variables of the environment
     *(b"MALLOC_MMAP_MAX_", b"MALLOC_TRIM_THRESHOLD_"),
     *(b"KMP_DUPLICATE_LIB_OK", b"KMP_INIT_AT_FORK"),  # as scikit-learn is imported
     *(b"CUBLAS_WORKSPACE_CONFIG", b"PYTORCH_NVML_BASED_CUDA_CHECK"),  # by Lightning
+    b"TORCHINDUCTOR_CACHE_DIR",  # as a part of torch is imported
     *(b"WANDB_ERROR_REPORTING", b"WANDB_SILENT"),  # with the first run on W&B
     b"PYTEST_CURRENT_TEST",  # as a test goes on
 }
