@@ -9,14 +9,19 @@ import pytest
 import torch
 from torch import nn
 
+from datasets.problem import tasks
 from sig.explicand import Explicand
+from sig.registry import methods, metrics
 from tests.leftovers import no_process_left, nothing_left
 
 torch.set_num_threads(1)
 
 
 def pytest_collection_finish() -> None:
-    """Leave out of later collections of garbage what is imported by now, which takes them tenths of a second."""
+    """Have all registered that the project has, whichever tests run; and leave out of later collections of garbage what
+    is imported by now, which takes them tenths of a second."""
+    for registry in (methods, metrics, tasks):
+        list(registry)
     gc.collect()
     gc.freeze()
 
